@@ -1,0 +1,42 @@
+# make compare   the default comparison, from nothing: environment, weights, run, report.html
+# make test      style, types and all tests, as .ci/run does
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := advisor strategies evalsets reports tests benchmarks
+TYPED := advisor strategies evalsets reports
+
+.PHONY: compare test test-all lint clean
+.DEFAULT_GOAL := compare
+
+compare: .venv/.installed
+	$(BIN)/advisor compare -o report.html -o results.json
+
+test: lint
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy --strict $(TYPED)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "tuneworthy needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Type: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv || { \
+	  rm -rf .venv; echo "$(PYTHON) cannot make an environment; on Debian or Ubuntu type: apt-get install python3-venv" >&2; exit 2; }
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch .venv/.installed $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -f report.html results.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

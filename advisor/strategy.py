@@ -1,0 +1,99 @@
+"""The contract between a strategy and everything else.
+
+A strategy is any object with a `name`, `fit(train, ctx)` and `predict(inputs)`; no base class, no import. Its
+constructor stores keyword parameters under their own names, so that the Run can record them. Optional attributes:
+
+- ``kind``: the word the report groups by (`floor`, `prompting`, `rag`, `tools`, `fine_tuning`, `classifier`, or yours);
+- ``stochastic``: `False` if the seed cannot change an answer; such a strategy runs with one seed only;
+- ``selection``: after `fit`, a dict of what was chosen on dev (recorded in the Run);
+- ``tunes``: `True` if it trains a model by itself, without `ctx.model.tune` (which is noticed anyway);
+- ``by_default``: `False` if it runs only when asked for by name or with ``all`` (slow ones);
+- ``applies(task)``: returns `""` or the reason why the strategy cannot run on this task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from advisor.types import Document, EvalSet, Example, Input, JSONObject, Prediction, Tool
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from advisor.metrics import Metric
+    from advisor.models.base import Model
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A way of answering: learn from `train`, then answer `inputs`, one answer an input, in order."""
+
+    name: str
+
+    def fit(self, train: Sequence[Example], ctx: Context) -> Any:
+        """Prepare to answer. Called once before `predict`; a second call forgets the first."""
+
+    def predict(self, inputs: Sequence[Input]) -> Sequence[Prediction | str]:
+        """Answer every input. Raise `CallFailed` where an answer could not be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a strategy may know of the eval set: everything but the test split."""
+
+    name: str
+    instruction: str
+    metric: str
+    labels: tuple[str, ...] = ()
+    docs: tuple[Document, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    schema: JSONObject | None = None
+    output: Literal["text", "json"] = "text"
+    gold_document_field: str = ""
+    example_tools: bool = False
+
+    @classmethod
+    def of(cls, evalset: EvalSet) -> Task:
+        """Take the part of `evalset` that strategies may see; `example_tools` is True if inputs carry tool schemas."""
+        shared = {name: getattr(evalset, name) for name in cls.__slots__ if name != "example_tools"}
+        return cls(**shared, example_tools=any(getattr(e.input, "tools", ()) for e in evalset.train))
+
+
+class Progress(Protocol):
+    """Where long work says how far it is; `done` of `total` units of `what`."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show it."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything a strategy is given beside its training examples. May grow; never shrinks.
+
+    Attributes:
+        seed: the one source of randomness; use ``numpy.random.default_rng(ctx.seed)``.
+        workdir: a folder of this strategy's own that survives an interruption (same strategy, data, seed: same folder).
+        model: the language model, metered: `model.generate(requests)`, `model.tune(examples, config, ...)`.
+        task: the eval set without its test split.
+        dev: examples for choosing (how many shots, which prompt, which epoch).
+        metric: the eval set's metric, for choosing on `dev`.
+        embed: texts → float32 array of shape (n, d) with rows of unit length, cached by content.
+        progress: where to say how far long work is.
+    """
+
+    seed: int
+    workdir: Path
+    model: Model
+    task: Task
+    dev: tuple[Example, ...]
+    metric: Metric
+    embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    progress: Progress = field(default=silent)

@@ -1,0 +1,34 @@
+"""What several test files share: a home of their own for every test, and the embedded model, opened once."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from advisor.models.local.engine import LocalModel
+
+ROOT = Path(__file__).parent.parent
+DATASETS = Path(os.environ.get("ADVISOR_DATA_MIRROR", ROOT.parent / "shared" / "datasets"))
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the results of every test in a folder of its own; the weights stay in the shared cache."""
+    folder = tmp_path / "advisor-home"
+    monkeypatch.setenv("ADVISOR_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def local_model() -> LocalModel:
+    """The embedded model; its weights are fetched once into ADVISOR_CACHE."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from advisor.models.local.engine import open_local
+
+        return open_local("smollm2")
