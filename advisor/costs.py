@@ -1,0 +1,252 @@
+"""Money: what each strategy costs, what its correct answers are worth, and where fine-tuning breaks even."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from advisor.amounts import Amount, Range, check_not_negative, parse_amount
+from advisor.break_even import LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
+from advisor.errors import ConfigurationError
+from advisor.ledger import Account, Ledger, open_ledger, price_pair
+from advisor.prices import Prices, prices_for, tuned_prices_for, usd_of
+from advisor.stats import Draws, FloatArray, Interval
+from advisor.types import Usage
+from advisor.wording import money_words
+
+if TYPE_CHECKING:
+    from advisor.comparison import StrategySummary
+
+__all__ = [
+    "Amount",
+    "BreakEven",
+    "Dominance",
+    "Economics",
+    "Money",
+    "Prices",
+    "Range",
+    "StrategyMoney",
+    "parse_amount",
+    "prices_for",
+    "request_cost",
+    "tuned_prices_for",
+    "weigh",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Economics:
+    """What the user says about the money side; every default is printed in the report as an assumption.
+
+    `usd_per_hour` prices local seconds (÷ `utilisation`); `prices` and `tuned_prices` override the price table for the
+    base and the tuned model. `margin` is the difference in quality (0.02 = 2 points) that is worth talking about.
+
+    Raises:
+        ConfigurationError: an amount is negative or infinite, or a share lies outside its range.
+    """
+
+    requests_per_month: Amount | None = None
+    usd_per_correct_answer: Amount | None = None
+    horizon_months: float = 12.0
+    margin: float = 0.02
+    target_quality: float | None = None
+    usd_per_hour: float = 0.10
+    utilisation: float = 0.5
+    prices: Prices | None = None
+    tuned_prices: Prices | None = None
+    usd_per_label: Amount = 0.0
+    engineering_hours: Amount = 0.0
+    usd_per_engineering_hour: float = 100.0
+    retrains_per_year: float = 0.0
+    confidence: float = 0.90
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, int | float):
+                check_not_negative(one.name, value)
+        within = {
+            "horizon_months": ("above 0", self.horizon_months > 0.0),
+            "utilisation": ("above 0 and at most 1", 0.0 < self.utilisation <= 1.0),
+            "confidence": ("above 0.5 and below 1", 0.5 < self.confidence < 1.0),
+            "margin": ("from 0 and below 1 (0.02 is 2 points)", self.margin < 1.0),
+            "target_quality": ("0 to 1", self.target_quality is None or self.target_quality <= 1.0),
+        }
+        for name, (allowed, holds) in within.items():
+            if not holds:
+                raise ConfigurationError(f"{name} is {getattr(self, name)!r}; allowed: {allowed}")
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyMoney:
+    """One strategy in USD. `None` where a price, the volume or the value of an answer is unknown.
+
+    `net_benefit` is over the horizon; `probability_best` that this strategy has the highest of all.
+    """
+
+    label: str
+    usd_per_1000_requests: Interval | None
+    one_off_usd: float | None
+    hosting_usd_per_month: float
+    net_benefit_usd: Interval | None = None
+    probability_best: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """The money side of a comparison.
+
+    `probability_tuned_best`, `expected_gain_usd` (best tuned minus the best of the others in each draw, 5-95 %) and
+    `expected_regret_usd` (what choosing now loses against knowing for sure) are `None` unless the user gave both the
+    volume and the value of a correct answer, and every price is known. `dominance` needs neither.
+    """
+
+    economics: Economics
+    strategies: tuple[StrategyMoney, ...]
+    break_even: BreakEven | None
+    probability_tuned_best: float | None
+    expected_gain_usd: Interval | None
+    expected_regret_usd: float | None
+    pareto: tuple[str, ...]
+    cheapest_at_target: str | None = None
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+    dominance: Dominance | None = None
+
+
+def weigh(
+    draws: Draws, strategies: Sequence[StrategySummary], economics: Economics, model: str, rng: np.random.Generator
+) -> Money:
+    """Put quality and cost together: ``NB[a] = V*T*(u*q[a] - c[a]) - h[a]*T - F[a] - n_retrain*F_re[a]``.
+
+    Every draw takes one resample of the examples and one value of each of the user's ranges for all strategies. Of
+    several tuned strategies the one with the highest expected net benefit stands for fine-tuning, so that it is not
+    chosen anew with hindsight in each draw; the others are taken at their best in each draw, which is the stricter way.
+
+    Args:
+        draws: joint draws of quality and usage.
+        strategies: one summary a strategy, in the order of the result.
+        economics: the user's side.
+        model: a model specification, e.g. ``smollm2`` or ``openai:gpt-4.1-mini``.
+        rng: draws the user's ranges.
+    """
+    ledger = open_ledger(draws, strategies, economics, model, rng)
+    nets = {account.label: ledger.net_benefit(account) for account in ledger.accounts}
+    netted = {label: net for label, net in nets.items() if net is not None}
+    complete = bool(netted) and len(netted) == len(nets)
+    best = _probability_best(netted) if complete else {}
+    accounts = {account.label: account for account in ledger.accounts}
+    rows = tuple(_row(one.label, accounts.get(one.label), netted, best) for one in strategies)
+    pair = pick(ledger)
+    chance, gain = _tuned_against_rest(ledger, pair[0], netted) if pair and complete else (None, None)
+    held = dominance(ledger, pair[0], economics.margin) if pair else None
+    return Money(
+        economics=economics,
+        strategies=rows,
+        break_even=_break_even(ledger, pair, economics) if pair else None,
+        probability_tuned_best=chance,
+        expected_gain_usd=gain,
+        expected_regret_usd=_regret(netted) if complete else None,
+        pareto=_pareto(ledger.accounts),
+        cheapest_at_target=_cheapest_at_target(ledger, strategies, economics.target_quality),
+        assumptions=_assumptions(economics, model),
+        dominance=held,
+    )
+
+
+def request_cost(usage: Usage, prices: Prices, economics: Economics) -> float | None:
+    """Return what `usage` cost, USD; `None` if a price that is needed is unknown. See `advisor.prices.usd_of_parts`."""
+    return usd_of(usage, prices, utilisation=economics.utilisation)
+
+
+def _row(
+    label: str, account: Account | None, nets: Mapping[str, FloatArray], best: Mapping[str, float]
+) -> StrategyMoney:
+    if account is None:
+        return StrategyMoney(label, None, None, 0.0)
+    request, once, net = account.request_usd, account.once_usd, nets.get(label)
+    return StrategyMoney(
+        label=label,
+        usd_per_1000_requests=None if request is None else spread(request * 1000, level=0.95, method="bootstrap"),
+        one_off_usd=None if once is None else float(np.mean(once)),
+        hosting_usd_per_month=account.hosting_usd_per_month,
+        net_benefit_usd=None if net is None else spread(net),
+        probability_best=best.get(label),
+    )
+
+
+def _probability_best(nets: Mapping[str, FloatArray]) -> dict[str, float]:
+    """Return how often each strategy has the highest net benefit; equals share."""
+    table = np.stack(list(nets.values()), axis=1)
+    top = table == table.max(axis=1, keepdims=True)
+    shares = (top / top.sum(axis=1, keepdims=True)).mean(axis=0)
+    return dict(zip(nets, (float(share) for share in shares), strict=True))
+
+
+def _tuned_against_rest(ledger: Ledger, tuned: Account, nets: Mapping[str, FloatArray]) -> tuple[float, Interval]:
+    """Return how often `tuned` beats all strategies that are not tuned, and by how much; a draw level is not a win."""
+    others = [nets[account.label] for account in ledger.accounts if not account.tuned]
+    gain = nets[tuned.label] - np.max(others, axis=0)
+    return float(np.mean(gain > 0.0)), spread(gain)
+
+
+def _regret(nets: Mapping[str, FloatArray]) -> float:
+    """Return the expected loss of the best choice by expectation against knowing each draw, USD, at least 0."""
+    table = np.stack(list(nets.values()), axis=1)
+    return max(0.0, float(np.mean(table.max(axis=1)) - table.mean(axis=0).max()))
+
+
+def _break_even(ledger: Ledger, pair: tuple[Account, Account], economics: Economics) -> BreakEven:
+    """Where the value is unknown, cost alone breaks even only if quality is not worse and not clearly better either."""
+    ours, other = pair
+    gap = ours.quality - other.quality
+    not_worse = float(np.mean(gap > -economics.margin)) >= economics.confidence
+    clearly_better = float(np.quantile(gap, (1 - LEVEL) / 2)) > 0.0
+    return break_even(ledger, ours, other, as_good=not_worse and not clearly_better)
+
+
+def _pareto(accounts: Sequence[Account]) -> tuple[str, ...]:
+    """Return the strategies that no other beats in both mean quality and mean cost of a request, cheapest first."""
+    placed = sorted((float(np.mean(a.request_usd)), -a.score, a.label) for a in accounts if a.request_usd is not None)
+    front: list[str] = []
+    best = -math.inf
+    for _, negative, label in placed:
+        if -negative > best:
+            best = -negative
+            front.append(label)
+    return tuple(front)
+
+
+def _cheapest_at_target(ledger: Ledger, strategies: Sequence[StrategySummary], target: float | None) -> str | None:
+    """Return the cheapest strategy whose interval lies at or above `target`, by all costs where the volume is known."""
+    lows = {one.label: one.quality.low for one in strategies if one.quality is not None}
+    if target is None:
+        return None
+    costs = {}
+    for account in ledger.accounts:
+        if lows.get(account.label, -math.inf) >= target and account.request_usd is not None:
+            if ledger.volume is not None and account.once_usd is None:
+                continue
+            total = account.request_usd
+            if ledger.volume is not None:
+                total = ledger.volume * ledger.horizon * total + ledger.fixed(account)
+            costs[account.label] = float(np.mean(total))
+    return min(costs, key=lambda label: costs[label]) if costs else None
+
+
+def _assumptions(economics: Economics, model: str) -> dict[str, str]:
+    """Return every input as ``value (yours)`` or ``value (default)``."""
+    default = Economics()
+    found = {}
+    for name, words in money_words(economics).items():
+        mine = getattr(economics, name) != getattr(default, name)
+        found[name] = words if words.startswith("not given") else f"{words} ({'yours' if mine else 'default'})"
+    base, tuned = price_pair(economics, model)
+    found["prices"] = f"{base.source or 'given'} ({'yours' if economics.prices else 'default'})"
+    found["tuned_prices"] = f"{tuned.source or 'given'} ({'yours' if economics.tuned_prices else 'default'})"
+    found["labels"] = "paid by tuned strategies and trained classifiers only"
+    found["retraining"] = "repeats the measured fit; no new labels and no engineering hours"
+    return found

@@ -1,0 +1,203 @@
+"""What the verdict is made from and what it is made of: `Evidence`, `Guard`, `Verdict`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from advisor.costs import Economics, Money, Range
+from advisor.stats import Draws, FloatArray
+
+if TYPE_CHECKING:
+    from advisor.comparison import Difference, StrategySummary
+
+Answer = Literal["fine_tune", "do_not_fine_tune", "not_yet"]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One condition without which `fine_tune` is withheld. `finding` is a plain sentence with its figure.
+
+    `fail` withholds the verdict. `unknown` (not checked) does not, and every report lists it as an assumption.
+    """
+
+    name: str
+    state: Literal["pass", "fail", "unknown"]
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer and why.
+
+    Attributes:
+        answer: `fine_tune`, `do_not_fine_tune` or `not_yet`.
+        headline: one sentence a busy reader can act on.
+        recommended: the label of the strategy to use now.
+        reasons: three to six plain sentences, each with its figure.
+        would_flip: what would change the answer, each with its flip point, the nearest first.
+        next_step: the cheapest step that would tell more, with the line to type.
+        rule: which rule decided (`expected net benefit` or `dominance`).
+        guards: the conditions that were checked.
+    """
+
+    answer: Answer
+    headline: str
+    recommended: str
+    reasons: tuple[str, ...]
+    would_flip: tuple[str, ...]
+    next_step: str
+    rule: str
+    guards: tuple[Guard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How far the tuned strategy is ahead of `other`, in score units; `real` as the test and the interval say.
+
+    `n` is 0 and `detectable` `None` where the pair was not tested and only its draws are known.
+    """
+
+    other: str
+    estimate: float
+    low: float
+    high: float
+    n: int
+    detectable: float | None
+    real: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the verdict is made from; nothing else can influence it.
+
+    Attributes:
+        strategies: every strategy of the comparison; at least one.
+        differences: the pivot minus each other strategy.
+        money: what `advisor.costs.weigh` found from `draws`.
+        draws: the joint bootstrap draws behind both.
+        pivot: label of the best tuned strategy, or of the best of all where none was tuned.
+        evalset, model, metric: as they are typed on the command line.
+        n_train, n_test: examples in the two splits that were run.
+        has_docs, has_tools, has_schema: what the eval set carries, so which baselines are owed.
+        economics: the user's side, the same as in `money`.
+    """
+
+    strategies: tuple[StrategySummary, ...]
+    differences: tuple[Difference, ...]
+    money: Money
+    draws: Draws
+    pivot: str
+    evalset: str
+    model: str
+    metric: str
+    n_train: int
+    n_test: int
+    has_docs: bool
+    has_tools: bool
+    has_schema: bool
+    economics: Economics
+
+    def summary(self, label: str) -> StrategySummary:
+        """Return the summary of one strategy."""
+        return next(one for one in self.strategies if one.label == label)
+
+    @property
+    def scored(self) -> tuple[StrategySummary, ...]:
+        """The strategies that have a score, best first."""
+        known = [one for one in self.strategies if one.quality is not None and one.label in self.draws.labels]
+        return tuple(sorted(known, key=lambda one: -(one.quality.estimate if one.quality else 0.0)))
+
+    @property
+    def others(self) -> tuple[StrategySummary, ...]:
+        """The scored strategies that are not tuned, best first."""
+        return tuple(one for one in self.scored if not one.tuned)
+
+    @property
+    def tuned(self) -> str:
+        """The tuned strategy that stands for fine-tuning; empty where none has a score."""
+        if self.money.break_even is not None:
+            return self.money.break_even.tuned
+        return next((one.label for one in self.scored if one.tuned), "")
+
+    @property
+    def alternative(self) -> str:
+        """What it is held against; empty where there is nothing."""
+        if self.money.break_even is not None:
+            return self.money.break_even.alternative
+        return next((one.label for one in self.others), "")
+
+    @property
+    def netted(self) -> bool:
+        """Whether volume, value and all prices are known, so that money can be netted."""
+        return self.money.probability_tuned_best is not None
+
+    @property
+    def use_now(self) -> str:
+        """The strategy to use while nothing is tuned.
+
+        The highest expected net benefit; where that is unknown the cheapest per request of those within the margin of
+        the best, or the best itself where prices are unknown.
+        """
+        if not self.others:
+            return self.pivot
+        rows = {row.label: row for row in self.money.strategies}
+        nets = {one.label: rows[one.label].net_benefit_usd for one in self.others}
+        worth = {label: net.estimate for label, net in nets.items() if net is not None}
+        if len(worth) == len(nets):
+            return max(worth, key=lambda label: worth[label])
+        floor = _score(self.others[0]) - self.economics.margin
+        near = {one.label: rows[one.label].usd_per_1000_requests for one in self.others if _score(one) >= floor}
+        costs = {label: cost.estimate for label, cost in near.items() if cost is not None}
+        return min(costs, key=lambda label: costs[label]) if len(costs) == len(near) else self.others[0].label
+
+    def lead(self, other: str) -> Lead:
+        """Return how far the tuned strategy is ahead of `other`.
+
+        A pair that was not tested takes the interval of its joint draws, Bonferroni-adjusted for all strategies.
+        """
+        for one in self.differences:
+            if {one.a, one.b} == {self.tuned, other}:
+                sign = 1.0 if one.a == self.tuned else -1.0
+                low, high = sorted((sign * one.simultaneous.low, sign * one.simultaneous.high))
+                return Lead(other, sign * one.interval.estimate, low, high, one.n, one.detectable, one.real)
+        gap = self.gap(other)
+        tail = (1 - LEVEL) / 2 / max(1, len(self.scored) - 1)
+        low, high = (float(q) for q in np.quantile(gap, (tail, 1 - tail)))
+        return Lead(other, float(np.mean(gap)), low, high, 0, None, low > 0.0 or high < 0.0)
+
+    def gap(self, other: str) -> FloatArray:
+        """Return the draws of the tuned strategy's quality minus that of `other`, float64 (D,)."""
+        columns = self.draws.labels.index(self.tuned), self.draws.labels.index(other)
+        return np.asarray(self.draws.quality[:, columns[0]] - self.draws.quality[:, columns[1]])
+
+    @property
+    def beats_all(self) -> bool:
+        """Whether the tuned strategy is better than every other, each by a difference that is real."""
+        leads = [self.lead(other.label) for other in self.others]
+        return bool(leads) and all(lead.real and lead.estimate > 0.0 for lead in leads)
+
+    def line(self, strategies: Sequence[str], *flags: str) -> str:
+        """Return the command line that compares `strategies` on this eval set, with the user's amounts."""
+        words = ["advisor", "compare", self.evalset, "--model", self.model]
+        for strategy in strategies:
+            words += ["--strategy", strategy]
+        for flag, amount in (
+            ("--requests-per-month", self.economics.requests_per_month),
+            ("--value-per-correct", self.economics.usd_per_correct_answer),
+        ):
+            if amount is not None:
+                words += [
+                    flag,
+                    f"{amount.low:.9g}..{amount.high:.9g}" if isinstance(amount, Range) else f"{amount:.9g}",
+                ]
+        return " ".join([*(shlex.quote(word) for word in words if word), *flags])
+
+
+def _score(summary: StrategySummary) -> float:
+    return summary.quality.estimate if summary.quality is not None else 0.0

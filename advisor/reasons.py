@@ -1,0 +1,354 @@
+"""The sentences of a verdict: headline, reasons, what would flip it, and the next step, each with its figure."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from advisor import wording
+from advisor.amounts import Range, mean, middle
+from advisor.evidence import Answer, Evidence, Guard
+from advisor.guards import BASELINE, DATA, MISSING, data_sentence, owed_baselines
+from advisor.stats import Interval
+
+MOST_REASONS = 6
+
+
+# --- headline --------------------------------------------------------------------------------------------------------
+
+
+def headline(evidence: Evidence, answer: Answer, leaning: Answer, guards: tuple[Guard, ...]) -> str:
+    """Return one sentence to act on; `leaning` is what the rule alone would have said."""
+    if not evidence.tuned:
+        return "Not yet: no fine-tuned strategy has a score here, so there is nothing to decide on."
+    if not evidence.alternative:
+        return f"Not yet: {evidence.tuned} has nothing to be held against."
+    if answer != leaning:
+        broken = "; ".join(guard.finding for guard in guards if guard.state == "fail")
+        lean = "fine-tuning" if leaning == "fine_tune" else evidence.use_now
+        return f"Not yet: the evidence leans to {lean}, but {broken}."
+    words = {"fine_tune": _yes, "do_not_fine_tune": _no, "not_yet": _not_yet}
+    return words[answer](evidence)
+
+
+def _yes(evidence: Evidence) -> str:
+    gain, tuned, other = evidence.money.expected_gain_usd, evidence.tuned, evidence.alternative
+    if evidence.netted and gain is not None:
+        sure = wording.percent(evidence.money.probability_tuned_best)
+        months = wording.months(evidence.economics.horizon_months)
+        return f"Fine-tune: {tuned} brings {wording.usd(gain.estimate)} more over {months}, best in {sure} of draws."
+    lead = evidence.lead(other)
+    held = evidence.money.dominance
+    if lead.real and held and (held.better_and_not_dearer or 0.0) >= evidence.economics.confidence:
+        return f"Fine-tune: {tuned} is {wording.points(lead.estimate)} better than {other} and costs no more."
+    margin = wording.points(evidence.economics.margin)
+    months = wording.months(evidence.economics.horizon_months)
+    return f"Fine-tune: {tuned} is not worse than the margin of {margin} and its saving pays it back within {months}."
+
+
+def _no(evidence: Evidence) -> str:
+    gain, held = evidence.money.expected_gain_usd, evidence.money.dominance
+    if evidence.netted and gain is not None:
+        sure = wording.percent(1.0 - (evidence.money.probability_tuned_best or 0.0))
+        months = wording.months(evidence.economics.horizon_months)
+        loss = f"; tuning would lose {wording.usd(-gain.estimate)} over {months}" if gain.estimate < 0.0 else ""
+        return f"Do not fine-tune: {evidence.use_now} is the better buy, in {sure} of draws{loss}."
+    margin = wording.points(evidence.economics.margin)
+    instead = held.instead if held else evidence.use_now
+    return f"Do not fine-tune: {instead} is not worse than the margin of {margin}, and not dearer."
+
+
+def _not_yet(evidence: Evidence) -> str:
+    point = evidence.money.break_even
+    lead = evidence.lead(evidence.alternative)
+    if evidence.netted:
+        sure, need = evidence.money.probability_tuned_best, evidence.economics.confidence
+        return (
+            f"Not yet: fine-tuning is the best buy in {wording.percent(sure)} of draws; {wording.percent(need)} decide."
+        )
+    needed = point.usd_per_correct_answer if point else None
+    if needed is not None and needed.estimate > 0.0 and math.isfinite(needed.estimate):
+        condition = "" if lead.real else f"if the measured {wording.points(lead.estimate)} hold, "
+        return f"Not yet: {condition}fine-tuning is {threshold_sentence(evidence, needed)}."
+    if _price_unknown(evidence):
+        return f"Not yet: what {evidence.tuned} or {evidence.alternative} costs is unknown."
+    if needed is not None and lead.real:
+        volume = "" if evidence.economics.requests_per_month is not None else "; your volume would tell if it pays back"
+        return f"Not yet: {evidence.tuned} is better and its requests are not dearer, but not surely enough{volume}."
+    return f"Not yet: {data_sentence(evidence)}."
+
+
+def threshold_sentence(evidence: Evidence, needed: Interval) -> str:
+    """Return ``worth it if a correct answer is worth more than $0.0031, that is 31 cents per 100``."""
+    value = needed.estimate
+    once = evidence.economics.requests_per_month is None
+    more = ", its one-off cost not counted as no volume was given" if once else ""
+    return (
+        f"worth it if a correct answer is worth more than {wording.usd(value)}, that is {wording.per_100(value)}{more}"
+    )
+
+
+def _price_unknown(evidence: Evidence) -> bool:
+    rows = {row.label: row for row in evidence.money.strategies}
+    asked = (rows[label] for label in (evidence.tuned, evidence.alternative))
+    return any(row.usd_per_1000_requests is None or row.one_off_usd is None for row in asked)
+
+
+# --- reasons ---------------------------------------------------------------------------------------------------------
+
+
+def reasons(evidence: Evidence, guards: tuple[Guard, ...]) -> tuple[str, ...]:
+    """Return three to six sentences, each with its figure."""
+    if not evidence.tuned or not evidence.alternative:
+        return _without_contest(evidence)
+    found = [_quality(evidence), _cost(evidence), _chance(evidence)]
+    found += [sentence for sentence in (_threshold(evidence), _payback(evidence)) if sentence]
+    broken = [f"Does not hold, {guard.name}: {guard.finding}." for guard in guards if guard.state == "fail"]
+    data = data_sentence(evidence)
+    found = [*found[: MOST_REASONS - len(broken)], *broken]
+    if len(found) < MOST_REASONS and not any(guard.name == DATA and guard.state == "fail" for guard in guards):
+        found.append(f"{data}.")
+    return tuple(found)
+
+
+def _without_contest(evidence: Evidence) -> tuple[str, ...]:
+    many = len(evidence.strategies)
+    scored = f"{wording.count(len(evidence.scored))} of {wording.count(many)} strategies have a score"
+    tuned = sum(one.tuned for one in evidence.scored)
+    found = [f"{scored}, {wording.count(tuned)} of them fine-tuned."]
+    if evidence.scored and evidence.scored[0].quality is not None:
+        best = evidence.scored[0]
+        score = wording.percent(evidence.scored[0].quality.estimate)
+        found.append(f"The best so far is {best.label} with {score} on {wording.count(best.n)} test examples.")
+    found.append(
+        f"{wording.count(evidence.n_train)} training and {wording.count(evidence.n_test)} test examples are at hand."
+    )
+    lost = sum(one.failed + one.undefined for one in evidence.strategies)
+    found.append(f"{wording.count(lost)} outcomes have no score.")
+    return tuple(found)
+
+
+def _quality(evidence: Evidence) -> str:
+    lead = evidence.lead(evidence.alternative)
+    scores = [evidence.summary(label).quality for label in (evidence.tuned, evidence.alternative)]
+    ours, theirs = (wording.percent(score.estimate if score else None) for score in scores)
+    way = "better" if lead.estimate > 0 else "worse"
+    kind = f"really {way}" if lead.real else "a difference that could be chance"
+    size = wording.points(abs(lead.estimate))
+    ends = f"{lead.low * 100:+.1f} to {lead.high * 100:+.1f}"
+    return (
+        f"{evidence.tuned} scores {ours} and {evidence.alternative} {theirs} on "
+        f"{wording.count(lead.n or evidence.n_test)} test examples: {size} {'more' if lead.estimate > 0 else 'less'} "
+        f"({ends}, all strategies at once), {kind}."
+    )
+
+
+def _cost(evidence: Evidence) -> str:
+    rows = {row.label: row for row in evidence.money.strategies}
+    words = []
+    for label in (evidence.tuned, evidence.alternative):
+        cost = rows[label].usd_per_1000_requests
+        words.append(f"{'an unknown sum' if cost is None else wording.usd(cost.estimate)} with {label}")
+    once = rows[evidence.tuned].one_off_usd
+    told = "an unknown sum" if once is None else wording.usd(once)
+    return f"1,000 requests cost {' and '.join(words)}; {evidence.tuned} costs {told} once."
+
+
+def _chance(evidence: Evidence) -> str:
+    money, need = evidence.money, wording.percent(evidence.economics.confidence)
+    gain, held = money.expected_gain_usd, money.dominance
+    if evidence.netted and gain is not None:
+        ends = f"{wording.usd(gain.low)} to {wording.usd(gain.high)}"
+        sure = wording.percent(money.probability_tuned_best)
+        mean = wording.usd(gain.estimate)
+        return f"After all costs it is the best in {sure} of draws ({need} decide); its gain is {mean} ({ends})."
+    assert held is not None
+    margin = wording.points(evidence.economics.margin)
+    known = [
+        (f"better than all others by more than {margin}", held.better),
+        ("that at no higher cost of a request", held.better_and_not_dearer),
+        ("as good and paid back by its saving", held.cheaper_and_as_good),
+        (f"made needless by {held.instead}", held.needless),
+    ]
+    parts = [f"{what} in {wording.percent(chance)}" for what, chance in known if chance is not None]
+    return f"Over the joint draws it is {', '.join(parts)} ({need} decide)."
+
+
+def _threshold(evidence: Evidence) -> str:
+    point = evidence.money.break_even
+    needed = point.usd_per_correct_answer if point else None
+    if needed is None:
+        return ""
+    lead = evidence.lead(evidence.alternative)
+    condition = "" if lead.real else f"If the measured {wording.points(lead.estimate)} hold, it"
+    if needed.estimate == 0.0:
+        return f"{condition or 'It'} is worth it at any value of a correct answer from $0 on, as it is not dearer."
+    high = f"between {wording.usd(needed.low)} and {wording.usd(needed.high)}"
+    if math.isinf(needed.high):
+        high = f"at least {wording.usd(needed.low)}, and no limit upwards"
+    return f"{condition or 'It'} is {threshold_sentence(evidence, needed)} ({high})."
+
+
+def _payback(evidence: Evidence) -> str:
+    point = evidence.money.break_even
+    if point is None or point.probability_never is None:
+        return ""
+    alone = "" if evidence.economics.usd_per_correct_answer is not None else "on cost alone, "
+    never = f"{alone}no volume pays in {wording.percent(point.probability_never)} of draws"
+    if point.volume is None:
+        return f"{never[0].upper()}{never[1:]}."
+    first = point.volume.estimate < 1.0
+    volume = "the first request" if first else f"{wording.count(point.volume.estimate)} requests a month"
+    if point.probability_never > 0.5:
+        return f"{never[0].upper()}{never[1:]}; in the others it pays from {volume} on."
+    if point.payback_months is None:
+        return f"It pays from {volume} on; {never}."
+    months = point.payback_months.estimate
+    back = "in less than 0.1 months" if months < 0.1 else f"after {wording.months(months)}"
+    return f"It pays from {volume} on; {never}; at your volume it is paid back {back}."
+
+
+# --- what would flip it ----------------------------------------------------------------------------------------------
+
+
+def would_flip(evidence: Evidence, answer: Answer) -> tuple[str, ...]:
+    """Return the flip point of every input that has one, nearest first by ratio; what you did not give comes last.
+
+    Value and volume flip where the expected gain changes its sign; the margin where the probability meets your
+    confidence.
+    """
+    if not evidence.tuned or not evidence.alternative:
+        return ("A fine-tuned strategy and one that is not, both with a score: 1 of each is enough.",)
+    found = [*_money_flips(evidence), *_margin_flips(evidence, answer)]
+    if not found:
+        lead = evidence.lead(evidence.alternative)
+        size = f"{wording.points(abs(lead.estimate))} {'ahead' if lead.estimate > 0.0 else 'behind'}"
+        if _price_unknown(evidence):
+            return (f"The price that is missing: without it no flip point is known; tuning is {size}.",)
+        return (f"None of value, volume and margin does by itself: tuning is {size}.",)
+    return tuple(sentence for _, sentence in sorted(found, key=lambda item: item[0]))
+
+
+def _money_flips(evidence: Evidence) -> list[tuple[float, str]]:
+    point, economics = evidence.money.break_even, evidence.economics
+    rows = {row.label: row for row in evidence.money.strategies}
+    found = []
+    if point and point.usd_per_correct_answer and point.usd_per_correct_answer.estimate > 0.0:
+        flip, given = point.usd_per_correct_answer.estimate, economics.usd_per_correct_answer
+        yours = f"yours: {wording.amount(given, wording.usd)}"
+        text = f"Value of a correct answer: tuning pays above {wording.usd(flip)} ({yours})."
+        found.append((_distance(flip, None if given is None else middle(given)), text))
+    mostly = point is not None and (point.probability_never or 0.0) <= 0.5
+    if point and point.volume and mostly and point.volume.estimate >= 1.0:
+        flip, stated = point.volume.estimate, economics.requests_per_month
+        yours = f"yours: {wording.amount(stated, wording.count)}"
+        text = f"Volume: tuning pays above {wording.count(flip)} requests a month ({yours})."
+        found.append((_distance(flip, None if stated is None else middle(stated)), text))
+    gain, once = evidence.money.expected_gain_usd, rows[evidence.tuned].one_off_usd
+    if gain is not None and once is not None and once + gain.estimate > 0.0:
+        flip = once + gain.estimate
+        text = f"One-off cost of tuning: it pays below {wording.usd(flip)} (now {wording.usd(once)})."
+        found.append((_distance(flip, once), text))
+    if gain is not None:
+        found += _quality_flip(evidence, gain.estimate)
+    return found
+
+
+def _quality_flip(evidence: Evidence, gain: float) -> list[tuple[float, str]]:
+    """Return the lead in quality at which the expected gain is 0: one point more brings ``V*T*u/100``."""
+    economics, lead = evidence.economics, evidence.lead(evidence.alternative).estimate
+    if economics.requests_per_month is None or economics.usd_per_correct_answer is None:
+        return []
+    each = mean(economics.requests_per_month) * mean(economics.usd_per_correct_answer) * economics.horizon_months
+    flip = lead - gain / each if each > 0.0 else math.inf
+    if not -1.0 < flip < 1.0:
+        return []
+    text = f"Quality: tuning pays from a lead of {wording.points(flip)} over {evidence.alternative} on"
+    return [(_distance(flip, lead), f"{text} (measured: {wording.points(lead)}).")]
+
+
+def _margin_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
+    """Return the margin at which the dominance rule would speak differently; the net-benefit rule knows no margin."""
+    held = evidence.money.dominance
+    if evidence.netted or held is None:
+        return []
+    need, margin = evidence.economics.confidence, evidence.economics.margin
+    least = np.min([evidence.gap(other.label) for other in evidence.others], axis=0)
+    found = []
+    yes = float(np.quantile(least, 1 - need))
+    if yes > 0.0 and held.better_and_not_dearer is not None and answer != "do_not_fine_tune":
+        text = f"Margin: better by more than the margin up to {wording.points(yes)} (yours: {wording.points(margin)})."
+        found.append((_distance(yes, margin), text))
+    if held.instead and answer != "fine_tune":
+        no = float(np.quantile(evidence.gap(held.instead), need))
+        if 0.0 < no < 1.0:
+            text = (
+                f"Margin: {held.instead} counts as no worse from {wording.points(no)} on "
+                f"(yours: {wording.points(margin)})."
+            )
+            found.append((_distance(no, margin), text))
+    return found
+
+
+def _distance(flip: float, now: float | None) -> float:
+    if now is None or now <= 0.0 or flip <= 0.0 or not math.isfinite(flip):
+        return math.inf
+    return abs(math.log(flip / now))
+
+
+# --- next step -------------------------------------------------------------------------------------------------------
+
+
+def next_step(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> str:
+    """Return the cheapest step that would tell more, with the line to type."""
+    states = {guard.name: guard.state for guard in guards}
+    labels = [one.label for one in evidence.strategies]
+    owed = owed_baselines(evidence)
+    if not evidence.tuned:
+        return f"Run a fine-tuned strategy: {evidence.line([*owed, *_kept(evidence), 'fine_tuning'])}"
+    if not evidence.alternative or states[BASELINE] == "fail":
+        names = " and ".join(owed or ("few_shot",))
+        return f"Run {names}: {evidence.line([*(owed or ('few_shot',)), evidence.tuned])}"
+    if states[MISSING] == "fail":
+        return f"Run it again, only what failed is asked anew: {evidence.line(labels)}"
+    if answer == "fine_tune":
+        return f"Confirm it with more trainings before it goes live: {_more_seeds(evidence)}"
+    if answer == "do_not_fine_tune":
+        return f"Use {evidence.use_now}, and ask again when labels, volume or models change: {evidence.line(labels)}"
+    return _undecided_step(evidence, labels)
+
+
+def _kept(evidence: Evidence) -> list[str]:
+    return [evidence.use_now] if evidence.others else []
+
+
+def _more_seeds(evidence: Evidence) -> str:
+    seeds = len(evidence.summary(evidence.tuned).seeds)
+    flag = f"--seeds {max(3, seeds + 1)}"
+    return evidence.line([evidence.tuned, evidence.alternative], flag)
+
+
+def _undecided_step(evidence: Evidence, labels: list[str]) -> str:
+    economics = evidence.economics
+    if _price_unknown(evidence):
+        return (
+            "Write what the model charges under economics: prices: and tuned_prices: in a comparison file "
+            f"(advisor init comparison comparison.yaml): {evidence.line(labels, '--config comparison.yaml')}"
+        )
+    lead = evidence.lead(evidence.alternative)
+    asked = [
+        *["--value-per-correct USD"] * (economics.usd_per_correct_answer is None),
+        *["--requests-per-month N"] * (economics.requests_per_month is None),
+    ]
+    if asked and (lead.real or lead.estimate <= 0.0):
+        return f"Say what a correct answer is worth and how many requests there are: {evidence.line(labels, *asked)}"
+    if lead.real and isinstance(economics.usd_per_correct_answer, Range):
+        needed = evidence.money.break_even.usd_per_correct_answer if evidence.money.break_even else None
+        point = wording.usd(needed.estimate if needed else None)
+        return f"Find out more closely what a correct answer is worth, {point} decides: {evidence.line(labels)}"
+    if len(evidence.summary(evidence.tuned).seeds) < 2:
+        return f"Train it once more with other seeds: {_more_seeds(evidence)}"
+    n = wording.count(lead.n or evidence.n_test)
+    more = "" if lead.detectable is None else f" ({n} show differences from {wording.points(lead.detectable)} on)"
+    return f"Add test examples{more} and run it again: {evidence.line(labels)}"

@@ -1,0 +1,74 @@
+"""The answer to "should I fine-tune?": `decide` turns `Evidence` into a `Verdict` (decision.md, section 7)."""
+
+from __future__ import annotations
+
+from advisor.evidence import Answer, Evidence, Guard, Verdict
+from advisor.guards import MISSING, check_guards
+from advisor.reasons import headline, next_step, reasons, would_flip
+
+__all__ = ["Answer", "Evidence", "Guard", "Verdict", "decide"]
+
+NET_BENEFIT = "expected net benefit"
+DOMINANCE = "dominance"
+_TINY = 1e-9
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """Return the verdict.
+
+    By expected net benefit where volume, value and all prices are known: `fine_tune` if the tuned strategy is the best
+    of all in at least `confidence` of the joint draws, `do_not_fine_tune` if in at most 1 - `confidence`. Else by
+    dominance, see `by_dominance`.
+
+    `fine_tune` is withheld where a guard fails, and `do_not_fine_tune` where more than 1 % of the outcomes that it
+    rests on are missing. A guard that is `unknown` withholds nothing: it is an assumption, and reports say so.
+    """
+    guards = check_guards(evidence)
+    leaning: Answer = "not_yet"
+    rule = NET_BENEFIT if evidence.netted else DOMINANCE
+    if evidence.tuned and evidence.alternative:
+        leaning = by_net_benefit(evidence) if evidence.netted else by_dominance(evidence)
+    answer = _withheld(leaning, guards)
+    return Verdict(
+        answer=answer,
+        headline=headline(evidence, answer, leaning, guards),
+        recommended=evidence.tuned if answer == "fine_tune" else evidence.use_now,
+        reasons=reasons(evidence, guards),
+        would_flip=would_flip(evidence, answer),
+        next_step=next_step(evidence, answer, guards),
+        rule=rule,
+        guards=guards,
+    )
+
+
+def by_net_benefit(evidence: Evidence) -> Answer:
+    """Return the answer by the probability that the tuned strategy has the highest net benefit of all."""
+    chance, need = evidence.money.probability_tuned_best, evidence.economics.confidence
+    assert chance is not None
+    if chance >= need - _TINY:
+        return "fine_tune"
+    return "do_not_fine_tune" if chance <= 1 - need + _TINY else "not_yet"
+
+
+def by_dominance(evidence: Evidence) -> Answer:
+    """Return the answer where money cannot be netted.
+
+    `fine_tune`: better than all others by more than the margin, each by a real difference, and no dearer per request
+    than any contender; or not worse than the margin and cheaper by what pays it back within the horizon.
+    `do_not_fine_tune`: some other strategy is not worse by more than the margin, and not dearer. Each with probability
+    `confidence` over the joint draws, all its conditions together. What is unknown never counts as met.
+    """
+    held, need = evidence.money.dominance, evidence.economics.confidence - _TINY
+    if held is None:
+        return "not_yet"
+    better = (held.better_and_not_dearer or 0.0) >= need and evidence.beats_all
+    if better or (held.cheaper_and_as_good or 0.0) >= need:
+        return "fine_tune"
+    return "do_not_fine_tune" if (held.needless or 0.0) >= need else "not_yet"
+
+
+def _withheld(leaning: Answer, guards: tuple[Guard, ...]) -> Answer:
+    failed = {guard.name for guard in guards if guard.state == "fail"}
+    if leaning == "fine_tune" and failed:
+        return "not_yet"
+    return "not_yet" if leaning == "do_not_fine_tune" and MISSING in failed else leaning
