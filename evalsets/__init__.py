@@ -1,0 +1,17 @@
+"""Reading, splitting and checking eval sets. Nothing is imported here; the registry loads what somebody asks for."""
+
+from __future__ import annotations
+
+BUILT_INS: dict[str, dict[str, str]] = {
+    "evalsets": {
+        "harrow_desk": "advisor.evalsets.shipped:harrow_desk",
+    },
+    "readers": {
+        "jsonl": "advisor.evalsets.readers:read_jsonl",
+        "ndjson": "advisor.evalsets.readers:read_jsonl",
+        "csv": "advisor.evalsets.readers:read_csv",
+        "tsv": "advisor.evalsets.readers:read_csv",
+        "parquet": "advisor.evalsets.readers:read_parquet",
+    },
+}
+"""Eval sets are functions ``(seed=0) -> EvalSet``; readers, by file extension, are ``(path) -> Iterator[Row]``."""

@@ -1,0 +1,295 @@
+"""One reader a file format: `(path) -> Iterator[Row]`. Sizes are bounded; every error names file, line and field."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from advisor.errors import EvalSetError, did_you_mean
+
+MAX_FILE_BYTES = 200_000_000
+MAX_LINE_BYTES = 4_000_000
+MAX_ROWS = 500_000
+MAX_FIELD_CHARACTERS = 131_072
+"""The longest text in one field: about 30,000 tokens, more than a prompt should hold."""
+MAX_DEPTH = 50
+"""Levels of lists and objects in one JSON row."""
+
+_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"PK": "zip", b"PAR1": "Parquet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as it stands in a file; `line` counts from 1 (in Parquet: the row)."""
+
+    file: str
+    line: int
+    fields: Mapping[str, Any]
+
+    def error(self, text: str, hint: str = "") -> EvalSetError:
+        """Return the error that says where `text` holds."""
+        return EvalSetError(f"{self.file} line {self.line}: {text}", hint=hint)
+
+
+def open_text(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[int, str]]:
+    """Yield the numbered lines of a UTF-8 file, a byte-order mark taken off.
+
+    Raises:
+        EvalSetError: not a regular file, too large, not UTF-8, or holding NUL bytes.
+    """
+    check_file(path, limit_bytes)
+    with path.open("rb") as file:
+        number = 0
+        while raw := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            yield number, _decoded(raw, path, number)
+
+
+def check_file(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:
+    """Refuse what is not a readable regular file of a sensible size, before anything is read from it.
+
+    Raises:
+        EvalSetError: it is missing (the nearest name is given), a folder, a device, empty, too large or not permitted.
+    """
+    try:
+        info = path.stat()
+        if stat.S_ISREG(info.st_mode):
+            path.open("rb").close()
+    except FileNotFoundError:
+        near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise EvalSetError(f"there is no file {str(path)!r}; {did_you_mean(path.name, near[:50])}") from None
+    except (OSError, ValueError) as error:
+        raise EvalSetError(f"{path.name} cannot be read: {error}") from None
+    if not stat.S_ISREG(info.st_mode):
+        what = "a folder" if stat.S_ISDIR(info.st_mode) else "a device, pipe or socket"
+        raise EvalSetError(f"{str(path)!r} is {what}; a regular file is needed")
+    if info.st_size > limit_bytes:
+        raise EvalSetError(f"{path.name} has {info.st_size:,} bytes; at most {limit_bytes:,} are read")
+
+
+def _decoded(raw: bytes, path: Path, number: int) -> str:
+    where = f"{path.name} line {number}"
+    if len(raw) > MAX_LINE_BYTES:
+        raise EvalSetError(f"{where}: the line is longer than {MAX_LINE_BYTES:,} bytes; one record a line is needed")
+    if number == 1:
+        found = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "")
+        if found:
+            raise EvalSetError(f"{where}: the file is {found}, not UTF-8 text", hint=_conversion(found, path))
+        raw = raw.removeprefix(b"\xef\xbb\xbf")
+    if b"\0" in raw:
+        raise EvalSetError(
+            f"{where}: there is a NUL byte in it; UTF-8 text is needed", hint=_conversion("UTF-16", path)
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise EvalSetError(
+            f"{where}: byte {error.start + 1} of the line, {raw[error.start : error.start + 1]!r}, is not UTF-8",
+            hint=f"iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8-{path.name}",
+        ) from None
+
+
+def _conversion(found: str, path: Path) -> str:
+    if found == "UTF-16":
+        return f"iconv -f UTF-16 -t UTF-8 {path.name} > utf8-{path.name}"
+    return f"mv {path.name} {path.stem}.parquet" if found == "Parquet" else "unpack it first"
+
+
+# --- JSON lines ------------------------------------------------------------------------------------------------------
+
+
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """Read JSON lines, one object a line; blank lines are skipped.
+
+    Raises:
+        EvalSetError: a line is not a JSON object, or holds a duplicate key, NaN, too deep nesting or a field too long.
+    """
+    count = 0
+    for number, line in open_text(path):
+        if not line.strip():
+            continue
+        count += 1
+        _bound(count, path)
+        row = Row(path.name, number, {})
+        value = parse_json(line, row)
+        if not isinstance(value, dict):
+            raise row.error(
+                f"a JSON object is needed, not {_kind(value)}",
+                hint='one object a line: {"id": "1", "input": "…", "target": "…"}',
+            )
+        yield _checked(Row(path.name, number, value))
+
+
+def parse_json(text: str, row: Row) -> Any:
+    """Parse strict JSON of bounded depth.
+
+    Raises:
+        EvalSetError: it is not JSON, repeats a key, holds NaN or half a surrogate pair, or is nested too deeply.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise row.error(
+            f"it is not JSON: {error.msg} at character {error.pos + 1}: {_around(text, error.pos)}"
+        ) from None
+    except RecursionError:
+        raise row.error(f"it is nested too deeply; at most {MAX_DEPTH} levels are read") from None
+    except ValueError as error:
+        raise row.error(str(error)) from None
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise row.error(f"it is nested too deeply; at most {MAX_DEPTH} levels are read")
+    if "\\ud" in text.lower() and any("\ud800" <= mark <= "\udfff" for mark in json.dumps(value, ensure_ascii=False)):
+        raise row.error("a text holds half a surrogate pair (\\ud800 to \\udfff), which is no character")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands there twice")
+    return found
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON; write null where there is no value")
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max((_depth(item) for item in inner), default=0) if isinstance(value, dict | list) else 0
+
+
+def _around(text: str, at: int) -> str:
+    return repr(text[max(0, at - 15) : at + 15])
+
+
+def _kind(value: Any) -> str:
+    words = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return words.get(type(value), "null" if value is None else "an object")
+
+
+# --- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def read_csv(path: Path) -> Iterator[Row]:
+    """Read CSV with a header; ``.tsv`` is split at tabs, and a header without commas but with semicolons at those.
+
+    Blank cells are left out of the row. `Row.line` is the line on which the record ends.
+
+    Raises:
+        EvalSetError: no header, a column twice, a row with more or fewer cells than the header, or a cell too long.
+    """
+    lines = (line for _, line in open_text(path))
+    first = next(lines, "")
+    delimiter = "\t" if path.suffix == ".tsv" else ";" if ";" in first and "," not in first else ","
+    reader = csv.reader((line for part in ((first,), lines) for line in part), delimiter=delimiter, strict=True)
+    try:
+        header = [cell.strip() for cell in next(reader, [])]
+        _check_header(header, Row(path.name, 1, {}))
+        for count, cells in enumerate(filter(None, reader), start=1):
+            _bound(count, path)
+            row = Row(path.name, reader.line_num, {})
+            if len(cells) != len(header):
+                raise row.error(
+                    f"{len(cells)} cells, where the header has {len(header)}",
+                    hint='put a cell that holds a comma or a line break in quotes: "a, b"',
+                )
+            filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
+            yield _checked(Row(path.name, reader.line_num, filled))
+    except csv.Error as error:
+        raise EvalSetError(
+            f"{path.name} line {reader.line_num}: {error}; at most {MAX_FIELD_CHARACTERS:,} characters a cell"
+        ) from None
+
+
+def _check_header(header: list[str], row: Row) -> None:
+    if not any(header):
+        raise row.error("there is no header with the names of the columns", hint="first line: input,target")
+    for name in header:
+        if header.count(name) > 1 or not name:
+            what = f"the column {name!r} stands there twice" if name else "a column has no name"
+            raise row.error(what, hint="every column needs a name of its own")
+
+
+# --- Parquet ---------------------------------------------------------------------------------------------------------
+
+
+def read_parquet(path: Path) -> Iterator[Row]:
+    """Read Parquet in small batches; NaN and null cells are left out of the row.
+
+    Raises:
+        EvalSetError: pyarrow is not installed, or the file is not Parquet, is broken or too large.
+    """
+    check_file(path)
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ModuleNotFoundError:
+        raise EvalSetError(
+            f"{path.name}: reading Parquet needs pyarrow, which is not installed",
+            hint='python -m pip install "tuneworthy[parquet]"',
+        ) from None
+    count = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            _bound(file.metadata.num_rows, path)
+            size = sum(file.metadata.row_group(at).total_byte_size for at in range(file.metadata.num_row_groups))
+            if size > 2 * MAX_FILE_BYTES:
+                raise EvalSetError(f"{path.name} unpacks to {size:,} bytes; at most {2 * MAX_FILE_BYTES:,} are read")
+            for batch in file.iter_batches(batch_size=64):
+                for plain in batch.to_pylist():
+                    count += 1
+                    row = Row(path.name, count, {})
+                    fields = {str(name): _plain(value, row, name) for name, value in plain.items()}
+                    yield _checked(Row(path.name, count, {k: v for k, v in fields.items() if v is not None}))
+    except (arrow.ArrowException, OSError, MemoryError) as error:
+        raise EvalSetError(
+            f"{path.name} row {count + 1}: it is not readable as Parquet: {_first_line(error)}"
+        ) from None
+
+
+def _plain(value: Any, row: Row, name: object) -> Any:
+    """Turn a Parquet cell into JSON types: dates and decimals become texts, NaN becomes null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, bytes):
+        raise row.error(f"field {name!r} holds bytes; text is needed")
+    if isinstance(value, dict):
+        return {str(key): _plain(inner, row, name) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner, row, name) for inner in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------------
+
+
+def _bound(count: int, path: Path) -> None:
+    if count > MAX_ROWS:
+        raise EvalSetError(f"{path.name} has more than {MAX_ROWS:,} rows; that many are read at most")
+
+
+def _checked(row: Row) -> Row:
+    """Refuse over-long texts at the top of a row and in the turns of a conversation."""
+    for name, value in row.fields.items():
+        texts = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
+        for text in texts:
+            text = text.get("content") if isinstance(text, dict) else text
+            if isinstance(text, str) and len(text) > MAX_FIELD_CHARACTERS:
+                raise row.error(
+                    f"field {name!r} has {len(text):,} characters; at most {MAX_FIELD_CHARACTERS:,} are read",
+                    hint="long texts belong into docs.jsonl, cut into passages",
+                )
+    return row

@@ -1,0 +1,103 @@
+"""Splits that depend on what the rows say and never on their order, and that keep what belongs together together.
+
+Rows of the same `metadata.group`, or with the same input where there is no group, always go the same way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from advisor.types import Example, digest
+
+Examples = tuple[Example, ...]
+
+DEV_SHARE = 0.15
+DEV_RANGE = (20, 200)
+"""Fewest and most dev examples carved out of train; never more than a third of it."""
+FILE_SHARES = {"train": 0.60, "dev": 0.15, "test": 0.25}
+
+
+def carve_dev(train: Examples, seed: int = 0) -> tuple[Examples, Examples, str]:
+    """Take a dev split out of `train`; return the rest, dev, and a sentence that says so.
+
+    Dev has 15 % of train, at least 20 and at most 200 examples where a third of train allows that. Whole groups only:
+    one that does not fit any more is left in train.
+    """
+    low, high = DEV_RANGE
+    wanted = min(max(round(DEV_SHARE * len(train)), low), high, len(train) // 3)
+    chosen = _take(_by_group(train, seed), wanted)
+    dev = tuple(example for example in train if group_key(example) in chosen)
+    rest = tuple(example for example in train if group_key(example) not in chosen)
+    note = (
+        f"no dev.jsonl: {len(dev)} of {len(train)} training examples were set aside as dev, whole groups chosen by "
+        f"content (seed {seed}); {len(rest)} remain for training"
+    )
+    return rest, dev, note
+
+
+def split_file(examples: Examples, seed: int = 0) -> tuple[dict[str, Examples], str]:
+    """Split one file's examples 60/15/25 into train, dev and test, by group; with a sentence that says so."""
+    groups = _by_group(examples, seed)
+    test = _take(groups, max(1, round(FILE_SHARES["test"] * len(examples))))
+    left = [group for group in groups if group[0] not in test]
+    dev = _take(left, round(FILE_SHARES["dev"] * len(examples)))
+    place: Callable[[str], str] = lambda key: "test" if key in test else "dev" if key in dev else "train"  # noqa: E731
+    parts = {split: tuple(e for e in examples if place(group_key(e)) == split) for split in FILE_SHARES}
+    sizes = ", ".join(f"{len(part)} {split}" for split, part in parts.items())
+    return parts, f"one file: split 60/15/25 by content and group (seed {seed}) into {sizes} examples"
+
+
+def without_repeats(examples: Examples) -> tuple[Examples, str]:
+    """Drop rows whose input, tools and target stood there before; with a sentence, or ``""`` if there were none."""
+    seen: set[str] = set()
+    kept: list[Example] = []
+    dropped: list[Example] = []
+    for example in examples:
+        key = digest([example.input, example.target])
+        (dropped if key in seen else kept).append(example)
+        seen.add(key)
+    what = "training row that repeats" if len(dropped) == 1 else "training rows that repeat"
+    return tuple(kept), f"{_dropped(dropped, what)} an earlier one (same input, same target)" if dropped else ""
+
+
+def without_leaks(examples: Examples, test: Examples, split: str = "train") -> tuple[Examples, str]:
+    """Drop rows whose input stands word for word in `test`; with a sentence, or ``""`` if there were none."""
+    asked = {str(example.input) for example in test}
+    dropped = [example for example in examples if str(example.input) in asked]
+    kept = tuple(example for example in examples if str(example.input) not in asked)
+    rows = "row" if len(dropped) == 1 else "rows"
+    return kept, f"{_dropped(dropped, f'{split} {rows}')} whose input also stands in test" if dropped else ""
+
+
+def _dropped(dropped: Sequence[Example], what: str) -> str:
+    ids = ", ".join(example.id for example in dropped[:5]) + (", …" if len(dropped) > 5 else "")
+    return f"left out {len(dropped)} {what} ({ids})"
+
+
+def group_key(example: Example) -> str:
+    """What `example` must stay together with: its group if it names one, else the same input."""
+    if "group" in example.metadata:
+        return f"group {example.group}"
+    return f"input {example.input}"
+
+
+def _by_group(examples: Examples, seed: int) -> list[tuple[str, int]]:
+    """Groups with their sizes, in an order that only the seed and the groups' own content decide."""
+    sizes: defaultdict[str, int] = defaultdict(int)
+    for example in examples:
+        sizes[group_key(example)] += 1
+    return sorted(sizes.items(), key=lambda group: digest([seed, group[0]]))
+
+
+def _take(groups: Sequence[tuple[str, int]], wanted: int) -> set[str]:
+    """Choose groups in order until `wanted` examples are together; if none fits, the smallest one."""
+    chosen: set[str] = set()
+    total = 0
+    for key, size in groups:
+        if total + size <= wanted:
+            chosen.add(key)
+            total += size
+    if not chosen and wanted and len(groups) > 1:
+        chosen.add(min(groups, key=lambda group: group[1])[0])
+    return chosen

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor._shipped import shipped
+from advisor.types import Example
+
+shipped("evalsets")
+from advisor.evalsets import splitting  # noqa: E402
+
+Groups = st.lists(st.integers(0, 40), min_size=3, max_size=150)
+
+
+def examples(groups: list[int]) -> tuple[Example, ...]:
+    return tuple(Example(f"e{n}", f"q{n}", "a", {"group": f"g{group}"}) for n, group in enumerate(groups))
+
+
+@settings(max_examples=60, deadline=None)
+@given(Groups, st.integers(0, 5), st.randoms(use_true_random=False))
+def test_dev_keeps_groups_whole_and_forgets_the_order(groups: list[int], seed: int, rng: object) -> None:
+    train = examples(groups)
+    rest, dev, note = splitting.carve_dev(train, seed)
+    assert sorted(e.id for e in (*rest, *dev)) == sorted(e.id for e in train)
+    assert not {e.group for e in rest} & {e.group for e in dev}
+    assert rest
+    assert f"{len(dev)} of {len(train)}" in note
+    shuffled = list(train)
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert {e.id for e in splitting.carve_dev(tuple(shuffled), seed)[1]} == {e.id for e in dev}
+
+
+@settings(max_examples=60, deadline=None)
+@given(Groups)
+def test_file_split_keeps_groups_whole(groups: list[int]) -> None:
+    parts, _ = splitting.split_file(examples(groups))
+    found = [{e.group for e in part} for part in parts.values()]
+    assert sum(map(len, parts.values())) == len(groups)
+    assert sum(map(len, found)) == len(set().union(*found))
+
+
+def test_shares_where_every_example_is_its_own_group() -> None:
+    many = tuple(Example(f"e{n}", f"q{n}", "a") for n in range(1000))
+    parts, _ = splitting.split_file(many)
+    assert {split: len(part) for split, part in parts.items()} == {"train": 600, "dev": 150, "test": 250}
+    for size, dev in ((1000, 150), (3000, 200), (100, 20), (30, 10), (3, 1), (2, 0)):
+        assert len(splitting.carve_dev(many[:size] if size <= 1000 else _many(size))[1]) == dev
+
+
+def _many(size: int) -> tuple[Example, ...]:
+    return tuple(Example(f"e{n}", f"q{n}", "a") for n in range(size))
+
+
+def test_the_same_input_goes_the_same_way_without_groups() -> None:
+    twins = tuple(Example(f"e{n}", f"q{n // 2}", "ab"[n % 2]) for n in range(200))
+    rest, dev, _ = splitting.carve_dev(twins)
+    assert not {str(e.input) for e in rest} & {str(e.input) for e in dev}
+
+
+def test_the_seed_changes_the_split() -> None:
+    assert splitting.carve_dev(_many(200), 0)[1] != splitting.carve_dev(_many(200), 1)[1]
+
+
+def test_repeats_and_leaks_are_counted() -> None:
+    rows = tuple(Example(str(n), text, "a") for n, text in enumerate(["x", "x", "y", "z"]))
+    kept, note = splitting.without_repeats(rows)
+    assert [e.id for e in kept] == ["0", "2", "3"]
+    assert note == "left out 1 training row that repeats (1) an earlier one (same input, same target)"
+    kept, note = splitting.without_leaks(kept, (Example("t", "y", "b"),))
+    assert [e.id for e in kept] == ["0", "3"]
+    assert note == "left out 1 train row (2) whose input also stands in test"
+    assert splitting.without_leaks(kept, ()) == (kept, "")
