@@ -1,0 +1,1 @@
+"""Language models: scripted, behind an endpoint, or on this machine."""

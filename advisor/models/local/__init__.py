@@ -1,0 +1,1 @@
+"""The embedded model and any other that transformers can load."""

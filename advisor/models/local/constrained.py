@@ -1,0 +1,115 @@
+"""Constrained decoding: a JSON Schema, a list of choices, or a tool call, enforced token by token by llguidance."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from advisor.errors import ModelError
+from advisor.models.base import Request
+from advisor.models.local.chat import CALL_CLOSE, CALL_OPEN
+from advisor.types import JSONObject, ToolSpec
+
+_STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+
+
+class Grammars:
+    """Compiles requests into constraints for one tokenizer; grammars are compiled once and copied."""
+
+    def __init__(self, tokenizer: Any, vocabulary: int) -> None:
+        from llguidance.hf import from_tokenizer
+
+        self._call_opens = tuple(tokenizer.encode(CALL_OPEN, add_special_tokens=False))
+        self._tokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary)
+        self._vocabulary = vocabulary
+        self._compiled: dict[str, Any] = {}
+
+    def constraint(self, request: Request) -> TokenConstraint | CallConstraint | None:
+        """Return what `request` allows, or `None` where it allows anything.
+
+        Raises:
+            ModelError: the schema cannot be turned into a grammar.
+        """
+        from llguidance import LLMatcher
+
+        grammar = _grammar(request)
+        if grammar is None:
+            return None
+        if grammar not in self._compiled:
+            matcher = LLMatcher(self._tokenizer, grammar)
+            if matcher.is_error():
+                raise ModelError(f"this schema cannot be enforced while decoding: {matcher.get_error()}")
+            self._compiled[grammar] = matcher
+        strict = TokenConstraint(self._compiled[grammar].deep_copy(), self._vocabulary)
+        if request.tools and request.tool_choice == "auto" and not request.choices and request.schema is None:
+            return CallConstraint(self._call_opens, strict)
+        return strict
+
+
+class TokenConstraint:
+    """One sequence's position in its grammar."""
+
+    def __init__(self, matcher: Any, vocabulary: int) -> None:
+        self._matcher = matcher
+        self._vocabulary = vocabulary
+
+    def mask(self) -> Tensor | None:
+        """Return which tokens may come next."""
+        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        return torch.from_numpy(np.unpackbits(bits, bitorder="little")[: self._vocabulary].astype(bool))
+
+    def accept(self, token: int) -> None:
+        """Take the chosen token."""
+        self._matcher.consume_token(token)
+
+
+class CallConstraint:
+    """Free text, unless it opens a tool call; from there on the call's grammar holds."""
+
+    def __init__(self, opens: tuple[int, ...], call: TokenConstraint) -> None:
+        self._opens, self._call = opens, call
+        self._written: tuple[int, ...] = ()
+        self._inside = False
+
+    def mask(self) -> Tensor | None:
+        """Return which tokens may come next; `None` while the text is free."""
+        return self._call.mask() if self._inside else None
+
+    def accept(self, token: int) -> None:
+        """Take the chosen token."""
+        if self._inside:
+            self._call.accept(token)
+            return
+        self._written = (*self._written, token)
+        self._inside = self._written == self._opens
+        for written in self._opens if self._inside else ():
+            self._call.accept(written)
+
+
+def _grammar(request: Request) -> str | None:
+    if request.choices:
+        return "start: " + " | ".join(json.dumps(choice, ensure_ascii=False) for choice in request.choices)
+    if request.schema is not None:
+        return f"start: %json {json.dumps(_styled(request.schema))}"
+    if request.tools:
+        call = json.dumps(_styled({"anyOf": [_call_schema(tool) for tool in request.tools]}))
+        return f'start: "{CALL_OPEN}" %json {call} "{CALL_CLOSE}"'
+    return None
+
+
+def _styled(schema: JSONObject) -> dict[str, Any]:
+    return {**schema, "x-guidance": _STYLE}
+
+
+def _call_schema(tool: ToolSpec) -> dict[str, Any]:
+    parameters = {"additionalProperties": False, **tool.parameters}
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool.name}, "arguments": parameters},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,168 @@
+"""A language model on this machine: transformers for the layers, our own batching around them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import ModelError
+from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
+from advisor.models.local import weights
+from advisor.models.local.chat import ChatFormat, read_answer
+from advisor.strategy import Progress, silent
+from advisor.types import Usage, digest
+
+ENGINE_VERSION = "1"
+NAME = "smollm2"
+
+
+def open_local(spec: str, progress: Progress = silent) -> LocalModel:
+    """Open the embedded model (`smollm2`), a Hugging Face name (`hf:org/name`) or a folder with weights.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be loaded.
+    """
+    import torch
+    import transformers
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from advisor.models.local import attention
+
+    embedded = spec == NAME
+    source = str(weights.fetch(weights.SMOLLM2, progress)) if embedded else spec.removeprefix("hf:")
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=torch.float32, local_files_only=embedded, use_safetensors=True, attn_implementation="sdpa"
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"the model {spec!r} cannot be loaded: {str(error).splitlines()[0]}",
+            hint="name a folder with safetensors weights, hf:org/name, or use --model smollm2",
+        ) from error
+    model.eval().requires_grad_(False)
+    if _shares_prefix(model):
+        model.set_attn_implementation(attention.NAME)
+    identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
+    return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, ENGINE_VERSION]))
+
+
+def _shares_prefix(model: Any) -> bool:
+    """Say whether our attention can serve this architecture (full attention, no capping of scores or logits)."""
+    config = model.config
+    unusual = ("sliding_window", "final_logit_softcapping", "attn_logit_softcapping", "layer_types")
+    plain = not any(getattr(config, name, None) for name in unusual)
+    return bool(plain and getattr(model, "_supports_attention_backend", False) and model.config.num_key_value_heads)
+
+
+def _identity(source: str, model: Any) -> str:
+    folder = Path(source)
+    if not folder.is_dir():
+        return str(getattr(model.config, "_commit_hash", "") or source)
+    files = sorted(folder.glob("*.safetensors"))
+    return digest([[file.name, _file_digest(file)] for file in files])
+
+
+def _file_digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class LocalModel:
+    """A causal language model with its tokenizer, answering in batches; made by `open_local`."""
+
+    def __init__(self, name: str, model: Any, tokenizer: Any, *, fingerprint: str) -> None:
+        self.name = name
+        self.fingerprint = fingerprint
+        self.network = model
+        self.tokenizer = tokenizer
+        self.chat = ChatFormat(tokenizer)
+        self.frozen: dict[str, list[Any]] = {}
+
+    @cached_property
+    def _engine(self) -> Any:
+        from advisor.models.local.generation import Engine
+
+        return Engine(self.network, self._ends, lambda ids: self.tokenizer.decode(ids, skip_special_tokens=True))
+
+    @cached_property
+    def _ends(self) -> frozenset[int]:
+        ends = self.network.generation_config.eos_token_id
+        return frozenset({self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None})
+
+    @cached_property
+    def _grammars(self) -> Any:
+        from advisor.models.local.constrained import Grammars
+
+        return Grammars(self.tokenizer, self.network.config.vocab_size)
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer every request, in order. A prompt that does not fit the context is a failed completion."""
+        from advisor.models.local import attention, fallback
+
+        if not requests:
+            return []
+        started = time.perf_counter()
+        rows = [self._row(request) for request in requests]
+        fitting = [row for row in rows if not isinstance(row, Completion)]
+        if fitting:
+            if self.network.config._attn_implementation == attention.NAME:
+                self._engine.run(fitting)
+            else:
+                fallback.run(self.network, fitting, self._ends, self._engine.decode)
+        seconds = time.perf_counter() - started
+        work = sum(len(row.ids) - row.prefix_tokens + len(row.written) for row in fitting) or 1
+        return [
+            row if isinstance(row, Completion) else _completion(row, request, seconds / work)
+            for row, request in zip(rows, requests, strict=True)
+        ]
+
+    def _row(self, request: Request) -> Any:
+        from advisor.models.local.generation import Row
+
+        ids = self.chat.prompt(request.messages, request.tools)
+        room = self.network.config.max_position_embeddings
+        if len(ids) + request.max_tokens > room:
+            return Completion(
+                error=f"the prompt has {len(ids)} tokens and may answer with {request.max_tokens}, "
+                f"more than the {room} that {self.name} can hold",
+                finish_reason="error",
+            )
+        return Row(
+            ids=ids,
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            seed=request.seed,
+            stop=request.stop,
+            constraint=self._grammars.constraint(request) if _is_constrained(request) else None,
+        )
+
+    def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
+        """Train a LoRA adapter and return the merged model; see `advisor.models.local.tuning`."""
+        from advisor.models.local.tuning import tune
+
+        network, report, fingerprint = tune(self, job)
+        return LocalModel(f"{self.name}+lora", network, self.tokenizer, fingerprint=fingerprint), report
+
+
+def _is_constrained(request: Request) -> bool:
+    return bool(request.choices or request.schema is not None or request.tools)
+
+
+def _completion(row: Any, request: Request, seconds_per_token: float) -> Completion:
+    text, calls = read_answer(row.text) if request.tools else (row.text.strip(), ())
+    own = len(row.ids) - row.prefix_tokens + len(row.written)
+    usage = Usage(
+        input_tokens=len(row.ids),
+        cached_input_tokens=row.prefix_tokens,
+        output_tokens=len(row.written),
+        calls=1,
+        seconds=own * seconds_per_token,
+        latency_seconds=row.latency_seconds,
+    )
+    return Completion(text, calls, usage, finish_reason="tool_calls" if calls else row.finish)

@@ -1,0 +1,297 @@
+"""LoRA fine-tuning that is quick on a CPU.
+
+Only the top layers are adapted, so the outputs of the layers below never change: they are computed once per example and
+kept, and every epoch runs the top layers alone. The loss is on what the assistant writes, and logits are computed only
+there. The adapter is peft's own (Hu et al. 2021, arXiv 2106.09685), saved in peft's format.
+
+The epoch kept is the one best on dev by teacher-forced exact match, which equals the share of dev answers that greedy
+decoding would get exactly right; ties go to the lower dev loss.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from advisor.errors import ModelError
+from advisor.models.base import TuningConfig, TuningExample, TuningJob, TuningReport
+from advisor.types import digest
+
+if TYPE_CHECKING:
+    from advisor.models.local.engine import LocalModel
+
+MARKER = "COMPLETE.json"
+CACHE_TOKENS = 2048
+LONGEST = 1024
+KEPT_STATES = 4
+
+
+def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
+    """Train and return the merged network, the report and the tuned model's fingerprint.
+
+    Raises:
+        ModelError: nothing to train on, or the loss became not-a-number.
+    """
+    if not job.train:
+        raise ModelError("there are no training examples", hint="give the eval set a train split")
+    identity = digest([model.fingerprint, asdict(job.config), _plain(job.train), _plain(job.dev)])
+    folder = job.workdir / f"adapter-{identity}"
+    if not (folder / MARKER).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _train(model, job, folder)
+    report = TuningReport(**_tuples(json.loads((folder / MARKER).read_text(encoding="utf-8"))))
+    return load_merged(model, folder, job.config), report, digest([model.fingerprint, identity])
+
+
+def load_merged(model: LocalModel, folder: Path, config: TuningConfig) -> Any:
+    """Load an adapter by plain peft and fold it into a network that shares its untouched layers with the base."""
+    from peft import PeftModel
+
+    network = _copy_top(model.network, _first_adapted(model.network, config))
+    merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+    return merged.eval().requires_grad_(False)
+
+
+def _plain(examples: tuple[TuningExample, ...]) -> list[Any]:
+    return [[example.messages, example.tools] for example in examples]
+
+
+def _tuples(stored: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
+
+
+def _first_adapted(network: Any, config: TuningConfig) -> int:
+    total = int(network.config.num_hidden_layers)
+    return max(0, total - config.layers) if config.layers else 0
+
+
+def _copy_top(network: Any, first: int) -> Any:
+    """Copy a network but share all weights below layer `first`, the embeddings and the head."""
+    decoder = network.get_decoder()
+    shared = [*decoder.layers[:first], network.get_input_embeddings(), network.get_output_embeddings()]
+    memo = {id(part): part for module in shared if module is not None for part in (module, *module.parameters())}
+    return copy.deepcopy(network, memo)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One example behind the frozen layers: hidden states (tokens, width), ids, and which ids are learned."""
+
+    states: Tensor
+    ids: Tensor
+    learned: Tensor
+
+
+def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    started = time.perf_counter()
+    config = job.config
+    first = _first_adapted(model.network, config)
+    train = _frozen_states(model, job, job.train, first, "reading the training examples")
+    dev = _frozen_states(model, job, job.dev, first, "reading the dev examples")
+    total = int(model.network.config.num_hidden_layers)
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=2 * config.rank,
+        target_modules=_linear_names(model.network.get_decoder().layers[first]),
+        layers_to_transform=list(range(first, total)),
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        network = get_peft_model(_copy_top(model.network, first), lora)
+    top = _Top(network.get_base_model(), first)
+    history = _Epochs(network, top, job).run(train, dev)
+    _save(network, folder, history, _spent(job, train, started, total - first, total))
+
+
+def _linear_names(layer: Any) -> list[str]:
+    linear = (name for name, module in layer.named_modules() if isinstance(module, torch.nn.Linear))
+    return sorted({name.rpartition(".")[2] for name in linear})
+
+
+def _spent(job: TuningJob, train: list[_Item], started: float, adapted: int, total: int) -> dict[str, Any]:
+    return {
+        "seconds": time.perf_counter() - started,
+        "tokens": sum(len(item.ids) for item in train) * job.config.epochs,
+        "layers": f"LoRA on the top {adapted} of {total} layers",
+    }
+
+
+def _save(network: Any, folder: Path, history: dict[str, Any], spent: dict[str, Any]) -> None:
+    """Write the adapter first and the marker last, so that a marker means a whole adapter."""
+    unfinished = folder.with_suffix(".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    network.save_pretrained(str(unfinished))
+    (unfinished / MARKER).write_text(json.dumps({**history, **spent}), encoding="utf-8")
+    unfinished.rename(folder)
+
+
+@torch.inference_mode()
+def _frozen_states(
+    model: LocalModel, job: TuningJob, examples: tuple[TuningExample, ...], first: int, what: str
+) -> list[_Item]:
+    """Run every example through the frozen layers once; returns items in the order of `examples`.
+
+    The model keeps the last few results, so that a second seed or another learning rate starts at once.
+    """
+    key = digest([_plain(examples), first])
+    if key in model.frozen:
+        return cast("list[_Item]", model.frozen[key])
+    pairs = [model.chat.training_pair(example) for example in examples]
+    decoder = model.network.get_decoder()
+    order = sorted(range(len(pairs)), key=lambda index: len(pairs[index][0]))
+    items: dict[int, _Item] = {}
+    start = 0
+    while start < len(order):
+        count = 1
+        while start + count < len(order) and len(pairs[order[start + count]][0]) * (count + 1) <= CACHE_TOKENS:
+            count += 1
+        batch = order[start : start + count]
+        rows = [pairs[index][0][:LONGEST] for index in batch]
+        for index, states in zip(batch, _run_frozen(decoder, rows, first), strict=True):
+            ids, learned = pairs[index][0][:LONGEST], pairs[index][1][:LONGEST]
+            items[index] = _Item(states, torch.tensor(ids), torch.tensor(learned))
+        start += count
+        job.progress(what, start, len(order))
+    while len(model.frozen) >= KEPT_STATES:
+        del model.frozen[next(iter(model.frozen))]
+    model.frozen[key] = [items[index] for index in range(len(pairs))]
+    return cast("list[_Item]", model.frozen[key])
+
+
+def _run_frozen(decoder: Any, rows: list[list[int]], first: int) -> list[Tensor]:
+    width = max(len(row) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    for at, row in enumerate(rows):
+        ids[at, : len(row)] = torch.tensor(row)
+    states = decoder.embed_tokens(ids)
+    states = _run_layers(decoder, decoder.layers[:first], states)
+    return [states[at, : len(row)].clone() for at, row in enumerate(rows)]
+
+
+def _run_layers(decoder: Any, layers: Any, states: Tensor) -> Tensor:
+    """Run some layers over right-padded rows; a causal mask is all that right padding needs."""
+    positions = torch.arange(states.shape[1]).unsqueeze(0)
+    angles = decoder.rotary_emb(states, position_ids=positions)
+    for layer in layers:
+        states = layer(states, attention_mask=None, position_ids=positions, position_embeddings=angles)
+    return states
+
+
+class _Top:
+    """The adapted layers and the head: hidden states in, loss out."""
+
+    def __init__(self, network: Any, first: int) -> None:
+        self.decoder = network.get_decoder()
+        self.layers = self.decoder.layers[first:]
+        self.head = network.get_output_embeddings()
+
+    def losses(self, items: list[_Item]) -> tuple[Tensor, Tensor]:
+        """Return the loss of every learned token, and for every item whether all of them were the likeliest."""
+        states = torch.nn.utils.rnn.pad_sequence([item.states for item in items], batch_first=True)
+        states = self.decoder.norm(_run_layers(self.decoder, self.layers, states))
+        before, target, owner = [], [], []
+        for row, item in enumerate(items):
+            at = item.learned.nonzero().flatten()
+            at = at[at > 0]
+            before.append(states[row, at - 1])
+            target.append(item.ids[at])
+            owner.append(torch.full((len(at),), row))
+        wanted = torch.cat(target)
+        logits = self.head(torch.cat(before))
+        loss = functional.cross_entropy(logits, wanted, reduction="none")
+        wrong = torch.zeros(len(items)).index_add_(0, torch.cat(owner), (logits.argmax(-1) != wanted).float())
+        return loss, wrong == 0
+
+
+class _Epochs:
+    """The training loop: cosine schedule, AdamW, the best epoch on dev kept."""
+
+    def __init__(self, network: Any, top: _Top, job: TuningJob) -> None:
+        self.network, self.top, self.job = network, top, job
+        self.weights = [weight for weight in network.parameters() if weight.requires_grad]
+        self.random = torch.Generator().manual_seed(job.config.seed)
+
+    def run(self, train: list[_Item], dev: list[_Item]) -> dict[str, Any]:
+        """Train and leave the best epoch's weights in the network; returns the history."""
+        config = self.job.config
+        steps = config.epochs * math.ceil(len(train) / config.batch_size)
+        optimiser = torch.optim.AdamW(self.weights, lr=config.learning_rate, weight_decay=0.0)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, steps))
+        history: dict[str, Any] = {"train_loss": [], "dev_loss": [], "dev_exact_match": [], "epoch": config.epochs}
+        best: tuple[float, float] | None = None
+        kept: list[Tensor] = []
+        for epoch in range(1, config.epochs + 1):
+            history["train_loss"].append(self._epoch(train, optimiser, schedule, epoch))
+            if not dev:
+                continue
+            loss, right = self._evaluate(dev)
+            history["dev_loss"].append(loss)
+            history["dev_exact_match"].append(right)
+            if best is None or (right, -loss) > best:
+                best, history["epoch"] = (right, -loss), epoch
+                kept = [weight.detach().clone() for weight in self.weights]
+        for weight, value in zip(self.weights, kept, strict=False):
+            weight.data.copy_(value)
+        return history
+
+    def _epoch(self, train: list[_Item], optimiser: Any, schedule: Any, epoch: int) -> float:
+        config = self.job.config
+        batches = _batches(train, config.batch_size, self.random)
+        total = count = 0.0
+        for number, batch in enumerate(batches, 1):
+            loss, _ = self.top.losses([train[index] for index in batch])
+            mean = loss.mean()
+            if not torch.isfinite(mean):
+                raise ModelError(
+                    f"the training loss became {mean.item()} in epoch {epoch}; nothing was saved",
+                    hint="lower the learning rate, e.g. --strategy 'fine_tuning(learning_rate=0.0005)'",
+                )
+            optimiser.zero_grad()
+            mean.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+            optimiser.step()
+            schedule.step()
+            total, count = total + float(loss.detach().sum()), count + len(loss)
+            done = (epoch - 1) * len(batches) + number
+            self.job.progress("training", done, config.epochs * len(batches))
+        return total / count
+
+    @torch.inference_mode()
+    def _evaluate(self, dev: list[_Item]) -> tuple[float, float]:
+        losses, rights = [], []
+        order = sorted(range(len(dev)), key=lambda index: len(dev[index].ids))
+        for start in range(0, len(order), 32):
+            loss, right = self.top.losses([dev[index] for index in order[start : start + 32]])
+            losses.append(loss)
+            rights.append(right)
+        return float(torch.cat(losses).mean()), float(torch.cat(rights).float().mean())
+
+
+def _cosine(step: int, steps: int) -> float:
+    warm = max(1, round(0.05 * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _batches(items: list[_Item], size: int, random: torch.Generator) -> list[list[int]]:
+    """Shuffle, then sort by length inside windows of eight batches, so that little is padded; shuffle the batches."""
+    order = torch.randperm(len(items), generator=random).tolist()
+    batches = []
+    for start in range(0, len(order), 8 * size):
+        window = sorted(order[start : start + 8 * size], key=lambda index: len(items[index].ids))
+        batches += [window[at : at + size] for at in range(0, len(window), size)]
+    return [batches[at] for at in torch.randperm(len(batches), generator=random).tolist()]

@@ -1,0 +1,141 @@
+"""The model as strategies get it: counted, limited by the budget, and never asked the same thing twice.
+
+Deterministic completions (temperature 0) are kept in the store under the content of the model and the request, so an
+interrupted comparison resumes without paying again, choosing on dev included. A kept completion carries the usage and
+latency of the call that was really made.
+
+A model may have ``stream(requests)``, which yields ``(position, completion)`` as answers come. Each is then kept, and
+counted against the budget, at once; without it, when the whole batch is there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from advisor.errors import BudgetReached, ModelError
+from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
+from advisor.store import Store
+from advisor.types import ToolCall, Usage, digest
+
+Price = Callable[[Usage], float | None]
+
+_SAMPLED = "sampled "
+"""Starts the key of a request whose answer is not kept."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """What one strategy has used of the model.
+
+    `seconds` is wall time inside `generate`, keeping and looking up included; `usage` counts kept completions at their
+    original cost. `tune_error` is why the last tuning failed.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    reports: list[TuningReport] = field(default_factory=list)
+    tune_error: str = ""
+
+
+@dataclass(slots=True)
+class Purse:
+    """The budget of a whole comparison; `price` gives the USD of a usage, or `None` where no price is known."""
+
+    budget_usd: float | None = None
+    price: Price = lambda usage: None
+    spent_usd: float = 0.0
+
+    def check(self) -> None:
+        """Raise `BudgetReached` if nothing is left."""
+        if self.budget_usd is not None and self.spent_usd >= self.budget_usd:
+            raise BudgetReached(
+                f"the budget of ${self.budget_usd:g} is reached (${self.spent_usd:.4f} spent); "
+                "everything answered so far is stored",
+                hint="run the same command again with a larger --budget to go on",
+            )
+
+    def pay(self, usage: Usage) -> None:
+        """Count a call that was made."""
+        self.spent_usd += self.price(usage) or 0.0
+
+
+class MeteredModel:
+    """A model with a meter, a purse and a memory; behaves as the model it wraps."""
+
+    def __init__(self, model: Model, store: Store, meter: Meter, purse: Purse) -> None:
+        self._model, self._store, self._meter, self._purse = model, store, meter, purse
+        self.name = model.name
+        self.fingerprint = model.fingerprint
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer every request, in order, from memory where it was asked before."""
+        started = time.perf_counter()
+        try:
+            result = self._recall_or_ask(requests)
+        finally:
+            self._meter.seconds += time.perf_counter() - started
+        self._meter.usage = sum((completion.usage for completion in result), self._meter.usage)
+        return result
+
+    def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
+        """Train; the tuned model is metered too."""
+        self._purse.check()
+        try:
+            tuned, report = self._model.tune(job)
+        except ModelError as error:
+            self._meter.tune_error = str(error)
+            raise
+        self._meter.reports.append(report)
+        return MeteredModel(tuned, self._store, self._meter, self._purse), report
+
+    def _recall_or_ask(self, requests: Sequence[Request]) -> list[Completion]:
+        keys = [self._key(request) or f"{_SAMPLED}{at}" for at, request in enumerate(requests)]
+        kept = self._store.completions([key for key in keys if not key.startswith(_SAMPLED)])
+        answers = {key: _load(value) for key, value in kept.items()}
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+        if missing:
+            self._purse.check()
+            answers |= self._ask(missing)
+        return [answers[key] for key in keys]
+
+    def _ask(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
+        """Ask the model; every answer is paid for and kept before the budget is looked at again."""
+        keys, answers = list(missing), dict[str, Completion]()
+        for batch in _batches(self._model, list(missing.values())):
+            fresh = {keys[at]: completion for at, completion in batch}
+            self._store.add_completions(
+                {key: asdict(done) for key, done in fresh.items() if not (done.error or key.startswith(_SAMPLED))}
+            )
+            for completion in fresh.values():
+                self._purse.pay(completion.usage)
+            answers |= fresh
+            if len(answers) < len(missing):
+                self._purse.check()
+        return answers
+
+    def _key(self, request: Request) -> str:
+        if request.temperature > 0:
+            return ""
+        plain = [getattr(request, name) for name in Request.__slots__]
+        return digest(["completion", self.fingerprint, plain])
+
+
+def _batches(model: Model, requests: list[Request]) -> Iterator[list[tuple[int, Completion]]]:
+    """Yield answers with their positions as the model gives them: one at a time, or all at once."""
+    stream: Callable[[list[Request]], Iterator[tuple[int, Completion]]] | None = getattr(model, "stream", None)
+    if stream is not None:
+        for answer in stream(requests):
+            yield [answer]
+        return
+    answers = model.generate(requests)
+    if len(answers) != len(requests):
+        raise ModelError(f"the model {model.name!r} gave {len(answers)} answers to {len(requests)} requests")
+    yield list(enumerate(answers))
+
+
+def _load(value: dict[str, Any]) -> Completion:
+    calls = tuple(ToolCall(**call) for call in value["calls"])
+    return replace(Completion(**{**value, "calls": calls}), usage=Usage(**value["usage"]))

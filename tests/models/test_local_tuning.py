@@ -1,0 +1,180 @@
+"""Training really trains: it overfits a few rows, equals plain peft, resumes, and leaves the base model alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from advisor.errors import ModelError
+from advisor.models.base import Request, TuningConfig, TuningExample, TuningJob
+from advisor.models.local.chat import call_text
+from advisor.types import Message, ToolCall
+
+if TYPE_CHECKING:
+    from advisor.models.local.engine import LocalModel
+
+pytestmark = pytest.mark.weights
+
+PAIRS = (
+    ("Where is my parcel?", "team-blue"),
+    ("The zip of my jacket broke.", "team-red"),
+    ("I want my money back.", "team-green"),
+    ("Do you sell tents?", "team-amber"),
+    ("My password does not work.", "team-grey"),
+    ("The courier never came.", "team-blue"),
+    ("The seam is torn.", "team-red"),
+    ("You charged me twice.", "team-green"),
+)
+
+
+def learned(question: str, answer: str) -> TuningExample:
+    return TuningExample((Message("user", question), Message("assistant", answer)))
+
+
+def job(folder: Path, **options: object) -> TuningJob:
+    examples = tuple(learned(*pair) for pair in PAIRS)
+    config = TuningConfig(epochs=8, batch_size=4, layers=4, learning_rate=4e-3, **options)  # type: ignore[arg-type]
+    return TuningJob(train=examples, dev=examples[:4], workdir=folder, config=config)
+
+
+@pytest.fixture(scope="module")
+def tuned(local_model: LocalModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalModel, Path, list[str]]:
+    folder = tmp_path_factory.mktemp("tuning")
+    before = answers(local_model)
+    model, report = local_model.tune(job(folder))
+    assert report.train_loss[-1] < 0.2 * report.train_loss[0]
+    assert report.dev_exact_match[report.epoch - 1] == max(report.dev_exact_match)
+    assert report.tokens > 0
+    assert report.layers == "LoRA on the top 4 of 30 layers"
+    return model, folder, before  # type: ignore[return-value]
+
+
+def answers(model: LocalModel) -> list[str]:
+    requests = [Request((Message("user", question),), max_tokens=8) for question, _ in PAIRS]
+    return [completion.text for completion in model.generate(requests)]
+
+
+def test_a_few_rows_are_overfitted(tuned: tuple[LocalModel, Path, list[str]]) -> None:
+    assert answers(tuned[0]) == [answer for _, answer in PAIRS]
+
+
+def test_the_base_model_is_left_alone(tuned: tuple[LocalModel, Path, list[str]], local_model: LocalModel) -> None:
+    assert answers(local_model) == tuned[2]
+    assert tuned[0].fingerprint != local_model.fingerprint
+
+
+def test_plain_peft_loads_the_adapter(tuned: tuple[LocalModel, Path, list[str]], local_model: LocalModel) -> None:
+    import copy
+
+    import torch
+    from peft import PeftModel
+
+    (folder,) = tuned[1].glob("adapter-*")
+    adapted = PeftModel.from_pretrained(copy.deepcopy(local_model.network), str(folder))
+    ids = torch.tensor([local_model.chat.prompt((Message("user", PAIRS[0][0]),))])
+    with torch.inference_mode():
+        by_peft = adapted(input_ids=ids).logits[0, -1]
+        merged = tuned[0].network(input_ids=ids).logits[0, -1]
+    assert torch.allclose(by_peft, merged, atol=1e-3)
+
+
+def test_the_same_job_is_not_trained_twice(tuned: tuple[LocalModel, Path, list[str]], local_model: LocalModel) -> None:
+    shown: list[str] = []
+    folder = tuned[1]
+    again = job(folder)
+    model, report = local_model.tune(
+        TuningJob(again.train, again.dev, folder, again.config, lambda *a: shown.append(a[0]))
+    )
+    assert shown == []
+    assert answers(model) == answers(tuned[0])  # type: ignore[arg-type]
+    assert model.fingerprint == tuned[0].fingerprint
+    assert report.train_loss
+
+
+def test_a_folder_without_marker_is_trained_again(local_model: LocalModel, tmp_path: Path) -> None:
+    from advisor.models.local.tuning import MARKER
+
+    small = TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1))
+    local_model.tune(small)
+    (folder,) = tmp_path.glob("adapter-*")
+    (folder / MARKER).unlink()
+    (folder / "adapter_model.safetensors").write_bytes(b"half")
+    local_model.tune(small)
+    assert (folder / MARKER).exists()
+
+
+def test_another_seed_is_another_model(local_model: LocalModel, tmp_path: Path) -> None:
+    first, _ = local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1, seed=1)))
+    second, _ = local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1, seed=2)))
+    assert first.fingerprint != second.fingerprint
+
+
+def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: Path) -> None:
+    """Keeping the frozen layers' outputs is a shortcut, not an approximation."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from advisor.models.local import tuning
+
+    examples = job(tmp_path).train[:3]
+    first = 28
+    lora = LoraConfig(
+        r=4, target_modules=["q_proj", "down_proj"], layers_to_transform=[28, 29], init_lora_weights=False
+    )
+    torch.manual_seed(0)
+    network = get_peft_model(tuning._copy_top(local_model.network, first), lora)
+    weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+    items = tuning._frozen_states(local_model, job(tmp_path), examples, first, "test")
+    loss, _ = tuning._Top(network.get_base_model(), first).losses(items)
+    loss.mean().backward()
+    ours = {name: weight.grad.clone() for name, weight in weights.items() if weight.grad is not None}
+    network.zero_grad()
+
+    losses = []
+    for example in examples:
+        ids, learned_mask = local_model.chat.training_pair(example)
+        logits = network(input_ids=torch.tensor([ids])).logits[0, :-1]
+        wanted = torch.tensor(ids[1:])
+        keep = torch.tensor(learned_mask[1:])
+        losses.append(torch.nn.functional.cross_entropy(logits[keep], wanted[keep], reduction="none"))
+    torch.cat(losses).mean().backward()
+    assert set(ours) == set(weights)
+    for name, weight in weights.items():
+        assert weight.grad is not None
+        assert torch.allclose(ours[name], weight.grad, atol=1e-5, rtol=1e-3), name
+
+
+def test_only_what_the_assistant_writes_is_learned(local_model: LocalModel) -> None:
+    call = ToolCall("calculate", {"expression": "2 + 2"})
+    example = TuningExample(
+        (
+            Message("user", "two and two?"),
+            Message("assistant", "", (call,)),
+            Message("tool", "4"),
+            Message("assistant", "4"),
+        )
+    )
+    ids, learned_mask = local_model.chat.training_pair(example)
+    decode = local_model.tokenizer.decode
+    text = decode([token for token, keep in zip(ids, learned_mask, strict=True) if keep])
+    call_written = call_text(call)
+    assert text == f"{call_written}<|im_end|>4<|im_end|>"
+    prompt = local_model.chat.prompt(example.messages[:1])
+    assert ids[: len(prompt)] == prompt
+    assert not any(learned_mask[: len(prompt)])
+
+
+def test_a_loss_that_explodes_is_a_sentence(local_model: LocalModel, tmp_path: Path) -> None:
+    wild = TuningJob(
+        job(tmp_path).train, (), tmp_path, TuningConfig(epochs=3, layers=1, learning_rate=1e30, batch_size=2)
+    )
+    with pytest.raises(ModelError, match=r"loss became .*\n.*learning_rate"):
+        local_model.tune(wild)
+    assert list(tmp_path.glob("adapter-*")) == []
+
+
+def test_nothing_to_learn_is_a_sentence(local_model: LocalModel, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no training examples"):
+        local_model.tune(TuningJob((), (), tmp_path))
