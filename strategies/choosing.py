@@ -1,0 +1,62 @@
+"""Choosing among ways of asking, on dev and by the eval set's own metric; test is never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from advisor.models.base import Completion
+from advisor.strategy import Context
+from advisor.types import Example, Input
+
+from .prompts import tidy
+
+if TYPE_CHECKING:
+    from advisor.metrics import Metric
+
+Answering = Callable[[Sequence[Input]], Sequence[Completion]]
+
+
+def choose_on_dev(candidates: Mapping[str, Answering], ctx: Context, limit: int) -> tuple[str, dict[str, Any]]:
+    """Return the name of the best candidate, and the scores for `selection`.
+
+    All candidates are scored on the same dev examples: at most `limit`, drawn with `ctx.seed`, and only those that
+    every candidate could answer, so that a time-out never counts as a wrong answer. Ties go to the candidate named
+    first (write the cheapest first). With one candidate, or without dev, nothing is asked.
+    """
+    names, dev = list(candidates), dev_sample(ctx, limit)
+    if len(names) == 1 or not dev:
+        return names[0], {"dev_examples": 0, "dev_scores": {}}
+    scores: dict[str, list[float | None]] = {}
+    for done, name in enumerate(names):
+        ctx.progress("choosing on dev", done, len(names))
+        completions = candidates[name]([example.input for example in dev])
+        scores[name] = [_score(answer, example, ctx) for answer, example in zip(completions, dev, strict=True)]
+    ctx.progress("choosing on dev", len(names), len(names))
+    common = [at for at in range(len(dev)) if all(row[at] is not None for row in scores.values())]
+    means = {name: _mean([row[at] for at in common]) for name, row in scores.items()}
+    best = max(names, key=lambda name: -1.0 if (mean := means[name]) is None else mean)
+    return best, {"dev_examples": len(common), "dev_scores": means}
+
+
+def dev_sample(ctx: Context, limit: int) -> list[Example]:
+    """Return at most `limit` dev examples drawn with `ctx.seed`, in their own order."""
+    drawn = np.random.default_rng(ctx.seed).permutation(len(ctx.dev))[:limit]
+    return [ctx.dev[at] for at in sorted(drawn)]
+
+
+def mean_score(answers: Sequence[str], examples: Sequence[Example], metric: Metric) -> float | None:
+    """Return the mean score in [0, 1] over the examples on which the metric is defined; `None` if there is none."""
+    return _mean([metric.score(answer, example) for answer, example in zip(answers, examples, strict=True)])
+
+
+def _score(completion: Completion, example: Example, ctx: Context) -> float | None:
+    return None if completion.error else ctx.metric.score(tidy(completion.text, ctx.task), example)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,140 @@
+"""Prompting: the instruction alone, or with worked examples in front of the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from advisor.errors import ConfigurationError, did_you_mean
+from advisor.models.base import Completion
+from advisor.strategy import Context
+from advisor.types import Example, Input, Message, Prediction
+
+from .choosing import choose_on_dev
+from .demonstrations import Neighbours, varied
+from .prompts import demonstration, max_tokens_for, predictions_of, request_for, task_messages
+
+Plan = tuple[str, int]
+"""Which examples are shown (`fixed` or `nearest`), and how many."""
+
+GRID: tuple[Plan, ...] = (("fixed", 4), ("fixed", 8), ("nearest", 4))
+
+
+class ZeroShot:
+    """Prompting: the instruction and the question, nothing else.
+
+    Args:
+        constrained: hold the answer to the task's labels or schema while it is written.
+    """
+
+    name = "zero_shot"
+    kind = "prompting"
+    stochastic = False
+
+    def __init__(self, constrained: bool = False) -> None:
+        self.constrained = constrained
+
+    def fit(self, train: Sequence[Example], ctx: Context) -> None:
+        """Read how long answers are; learn nothing else."""
+        self._task, self._model = ctx.task, ctx.model
+        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+
+    def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
+        """Ask the model every question, with all labels named where they are not too long."""
+        requests = [
+            request_for(
+                self._task,
+                task_messages(self._task, input, list_labels=True),
+                self._max_tokens,
+                constrained=self.constrained,
+            )
+            for input in inputs
+        ]
+        return predictions_of(self._model.generate(requests), self._task)
+
+
+class FewShot:
+    """Prompting: worked examples in front of the question; how many and which is chosen on dev.
+
+    Args:
+        k: how many examples to show; by default chosen on dev.
+        pick: `"fixed"` (the same varied ones for every question) or `"nearest"` (by embedding, the most
+            similar last; Liu et al. 2022, arXiv 2101.06804); by default chosen on dev.
+        dev_limit: the most dev examples to choose on.
+        constrained: hold the answer to the task's labels or schema while it is written.
+        list_labels: name the allowed labels in the instruction; by default only up to 30 of them.
+    """
+
+    name = "few_shot"
+    kind = "prompting"
+    stochastic = False
+
+    def __init__(
+        self,
+        k: int | None = None,
+        pick: str | None = None,
+        dev_limit: int = 30,
+        constrained: bool = False,
+        list_labels: bool | None = None,
+    ) -> None:
+        if pick not in (None, "fixed", "nearest"):
+            raise ConfigurationError(
+                f"few_shot: pick={pick!r} is no way to pick examples; {did_you_mean(str(pick), ['fixed', 'nearest'])}",
+                hint="--strategy 'few_shot(pick=\"nearest\")'",
+            )
+        if k is not None and k < 1:
+            raise ConfigurationError(f"few_shot: k={k!r}; it must be at least 1", hint="--strategy 'few_shot(k=4)'")
+        self.k, self.pick, self.dev_limit = k, pick, dev_limit
+        self.constrained, self.list_labels = constrained, list_labels
+
+    def fit(self, train: Sequence[Example], ctx: Context) -> None:
+        """Draw the fixed examples, embed all, and choose the plan on dev."""
+        self._task, self._model = ctx.task, ctx.model
+        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+        plans = self._plans(len(train))
+        rng = np.random.default_rng(ctx.seed)
+        most = max(k for _, k in plans)
+        self._fixed = varied(train, most, rng, lambda e: e.target if ctx.task.labels else e.group)
+        self._neighbours = Neighbours(train, ctx.embed) if any(way == "nearest" for way, _ in plans) else None
+        by_name = {f"{way} k={k}": (way, k) for way, k in plans}
+        candidates = {name: partial(self._ask, plan) for name, plan in by_name.items()}
+        name, record = choose_on_dev(candidates, ctx, self.dev_limit)
+        self._plan = by_name[name]
+        self.selection: dict[str, Any] = {"pick": self._plan[0], "k": self._plan[1], **record}
+
+    def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
+        """Ask the model every question behind its examples; the trace names them."""
+        shown = self._shown(self._plan, inputs)
+        traces = [{"demonstrations": [example.id for example in examples]} for examples in shown]
+        return predictions_of(self._ask(self._plan, inputs), self._task, traces)
+
+    def _plans(self, available: int) -> list[Plan]:
+        """The grid, narrowed to what the parameters leave open and to the examples there are."""
+        ways = (self.pick,) if self.pick else ("fixed", "nearest")
+        plans = [(way, self.k) for way in ways] if self.k else [plan for plan in GRID if plan[0] in ways]
+        return list(dict.fromkeys((way, min(k, available)) for way, k in plans))
+
+    def _shown(self, plan: Plan, inputs: Sequence[Input]) -> list[list[Example]]:
+        way, k = plan
+        if way == "fixed" or self._neighbours is None:
+            return [self._fixed[:k] for _ in inputs]
+        return [[example for example, _ in reversed(hits)] for hits in self._neighbours.nearest(inputs, k)]
+
+    def _ask(self, plan: Plan, inputs: Sequence[Input]) -> list[Completion]:
+        requests = [
+            request_for(
+                self._task,
+                task_messages(self._task, input, _turns(examples), list_labels=self.list_labels),
+                self._max_tokens,
+                constrained=self.constrained,
+            )
+            for input, examples in zip(inputs, self._shown(plan, inputs), strict=True)
+        ]
+        return self._model.generate(requests)
+
+
+def _turns(examples: Sequence[Example]) -> tuple[Message, ...]:
+    return tuple(message for example in examples for message in demonstration(example))
