@@ -1,0 +1,92 @@
+"""The comparison for programs: JSON with a schema version, and CSV with one row an answer."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.comparison import Comparison
+from advisor.types import Outcome, Run
+
+from .safe import cell
+
+SCHEMA_VERSION = 1
+SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
+COLUMNS = (
+    "comparison", "evalset", "model", "strategy", "kind", "tuned", "params", "seed", "example_id", "score", "output",
+    "error", "input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds", "latency_seconds",
+)  # fmt: skip
+
+
+def render_json(comparison: Comparison) -> str:
+    """Return everything, runs and single answers included, as JSON that `comparison.schema.json` describes.
+
+    Undefined is ``null``; an infinite bound is ``"Infinity"`` or ``"-Infinity"``, as JSON has no such number. The text
+    is ASCII, so that no answer can steer a terminal through it.
+    """
+    plain = {"schema_version": SCHEMA_VERSION, **_plain(comparison)}
+    return json.dumps(plain, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Turn dataclasses, mappings and sequences into JSON types; what is none of these becomes its text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return _finite(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    return str(value)
+
+
+def _finite(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return float(value) if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def render_csv(comparison: Comparison) -> str:
+    """Return one row per strategy, seed and example, headed, comma-separated, safe to open in a spreadsheet.
+
+    Texts that a spreadsheet could take for a formula start with an apostrophe, and control characters are left out; for
+    the exact text use JSON. A missing score is an empty cell.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_MINIMAL)
+    writer.writerow([cell(name) for name in COLUMNS])
+    for run in comparison.runs:
+        head = _head(comparison, run)
+        for outcome in run.outcomes:
+            writer.writerow([_cell(value) for value in (*head, *_tail(outcome))])
+    return out.getvalue()
+
+
+def _head(comparison: Comparison, run: Run) -> tuple[Any, ...]:
+    params = json.dumps(_plain(run.params), sort_keys=True)
+    return comparison.id, comparison.evalset, run.model, run.strategy, run.kind, run.tuned, params, run.seed
+
+
+def _tail(outcome: Outcome) -> tuple[Any, ...]:
+    u = outcome.usage
+    used = (u.input_tokens, u.cached_input_tokens, u.output_tokens, u.calls, u.seconds, u.latency_seconds)
+    return (outcome.example_id, outcome.score, outcome.output, outcome.error, *used)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return cell(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""
+    return "" if value is None else value

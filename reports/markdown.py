@@ -1,0 +1,168 @@
+"""The report as Markdown for a pull-request comment: the same content without the drawings."""
+
+from __future__ import annotations
+
+import re
+
+from advisor.comparison import Comparison, Disagreement
+
+from . import numbers, view
+from .safe import line, shorten
+
+SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
+SIGNS = {"fine_tune": "🟢", "do_not_fine_tune": "🟠", "not_yet": "🔵"}
+_SPECIAL = re.compile(r"([\\`*_\[\]!|<>~$&]|^[#+=-]|:(?=\S)|(?<=^\d)[.)])")
+
+
+def render(comparison: Comparison) -> str:
+    """Return GitHub-flavoured Markdown that fits into one comment (65,536 characters).
+
+    Foreign text can neither format, link, mention anybody nor leave its table cell.
+    """
+    verdict = comparison.verdict
+    blocks = [
+        f"## {SIGNS[verdict.answer]} {view.ANSWERS[verdict.answer]}",
+        f"**{text(verdict.headline)}**",
+        f"Use now: {code(verdict.recommended)}",
+        _listed("Why", [text(reason) for reason in verdict.reasons]),
+        _strategies(comparison),
+        _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
+        _listed("Checks before a yes", [_check(g.state, g.name, g.finding) for g in verdict.guards]),
+        _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
+        _next_step(comparison),
+        _listed("Failed or not run", [_fact(fact) for fact in view.failures(comparison)]),
+        _slices(comparison),
+        _examples(comparison),
+        _assumptions(comparison),
+        _reproduction(comparison),
+    ]
+    return _fitted([block for block in blocks if block])
+
+
+def text(foreign: str) -> str:
+    """Return `foreign` as plain words: one line, every sign of Markdown escaped, nobody mentioned, nothing linked."""
+    escaped = _SPECIAL.sub(r"\\\1", line(foreign))
+    return escaped.replace("@", "@\u2060").replace("www.", "www\u2060.")
+
+
+def code(foreign: str, limit: int = SHOWN_CHARACTERS) -> str:
+    """Return `foreign` as a code span that can stand in a table cell: fenced by more backticks than it contains."""
+    plain = shorten(line(foreign), limit).replace("|", "\\|")
+    if not plain:
+        return numbers.MISSING
+    fence = "`" * (max((len(run) for run in re.findall("`+", plain)), default=0) + 1)
+    pad = " " if "`" in plain else ""
+    return f"{fence}{pad}{plain}{pad}{fence}"
+
+
+def _fitted(blocks: list[str]) -> str:
+    """Join as many blocks as a comment holds; what is left out is said."""
+    kept, size = [], 0
+    for block in blocks:
+        size += len(block) + 2
+        if size > LIMIT:
+            kept.append("*The rest does not fit into a comment; see the HTML report.*")
+            break
+        kept.append(block)
+    return "\n\n".join(kept) + "\n"
+
+
+def _listed(title: str, items: list[str]) -> str:
+    return f"**{title}**\n\n" + "\n".join(f"- {item}" for item in items) if items else ""
+
+
+def _fact(fact: view.Fact) -> str:
+    meaning = f" ({text(fact.meaning)})" if fact.meaning else ""
+    return f"{text(fact.name)}: **{text(fact.value)}**{meaning}"
+
+
+def _check(state: str, name: str, finding: str) -> str:
+    box = {"pass": "✅", "fail": "❌", "unknown": "❔"}[state]
+    return f"{box} {view.STATES[state]}: **{text(name)}** {text(finding)}"
+
+
+def _table(header: list[str], rows: list[list[str]], words: tuple[int, ...] = (0,)) -> str:
+    """Lay out a table; the columns in `words` hold words and stand left, the others figures."""
+    align = [":--" if column in words else "--:" for column in range(len(header))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, align, *rows))
+
+
+def _strategies(comparison: Comparison) -> str:
+    reference = code(comparison.pivot, 60)
+    wait = "Wait: typical / slow 5%"
+    header = ["Strategy", "Mean score", f"Lead of {reference}", "USD per 1,000", wait, "Set-up", "Failed"]
+    rows = [
+        [
+            f"{code(row.label, 60)}{' **recommended**' if 'recommended' in row.marks else ''}",
+            f"{row.quality} {row.quality_bounds}".strip(),
+            f"{row.lead} {row.lead_bounds} {row.clear}".strip(),
+            row.cost,
+            f"{row.latency_p50} / {row.latency_p95}",
+            f"{row.fit_usd} / {row.fit_time}",
+            row.failed,
+        ]
+        for row in view.rows(comparison)
+    ]
+    note = (
+        f"In brackets: where the true value lies in {view.level(comparison)} cases. A lead whose bracket holds 0 could "
+        "be chance. A dash is not known, never zero."
+    )
+    return f"{_table(header, [[_unlinked(c) for c in row] for row in rows])}\n\n<sub>{note} {_how(comparison)}</sub>"
+
+
+def _unlinked(cell: str) -> str:
+    """Keep ``[0.55, 0.69]`` from being taken for a link's text outside code."""
+    return cell if "`" in cell else cell.replace("[", "\\[").replace("]", "\\]")
+
+
+def _how(comparison: Comparison) -> str:
+    return f"How this was computed: {text(view.methods(comparison))}, paired by example."
+
+
+def _slices(comparison: Comparison) -> str:
+    found = view.slices(comparison)
+    if not found:
+        return ""
+    labels = [code(row.label, 40) for row in view.rows(comparison)]
+    rows = [[code(name, 60), n, *scores] for name, n, scores in found]
+    return _folded("Score by kind of example", _table(["Slice", "Examples", *labels], rows))
+
+
+def _examples(comparison: Comparison) -> str:
+    shown = comparison.disagreements[:SHOWN_EXAMPLES]
+    return _folded("Where the strategies disagree", "\n\n".join(_example(d) for d in shown)) if shown else ""
+
+
+def _example(d: Disagreement) -> str:
+    rows = [[code(label, 60), numbers.score(score), code(answer)] for label, (answer, score) in d.answers.items()]
+    head = f"{code(d.example_id, 60)} asked {code(d.input)}, wanted {code(d.target)}"
+    return f"{head}\n\n{_table(['Strategy', 'Score', 'Answer'], rows, (0, 2))}"
+
+
+def _assumptions(comparison: Comparison) -> str:
+    items = [f"{text(fact.name)}: {text(fact.value)}" for fact in view.assumptions(comparison)]
+    items += [text(note) for note in comparison.notes]
+    return _folded("Assumptions and notes", "\n".join(f"- {item}" for item in items)) if items else ""
+
+
+def _next_step(comparison: Comparison) -> str:
+    sentence, command = view.next_step(comparison)
+    if not sentence:
+        return ""
+    return f"**Next step:** {text(sentence)}" + (f"\n\n{_block(command)}" if command else "")
+
+
+def _block(command: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
+    return f"{fence}\n{line(command)}\n{fence}"
+
+
+def _reproduction(comparison: Comparison) -> str:
+    command, facts = view.reproduction(comparison)
+    listed = "\n".join(f"- {text(fact.name)}: {code(fact.value)}" for fact in facts)
+    shown = f"{_block(command)}\n\n" if command else ""
+    return _folded("How to get the same again", f"{shown}- compared: {text(view.subject(comparison))}\n{listed}")
+
+
+def _folded(title: str, body: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"

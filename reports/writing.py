@@ -1,0 +1,74 @@
+"""Writing a report to a file: the format by its extension, and never half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from advisor.comparison import Comparison
+from advisor.errors import ConfigurationError, StoreError
+
+
+def save(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
+    """Write `comparison` to `path` in the format its extension names, and return the path.
+
+    Built in are ``.html``, ``.md``, ``.json`` and ``.csv``; a plug-in of kind `reports` adds the extension of its own
+    name. Missing folders are made. The file appears whole or not at all, and an older one is kept until then.
+
+    Raises:
+        ConfigurationError: the extension names no format.
+        StoreError: the file cannot be written.
+    """
+    target = Path(path)
+    text = renderer(target)(comparison)
+    write_atomically(target, text)
+    return target
+
+
+def renderer(path: Path) -> Callable[[Comparison], str]:
+    """Return the function that renders a report for the extension of `path`.
+
+    Raises:
+        ConfigurationError: the extension names no format.
+    """
+    from advisor import registry
+
+    allowed = sorted(entry.name for entry in registry.names("reports"))
+    extension = path.suffix.lower().removeprefix(".")
+    if extension not in allowed:
+        what = f"the extension {path.suffix!r}" if path.suffix else "no extension"
+        raise ConfigurationError(
+            f"{str(path)!r} has {what}, which names no report format; "
+            f"allowed: {', '.join(f'.{name}' for name in allowed)}",
+            hint=f"write for example --output {path.stem or 'report'}.html",
+        )
+    return cast("Callable[[Comparison], str]", registry.load("reports", extension))
+
+
+def write_atomically(target: Path, text: str) -> None:
+    """Write UTF-8 `text` beside `target`, flush it to disk, and rename it into place.
+
+    Raises:
+        StoreError: the folder or the file cannot be written; nothing is left behind.
+    """
+    final = Path(os.path.realpath(target))  # a link stays a link: what it points to is replaced
+    draft = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, final)
+    except OSError as error:
+        raise StoreError(
+            f"the report cannot be written to {str(target)!r}: {error.strerror or error}",
+            hint="choose another place with --output",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)

@@ -1,0 +1,230 @@
+"""A realistic comparison made from the dataclasses: nine strategies, two with failures, one without a price."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+import numpy as np
+
+from advisor._shipped import shipped
+from advisor.comparison import Comparison, Difference, Disagreement, StrategySummary
+from advisor.costs import BreakEven, Dominance, Economics, Money, Range, StrategyMoney
+from advisor.stats import Interval
+from advisor.types import FitCost, Outcome, Run, Usage
+from advisor.verdict import Answer, Guard, Verdict
+
+N = 200
+PIVOT = "fine_tuning"
+COMMAND = "advisor compare support-tickets --model smollm2 --seeds 2 --output report.html"
+HOSTILE = (
+    "<script>alert(1)</script><img src=http://evil.invalid/x onerror=alert(2)>\x1b[31m\x1b]0;owned\x07\x9b2J\u202e"
+    "[bold red]rich[/] {{7*7}} {% raw %} ```\n@everyone | x | ![i](http://evil.invalid/y) =1+1 \x00 javascript:alert(3)"
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one strategy of the sample does."""
+
+    label: str
+    kind: str
+    quality: float
+    usd: float | None
+    seconds: float
+    fit_seconds: float = 0.0
+    tuned: bool = False
+    seeds: tuple[int, ...] = (0,)
+    failed: int = 0
+
+
+PLANS = (
+    Plan("majority", "floor", 0.14, 0.0, 0.0),
+    Plan("nearest_example", "floor", 0.52, 0.0004, 0.004, 1.2),
+    Plan("zero_shot", "prompting", 0.37, 0.031, 0.42),
+    Plan("few_shot(k=8)", "prompting", 0.58, 0.11, 1.31, 96.0),
+    Plan("rag", "rag", 0.61, 0.124, 1.48, 132.0, failed=3),
+    Plan("function_calling", "tools", 0.55, 0.203, 2.9, failed=11),
+    Plan("embedding_classifier", "classifier", 0.66, 0.0009, 0.006, 3.1),
+    Plan("my_rules", "custom", 0.49, None, 0.001),
+    Plan(PIVOT, "fine_tuning", 0.74, 0.029, 0.35, 214.0, tuned=True, seeds=(0, 1)),
+)
+
+
+def report(module: str) -> ModuleType:
+    """Return one module of the reports, loaded as a bare checkout or an installation has it."""
+    shipped("reports")
+    return importlib.import_module(f"advisor.reports.{module}")
+
+
+def comparison(answer: Answer = "fine_tune", payload: str = "") -> Comparison:
+    """Build the sample; `payload` is put in front of every text that a stranger could have written."""
+    rng = np.random.default_rng(7)
+    runs = tuple(_run(plan, seed, rng, payload) for plan in PLANS for seed in plan.seeds)
+    summaries = tuple(_summary(plan, runs, payload) for plan in PLANS)
+    return Comparison(
+        id="c4f1e2a90b7d",
+        evalset="support-tickets",
+        metric="label_accuracy",
+        model="smollm2",
+        n_train=400,
+        n_dev=80,
+        n_test=N,
+        runs=runs,
+        strategies=summaries,
+        pivot=PIVOT,
+        differences=tuple(_difference(plan, runs) for plan in PLANS if plan.label != PIVOT),
+        money=_money(answer),
+        verdict=_verdict(answer, payload),
+        disagreements=tuple(_disagreement(number, payload) for number in range(4)),
+        skipped={"fine_tuning_tools": f"{payload}the training examples carry no tool calls"},
+        notes=(f"{payload}2 of 200 test examples are near-copies of training examples.",),
+        environment={
+            "command": COMMAND,
+            "date": "2026-01-15 10:32 UTC",
+            "machine": "2 cores, 3 GB",
+            "tuneworthy": "0.1.0",
+            "transformers": "5.3.0",
+        },
+    )
+
+
+def without_money(base: Comparison) -> Comparison:
+    """Return `base` with no price, no value and no volume known."""
+    unknown = tuple(StrategyMoney(s.label, None, None, 0.0) for s in base.strategies)
+    held = Dominance(PIVOT, "", 0.61, None, None, None, None, ())
+    return replace(base, money=Money(Economics(), unknown, None, None, None, None, (), dominance=held))
+
+
+def _run(plan: Plan, seed: int, rng: np.random.Generator, payload: str) -> Run:
+    usage = Usage(210, 0, 6, 1, plan.seconds, plan.seconds)
+    outcomes = []
+    for number in range(N):
+        if number < plan.failed:
+            outcomes.append(Outcome(f"t{number}", None, None, f"{payload}time-out after 30 s", usage))
+        else:
+            hit = float(rng.random() < plan.quality)
+            outcomes.append(Outcome(f"t{number}", f"{payload}{'refund' if hit else 'billing'}", hit, usage=usage))
+    fit = FitCost(
+        plan.fit_seconds, Usage(9000, 0, 240, 40, plan.fit_seconds), 400, 180.0 * plan.tuned, 48000 * plan.tuned
+    )
+    return Run(
+        f"run-{plan.label}-{seed}", plan.label, {"k": 8}, seed, "smollm2", "support-tickets", "5b0e77a1c2d3e4f5",
+        "label_accuracy", tuple(outcomes), fit, plan.tuned, plan.kind, versions={"advisor": "0.1.0"},
+    )  # fmt: skip
+
+
+def _scores(label: str, runs: tuple[Run, ...]) -> np.ndarray:
+    """Mean score of each example over the seeds; NaN where it failed."""
+    mine = [[np.nan if o.score is None else o.score for o in r.outcomes] for r in runs if r.strategy == label]
+    return np.asarray(mine, dtype=float).mean(axis=0)
+
+
+def _interval(values: np.ndarray) -> Interval:
+    mean, half = float(np.nanmean(values)), 1.96 * float(np.nanstd(values)) / float(np.sqrt(len(values)))
+    return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0), 0.95, "BCa bootstrap over examples")
+
+
+def _summary(plan: Plan, runs: tuple[Run, ...], payload: str) -> StrategySummary:
+    scores = _scores(plan.label, runs)
+    spoken = plan.kind != "floor" and plan.seconds > 0
+    halves = {"short": (float(np.nanmean(scores[:80])), 80), f"{payload}long": (float(np.nanmean(scores[80:])), 120)}
+    return StrategySummary(
+        label=plan.label,
+        kind=plan.kind,
+        tuned=plan.tuned,
+        seeds=plan.seeds,
+        n=N - plan.failed,
+        failed=plan.failed,
+        undefined=0,
+        quality=_interval(scores),
+        usage=Usage(210, 0, 6, 1, plan.seconds, plan.seconds),
+        latency_p50=plan.seconds if spoken else None,
+        latency_p95=plan.seconds * 2.3 if spoken else None,
+        fit=FitCost(plan.fit_seconds, Usage(), 400, 180.0 * plan.tuned, 48000 * plan.tuned),
+        slices=halves,
+        errors={f"{payload}time-out after 30 s": plan.failed} if plan.failed else {},
+    )
+
+
+def _difference(plan: Plan, runs: tuple[Run, ...]) -> Difference:
+    gap = _scores(PIVOT, runs) - _scores(plan.label, runs)
+    mean, half = float(np.nanmean(gap)), 1.96 * float(np.nanstd(gap)) / float(np.sqrt(N))
+    near = Interval(mean, mean - half, mean + half, 0.95, "BCa")
+    wide = Interval(mean, mean - 1.4 * half, mean + 1.4 * half, 0.95, "max-T")
+    real = wide.low > 0
+    p = 0.0004 if real else 0.21
+    return Difference(PIVOT, plan.label, N, N, near, wide, p, p * 2, "mid-p McNemar", 0.3, 0.08, 0.99, real)
+
+
+def _money(answer: Answer) -> Money:
+    economics = Economics(
+        requests_per_month=Range(20_000, 60_000), usd_per_correct_answer=0.002, usd_per_label=0.1, engineering_hours=6.0
+    )
+    strategies = []
+    for plan in PLANS:
+        cost = None if plan.usd is None else Interval(plan.usd, plan.usd * 0.94, plan.usd * 1.07)
+        once = None if plan.usd is None else 640.0 if plan.tuned else 40.0 if plan.kind == "classifier" else 0.0
+        gain = None if plan.usd is None else Interval(plan.quality * 800, plan.quality * 500, plan.quality * 1100)
+        strategies.append(StrategyMoney(plan.label, cost, once, 0.0, gain, 0.94 if plan.tuned else 0.01))
+    yes = answer == "fine_tune"
+    point = BreakEven(
+        PIVOT, "embedding_classifier", Interval(378_000, 190_000, float("inf")), 0.06,
+        Interval(0.0163, 0.0081, 0.041), Interval(4.1, 2.2, 9.6) if yes else None,
+    )  # fmt: skip
+    chance = {"fine_tune": 0.94, "do_not_fine_tune": 0.04, "not_yet": 0.57}[answer]
+    return Money(
+        economics, tuple(strategies), point, chance, Interval(312.0, -95.0, 840.0), 41.0,
+        ("majority", "nearest_example", "embedding_classifier", PIVOT),
+        assumptions={
+            "requests_per_month": "20,000 to 60,000 (yours)",
+            "usd_per_correct_answer": "$0.0020 (yours)",
+            "usd_per_hour": "$0.10 (default)",
+        },
+    )  # fmt: skip
+
+
+def _verdict(answer: Answer, payload: str) -> Verdict:
+    headlines = {
+        "fine_tune": "Fine-tuning answers 8 more in 100 correctly than the best other way and pays back in 4 months.",
+        "do_not_fine_tune": "The embedding classifier is as good as fine-tuning here and costs 30 times less.",
+        "not_yet": "Fine-tuning looks better, but 200 test examples cannot tell 8 points from chance.",
+    }
+    return Verdict(
+        answer=answer,
+        headline=payload + headlines[answer],
+        recommended=PIVOT if answer == "fine_tune" else "embedding_classifier",
+        reasons=(
+            "fine_tuning scores 0.74, embedding_classifier 0.66; the lead of 0.08 lies between 0.01 and 0.15.",
+            "A request costs $0.000029 with fine_tuning and $0.0000009 with embedding_classifier.",
+            f"{payload}Training took 3.6 min on this machine, twice; both runs agree within 0.02.",
+        ),
+        would_flip=(
+            "A correct answer worth less than $0.0081 (you said $0.0020).",
+            "Fewer than 190,000 requests a month.",
+        ),
+        next_step="Label 150 more test examples: advisor compare support-tickets --limit 350",
+        rule="expected net benefit",
+        guards=(
+            Guard("strong baseline", "pass", "few_shot and rag ran with what dev chose; none was left out."),
+            Guard(
+                "calls answered", "fail", f"{payload}function_calling failed on 11 of 200 examples (6%; 1% is allowed)."
+            ),
+            Guard("no leak", "unknown", "near-duplicates between train and test were not looked for."),
+        ),
+    )
+
+
+def _disagreement(number: int, payload: str) -> Disagreement:
+    asked = "I was charged twice for the March invoice and nobody answers the phone. What now?\nOrder 4471."
+    return Disagreement(
+        f"t{number}",
+        f"{payload}{asked}",
+        f"{payload}duplicate_charge",
+        {
+            PIVOT: (f"{payload}duplicate_charge", 1.0),
+            "few_shot(k=8)": (f"{payload}billing_question " + "and so on " * (40 * (number == 1)), 0.0),
+            "my_rules": ('=HYPERLINK("http://evil.invalid")', None),
+        },
+    )

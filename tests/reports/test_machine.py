@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from sample import HOSTILE, PLANS, N, comparison, report, without_money
+
+from advisor import comparison as comparisons
+from advisor import costs, stats, types, verdict
+
+machine = report("machine")
+SCHEMA = json.loads(machine.SCHEMA_FILE.read_text("utf-8"))
+CASES = {"plain": comparison(), "hostile": comparison("not_yet", HOSTILE), "poor": without_money(comparison())}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_json_follows_the_published_schema(case):
+    Draft202012Validator.check_schema(SCHEMA)
+    plain = json.loads(machine.render_json(CASES[case]))
+    Draft202012Validator(SCHEMA).validate(plain)
+    assert plain["schema_version"] == 1
+
+
+def test_the_schema_names_every_field_of_every_dataclass():
+    modules = (comparisons, costs, stats, types, verdict)
+    types_of = {name: cls for module in modules for name, cls in vars(module).items()}
+    for name, definition in {"Comparison": SCHEMA, **SCHEMA["$defs"]}.items():
+        if name == "number":
+            continue
+        wanted = {field.name for field in fields(types_of[name])}
+        assert set(definition["properties"]) - {"schema_version"} == wanted, name
+
+
+def test_json_keeps_every_answer_exactly_and_the_file_is_harmless():
+    base = CASES["hostile"]
+    text = machine.render_json(base)
+    assert text.isascii()
+    assert "\x1b" not in text
+    plain = json.loads(text)
+    assert [len(run["outcomes"]) for run in plain["runs"]] == [N] * len(base.runs)
+    assert plain["runs"][0]["outcomes"][0]["output"] == base.runs[0].outcomes[0].output
+    assert plain["disagreements"][0]["answers"]["fine_tuning"] == [f"{HOSTILE}duplicate_charge", 1.0]
+
+
+def test_undefined_is_null_and_infinite_is_a_word():
+    base = comparison()
+    odd = replace(base.runs[0], summaries={"macro_f1": math.nan}, selection={"k": np.int64(3), "ok": np.bool_(True)})
+    plain = json.loads(machine.render_json(replace(base, runs=(odd,))))
+    assert plain["runs"][0]["summaries"] == {"macro_f1": None}
+    assert plain["runs"][0]["selection"] == {"k": 3, "ok": True}
+    assert plain["money"]["break_even"]["volume"]["high"] == "Infinity"
+    assert plain["strategies"][0]["latency_p50"] is None
+
+
+def _table(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_csv_has_one_row_a_strategy_seed_and_example():
+    rows = _table(machine.render_csv(CASES["plain"]))
+    assert len(rows) == N * sum(len(plan.seeds) for plan in PLANS)
+    assert len({(row["strategy"], row["params"], row["seed"], row["example_id"]) for row in rows}) == len(rows)
+    failed = [row for row in rows if row["strategy"] == "function_calling" and row["error"]]
+    assert len(failed) == 11
+    assert {row["score"] for row in failed} == {""}
+
+
+def test_no_cell_of_the_csv_is_a_formula():
+    base = comparison("not_yet", "=1+1")
+    run = base.runs[0]
+    armed = [replace(o, output=f"{c}x", error=f"{c}y", example_id=f"{c}{i}") for i, (o, c) in enumerate(
+        zip(run.outcomes, "=+-@\t\r" * 5, strict=False)
+    )]  # fmt: skip
+    rows = _table(machine.render_csv(replace(base, runs=(replace(run, strategy="@evil", outcomes=tuple(armed)),))))
+    cells = [cell for row in rows for cell in (*row, *row.values())]
+    assert len(rows) == 30
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample import HOSTILE, comparison, report
+
+markdown = report("markdown")
+
+
+def test_verdict_first_then_the_table():
+    text = markdown.render(comparison())
+    assert text.startswith("## 🟢 Yes, fine-tune\n\n**Fine-tuning answers 8 more")
+    assert "| `function_calling` |" in text
+    assert "advisor compare support-tickets" in text
+
+
+def test_the_next_step_can_be_copied():
+    text = markdown.render(comparison())
+    assert "**Next step:** Label 150 more test examples" in text
+    assert "\n```\nadvisor compare support-tickets --limit 350\n```" in text
+
+
+def test_every_table_row_has_as_many_cells_as_its_header():
+    text = markdown.render(comparison("not_yet", HOSTILE))
+    tables = re.findall(r"(?:^\|.*\|$\n?)+", text, flags=re.MULTILINE)
+    assert len(tables) >= 3
+    for table in tables:
+        widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.strip().splitlines()}
+        assert len(widths) == 1, table
+
+
+def test_hostile_text_neither_formats_nor_links_nor_mentions():
+    text = markdown.render(comparison("not_yet", HOSTILE))
+    outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)  # code spans are inert
+    assert "<script" not in outside.replace(r"\<script", "")
+    assert "![" not in outside
+    assert "@everyone" not in outside
+    assert "http://" not in outside
+    assert "\x1b" not in text
+
+
+@given(st.text(max_size=60))
+def test_a_code_span_cannot_be_closed_from_inside(text):
+    span = markdown.code(text)
+    if span == "–":
+        return
+    fence = re.match("`+", span)[0] if span.startswith("` ") or "`" in span[1:-1] else "`"
+    inner = span[len(fence) : -len(fence)]
+    assert len(fence) not in {len(run) for run in re.findall("`+", inner)}
+    assert not re.search(r"(?<!\\)\|", inner)
+
+
+@pytest.mark.parametrize("start", ["# big", "- item", "+ item", "1. item", "> quote", "= under"])
+def test_a_line_start_stays_text(start):
+    assert "\\" in markdown.text(start)
+
+
+def test_it_fits_into_one_comment():
+    base = comparison("not_yet")
+    notes = tuple(f"note {number} " + "long " * 200 for number in range(200))
+    text = markdown.render(replace(base, notes=notes, verdict=replace(base.verdict, reasons=notes[:6])))
+    assert len(text) < 65_536
+    assert "does not fit" in text

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sample import PIVOT, comparison, report, without_money
+
+from advisor.costs import BreakEven, Dominance
+
+view = report("view")
+
+
+def figures(base):
+    return {fact.name: fact.value for fact in view.money_facts(base)}
+
+
+def test_with_all_amounts_the_net_benefit_is_told():
+    told = figures(comparison())
+    assert told["Chance that fine-tuning pays best"] == "94%"
+    assert told["Gain from fine-tuning over 12 months"] == "$312.00 (between -$95.00 and $840.00)"
+    assert told["Break-even volume"] == "380,000 (at least 190,000)"
+    assert not [name for name in told if "needless" in name]
+
+
+def test_without_them_dominance_is_told():
+    base = without_money(comparison("not_yet"))
+    held = Dominance(PIVOT, "rag", 0.61, 0.02, 0.3, 0.2, 0.1, ("rag",))
+    economics = replace(base.money.economics, target_quality=0.9)
+    money = replace(base.money, dominance=held, economics=economics)
+    told = figures(replace(base, money=money))
+    assert told["Chance that fine_tuning is the best by more than 2 points"] == "61%"
+    assert told["Chance that fine-tuning is needless"] == "20%"
+    assert told["Chance that it is as good and pays back"] == "30%"
+    assert told["Cheapest that surely reaches 0.90"] == "none"
+
+
+def test_what_no_volume_or_value_can_reach_is_not_a_number():
+    base = comparison()
+    point = BreakEven(PIVOT, "rag", None, 1.0, None, None)
+    told = figures(replace(base, money=replace(base.money, break_even=point)))
+    assert told["Chance that no volume pays"] == "100%"
+    assert "Break-even volume" not in told
+    assert "Break-even value of a correct answer" not in told
+
+
+def test_every_failure_is_told():
+    base = comparison()
+    stopped = replace(base.runs[0], error="the model ran out of memory")
+    undefined = replace(base.strategies[0], undefined=4)
+    told = view.failures(replace(base, runs=(stopped,), strategies=(undefined, *base.strategies[4:6])))
+    assert [(fact.name, fact.value) for fact in told] == [
+        ("majority", "4 without a score"),
+        ("rag", "3 without an answer"),
+        ("function_calling", "11 without an answer"),
+        ("majority, seed 0", "stopped"),
+        ("fine_tuning_tools", "not run"),
+    ]
+
+
+def test_best_first_and_the_unscored_last():
+    base = comparison()
+    unscored = replace(base.strategies[8], quality=None)
+    rows = view.rows(replace(base, strategies=(*base.strategies[:8], unscored)))
+    assert [row.label for row in rows][-1] == PIVOT
+    assert rows[-1].quality == "–"
+    scores = [float(row.quality) for row in rows[:-1]]
+    assert scores == sorted(scores, reverse=True)
