@@ -1,0 +1,300 @@
+"""What users call from Python: `compare` and `load_evalset`; the command line is a thin layer over the same."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from advisor import metrics, registry, runner
+from advisor.costs import Economics, Prices, Range, prices_for, request_cost
+from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
+from advisor.models.metered import Purse
+from advisor.paths import home
+from advisor.store import Store
+from advisor.strategy import Progress, Strategy, Task, silent
+from advisor.types import EvalSet, Run, digest
+
+if TYPE_CHECKING:
+    from advisor.comparison import Comparison
+
+
+ALL = "all"
+"""In place of a strategy: every one that applies, the slow hybrids included."""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """What one comparison is made of.
+
+    Attributes:
+        evalset: a shipped name, a folder, or a file.
+        model: a model specification, e.g. ``smollm2``, ``openai:NAME``, ``http://host/v1#NAME``.
+        strategies: strategy specifications, e.g. ``few_shot(k=8)``; empty means all that apply and run by default,
+            ``("all",)`` all that apply.
+        seeds: training seeds for each strategy whose answers depend on one.
+        limit, train_limit: at most this many test and training examples, chosen by content.
+        seed: the one source of randomness.
+        jobs: requests in flight at an endpoint.
+        economics: the user's side of the money.
+        columns: which column of a file is which field, ``{"input": "question"}``.
+        draws: bootstrap draws.
+        budget_usd: stop before spending more than this.
+        offline: make no request to any network.
+    """
+
+    evalset: str = "harrow_desk"
+    model: str = "smollm2"
+    strategies: tuple[str, ...] = ()
+    seeds: int = 2
+    limit: int | None = None
+    train_limit: int | None = None
+    seed: int = 0
+    jobs: int = 8
+    economics: Economics = field(default_factory=Economics)
+    columns: Mapping[str, str] | None = None
+    draws: int = 10_000
+    budget_usd: float | None = None
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "limit", "train_limit", "jobs", "draws"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigurationError(f"{name} is {value!r}; it must be at least 1")
+
+
+def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+    """Load a shipped eval set by name, a folder, or a file (`columns` maps our field names to the file's).
+
+    Raises:
+        EvalSetError: it is missing or malformed; says file, line and field.
+    """
+    loaded: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load")(source, columns=columns, seed=seed)
+    return loaded
+
+
+def compare(
+    evalset: str = "harrow_desk", *, strategies: Sequence[str] = (), progress: Progress = silent, **options: Any
+) -> Comparison:
+    """Run strategies on an eval set and say whether fine-tuning is worth its cost.
+
+    Args:
+        evalset: a shipped name, a folder, or a file.
+        strategies: e.g. ``["few_shot", "nearest.py:Nearest"]``; by default all built-ins that apply.
+        progress: called as long work goes on.
+        **options: the other fields of `CompareOptions`.
+
+    Returns:
+        The comparison; ``.verdict`` answers, ``.to_frame()`` is the table, ``.save("report.html")`` writes a report.
+
+    Raises:
+        AdvisorError: says what was wrong, what was allowed, and what to type.
+    """
+    known = {f.name for f in fields(CompareOptions)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ConfigurationError(f"compare() has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
+    return compare_options(CompareOptions(evalset=evalset, strategies=tuple(strategies), **options), progress=progress)
+
+
+def compare_options(options: CompareOptions, *, progress: Progress = silent) -> Comparison:
+    """Run a comparison; what is stored already is not run again. See `compare`."""
+    from advisor.comparison import compare_runs
+
+    prepared = Prepared.of(options)
+    with _network(options.offline), Store() as store:
+        bench = prepared.bench(store, progress)
+        runs = _run_all(prepared, bench)
+        comparison = compare_runs(
+            runs,
+            prepared.evalset,
+            options.economics,
+            seed=options.seed,
+            draws=options.draws,
+            skipped=prepared.skipped,
+            notes=(*prepared.evalset.notes, *getattr(bench.model, "notes", ())),
+            asked_as=options.evalset,
+            environment=environment(options),
+        )
+        store.add_comparison(comparison)
+    return comparison
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A comparison whose eval set is loaded and whose strategies are chosen; nothing has been run."""
+
+    options: CompareOptions
+    evalset: EvalSet
+    strategies: tuple[str, ...]
+    skipped: Mapping[str, str]
+
+    @classmethod
+    def of(cls, options: CompareOptions) -> Prepared:
+        """Load the eval set and settle which strategies run.
+
+        Raises:
+            ConfigurationError: nothing is left to run, or a strategy that was asked for does not apply.
+        """
+        loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
+        evalset = loaded.limited(train=options.train_limit, test=options.limit)
+        chosen, skipped = _choose(options.strategies, Task.of(evalset))
+        return cls(options, evalset, chosen, skipped)
+
+    def bench(self, store: Store, progress: Progress) -> runner.Bench:
+        """Open the model and put together what all strategies share."""
+        from advisor.models.local.embeddings import Embedder
+        from advisor.models.specs import open_model
+
+        options = self.options
+        return runner.Bench(
+            evalset=self.evalset,
+            model=open_model(options.model, jobs=options.jobs, offline=options.offline, progress=progress),
+            metric=metrics.for_task(self.evalset.metric, Task.of(self.evalset)),
+            store=store,
+            embed=Embedder(progress),
+            workdir=home() / "work",
+            model_spec=options.model,
+            progress=progress,
+            purse=Purse(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
+        )
+
+    @property
+    def prices(self) -> Prices:
+        """What the model charges, as far as it is known."""
+        economics = self.options.economics
+        return economics.prices or prices_for(self.options.model, usd_per_hour=economics.usd_per_hour)
+
+    def seeds_of(self, spec: str) -> tuple[int, ...]:
+        """Return the seeds a strategy runs with: one, where it says that the seed cannot change its answers."""
+        stochastic = getattr(registry.make("strategies", spec), "stochastic", True)
+        return tuple(range(self.options.seed, self.options.seed + (self.options.seeds if stochastic else 1)))
+
+
+_NO_NETWORK = {"HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+"""What the libraries that fetch weights (Hugging Face's, and pip) obey."""
+
+
+@contextmanager
+def _network(offline: bool) -> Iterator[None]:
+    """Keep whatever fetches from the network away from it for as long as this lasts, if `offline`."""
+    settings = _NO_NETWORK if offline else {}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str, str]]:
+    everything, named = ALL in asked, tuple(spec for spec in asked if spec != ALL)
+    by_name = [entry.name for entry in registry.names("strategies") if not entry.problem]
+    order = registry.built_in_order("strategies")
+    by_name.sort(key=lambda name: order.index(name) if name in order else len(order))
+    skipped: dict[str, str] = {}
+    chosen: dict[str, str] = {}
+    classes: dict[str, tuple[type, str]] = {}
+    for spec in (*named, *(by_name if everything or not asked else ())):
+        strategy: Strategy = registry.make("strategies", spec)
+        reason = getattr(strategy, "applies", _always)(task)
+        if reason and spec in named:
+            raise ConfigurationError(
+                f"strategy {spec!r} cannot run on {task.name!r}: {reason}", hint="leave it out, or see `advisor list`"
+            )
+        if not (reason or asked or getattr(strategy, "by_default", True)):
+            reason = f"it runs only when asked for: --strategy {spec}, or --strategy {ALL}"
+        if reason:
+            skipped[spec] = reason
+            continue
+        first, other = classes.setdefault(strategy.name, (type(strategy), spec))
+        if first is not type(strategy):
+            raise ConfigurationError(
+                f"{other!r} and {spec!r} are both called {strategy.name!r}, and a report could not tell them apart",
+                hint='give your own another name: name = "..." in its class',
+            )
+        chosen.setdefault(digest([strategy.name, registry.params_of(strategy)]), spec)
+    return tuple(chosen.values()), skipped
+
+
+def _always(task: Task) -> str:
+    return ""
+
+
+def _run_all(prepared: Prepared, bench: runner.Bench) -> list[Run]:
+    """Run every strategy with every seed; `progress` may have hooks for their start and end."""
+    started = getattr(bench.progress, "strategy_started", lambda *_: None)
+    finished = getattr(bench.progress, "strategy_finished", lambda *_: None)
+    todo = [(spec, seed) for spec in prepared.strategies for seed in prepared.seeds_of(spec)]
+    runs = []
+    for at, (spec, seed) in enumerate(todo, 1):
+        label = f"{spec} seed {seed}" if len(prepared.seeds_of(spec)) > 1 else spec
+        started(label, at, len(todo))
+        run = runner.run_strategy(spec, seed, bench)
+        runs.append(run)
+        finished(label, _note(run))
+    if all(run.error for run in runs):
+        raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
+    return runs
+
+
+def _note(run: Run) -> str:
+    if run.error:
+        return f"failed: {run.error}"
+    scores = [outcome.score for outcome in run.outcomes if outcome.score is not None]
+    failed = sum(bool(outcome.error) for outcome in run.outcomes)
+    mean = f"{run.metric} {sum(scores) / len(scores):.3f} on {len(scores)}" if scores else "no scores"
+    return f"{mean}, {failed} failed" if failed else mean
+
+
+def environment(options: CompareOptions) -> dict[str, str]:
+    """Return what is needed to do a comparison again: command, versions, machine, date, seed."""
+    return {
+        "command": command_line(options),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "seed": str(options.seed),
+        "bootstrap draws": str(options.draws),
+        **{f"{name} version": number for name, number in runner.versions().items()},
+    }
+
+
+_FLAGS = ("seeds", "limit", "train_limit", "seed")
+_MONEY_FLAGS = {
+    "requests_per_month": "--requests-per-month",
+    "usd_per_correct_answer": "--value-per-correct",
+    "horizon_months": "--horizon-months",
+    "usd_per_hour": "--usd-per-hour",
+    "margin": "--margin",
+    "target_quality": "--target-quality",
+}
+
+
+def command_line(options: CompareOptions) -> str:
+    """Return the `advisor compare` line that gives the same figures; prices of one's own have no flag, only a file."""
+    import shlex
+
+    words, plain = ["advisor", "compare", options.evalset], CompareOptions()
+    if options.model != plain.model:
+        words += ["--model", options.model]
+    for spec in options.strategies:
+        words += ["--strategy", spec]
+    for field_name, column in (options.columns or {}).items():
+        words += ["--column", f"{field_name}={column}"]
+    flags = {name: f"--{name.replace('_', '-')}" for name in _FLAGS}
+    for given, usual, names in ((options, plain, flags), (options.economics, plain.economics, _MONEY_FLAGS)):
+        for name, flag in names.items():
+            value = getattr(given, name)
+            if value != getattr(usual, name):
+                words += [flag, f"{value.low!r}..{value.high!r}" if isinstance(value, Range) else str(value)]
+    return shlex.join(words)

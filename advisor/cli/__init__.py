@@ -1,0 +1,54 @@
+"""The command line: one file a verb. Nothing heavy is imported before a verb is chosen and its options are read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from advisor.cli import compare, doctor, init, list, report
+from advisor.cli.common import Verbs
+
+app = typer.Typer(
+    name="advisor",
+    cls=Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Should I fine-tune? Answered by evidence.
+
+    Runs prompting, RAG, function calling and fine-tuning on one eval set and says which is worth its cost.""",
+    epilog="""First time here? Type: advisor compare
+
+    Exit codes: 0 ok · 1 run error · 2 usage or configuration · 3 incomplete, the same command resumes ·
+    4 budget reached · 5 inconclusive (--require-decision) · 100 gate failed (--fail-under) · 130 interrupted""",
+)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
+app.command("list")(list.list_names)
+app.command("doctor")(doctor.doctor)
+app.add_typer(init.app, name="init")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from advisor import __version__
+
+        typer.echo(f"tuneworthy {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; the console script ``advisor``."""
+    app(prog_name="advisor")

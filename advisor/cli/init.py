@@ -1,0 +1,172 @@
+"""``advisor init``: working scaffolds of an eval set, a strategy and a comparison."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from advisor.cli import common
+from advisor.errors import ConfigurationError
+
+app = typer.Typer(no_args_is_help=True, help="Write a scaffold that runs as it is: evalset, strategy or comparison.")
+
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+
+STRATEGY = '''"""A strategy of your own: any class with a name, fit and predict."""
+
+import numpy as np
+
+
+class {name}:
+    name = "{label}"
+
+    def __init__(self, k=3):  # asked for as {file}:{name}(k=5); keep every parameter under its own name
+        self.k = k
+
+    def fit(self, train, ctx):  # train: examples with .input and .target; ctx: seed, model, task, dev, metric, embed
+        self.embed, self.targets = ctx.embed, [example.target for example in train]
+        self.rows = ctx.embed([str(example.input) for example in train])
+
+    def predict(self, inputs):  # one answer an input, in order
+        nearest = np.argsort(-self.embed([str(asked) for asked in inputs]) @ self.rows.T, axis=1, kind="stable")
+        votes = [[self.targets[at] for at in row[: self.k]] for row in nearest]
+        return [max(vote, key=vote.count) for vote in votes]
+'''
+
+COMPARISON = """# One comparison; every key is the flag of the same name. Run it: advisor compare --config {file}
+evalset: {evalset}          # a shipped name (advisor list evalsets), a folder or a file
+model: smollm2              # or hf:org/name, a folder, openai:NAME, http://host/v1#NAME
+strategies:                 # leave out for all that apply
+  - majority
+  - few_shot
+  - rag
+  - fine_tuning
+# columns: {{input: question, target: answer}}   # for a CSV or JSONL file
+limit: 60                   # at most so many test examples; leave out for all
+train_limit: 150
+seeds: 1                    # trainings a strategy; 3 tell how much luck there is
+# output: [report.html, results.json]
+economics:
+  requests_per_month: [1000, 10000]   # a number, or a 90 % range
+  # usd_per_correct_answer: 0.05      # what one more correct answer is worth; decides how much quality may cost
+  horizon_months: 12
+  margin: 0.02                        # a difference of 2 points is worth talking about
+"""
+
+
+@app.command("evalset")
+def evalset(
+    folder: Annotated[Path, typer.Argument(help="The folder to write.")],
+    source: Annotated[
+        str | None, typer.Option("--from", help="Take the examples from this CSV, JSONL or Parquet file.")
+    ] = None,
+    column: Annotated[list[str] | None, typer.Option(help="Which column is what, e.g. input=question; repeat.")] = None,
+    force: Force = False,
+) -> None:
+    """Write an eval-set folder: a small example to edit, or your own file split into train, dev and test."""
+    if column and not source:
+        raise ConfigurationError(
+            "--column says what a file's columns are, and no file is given", hint="add --from FILE"
+        )
+    if source:
+        from advisor.api import load_evalset
+
+        loaded = load_evalset(source, columns=common.pairs(column or (), "--column") or None)
+    else:
+        from advisor.toy import toy_evalset
+
+        loaded = toy_evalset()
+    name = _identifier(folder.resolve().name, "-")
+    splits = {split: getattr(loaded, split) for split in ("train", "dev", "test") if getattr(loaded, split)}
+    for file in ("evalset.yaml", *(f"{split}.jsonl" for split in splits)):
+        if (folder / file).exists() and not force:
+            raise ConfigurationError(
+                f"{str(folder / file)!r} exists already and is kept", hint="add --force to overwrite"
+            )
+    common.write_new(folder / "evalset.yaml", _evalset_yaml(loaded, name), force=force)
+    for split, examples in splits.items():
+        common.write_new(folder / f"{split}.jsonl", _lines(_row(example) for example in examples), force=force)
+    counts = ", ".join(f"{len(examples)} {split}" for split, examples in splits.items())
+    typer.echo(
+        f"Wrote {folder} ({counts} examples). Edit instruction and metric in {folder / 'evalset.yaml'}, then type:"
+    )
+    typer.echo(f"  advisor compare {_quoted(folder)}")
+
+
+@app.command("strategy")
+def strategy(
+    file: Annotated[Path, typer.Argument(help="The Python file to write, e.g. nearest.py.")], force: Force = False
+) -> None:
+    """Write a strategy of your own that works as it is: the most frequent answer of the k nearest examples."""
+    if file.suffix != ".py":
+        raise ConfigurationError(f"{str(file)!r} is no Python file", hint=f"advisor init strategy {file}.py")
+    label = _identifier(file.stem, "_")
+    name = "".join(part.capitalize() for part in label.split("_"))
+    common.write_new(file, STRATEGY.format(name=name, label=label, file=file.name), force=force)
+    typer.echo(f"Wrote {file}. Run it beside the built-ins:")
+    typer.echo(
+        f"  advisor compare --strategy {_quoted(file)}:{name} --strategy majority --strategy few_shot --limit 60"
+    )
+
+
+@app.command("comparison")
+def comparison(
+    file: Annotated[Path, typer.Argument(help="The YAML file to write, e.g. comparison.yaml.")],
+    evalset: Annotated[str, typer.Option(help="The eval set it compares on.")] = "harrow_desk",
+    force: Force = False,
+) -> None:
+    """Write a comparison as YAML, with every key explained."""
+    if file.suffix not in (".yaml", ".yml"):
+        raise ConfigurationError(f"{str(file)!r} is no YAML file", hint=f"advisor init comparison {file}.yaml")
+    quoted = json.dumps(evalset) if not re.fullmatch(r"[\w./-]+", evalset) else evalset
+    common.write_new(file, COMPARISON.format(file=file.name, evalset=quoted), force=force)
+    typer.echo(f"Wrote {file}. Then type:")
+    typer.echo(f"  advisor compare --config {_quoted(file)}")
+
+
+def _identifier(text: str, joint: str) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", text) or ["mine"]
+    joined = joint.join(word.lower() for word in words)
+    return joined if not joined[0].isdigit() else f"my{joint}{joined}"
+
+
+def _quoted(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+def _evalset_yaml(loaded: Any, name: str) -> str:
+    import yaml
+
+    keys: dict[str, Any] = {
+        "name": name,
+        "instruction": loaded.instruction or "Answer the question.",
+        "metric": loaded.metric,
+        "licence": loaded.licence or "unknown; say here who may use it",
+        "source": loaded.source or "say here where the examples come from",
+    }
+    if loaded.labels:
+        keys["labels"] = list(loaded.labels)
+    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _row(example: Any) -> dict[str, Any]:
+    asked = example.input if isinstance(example.input, str) else [_turn(turn) for turn in example.input.messages]
+    row: dict[str, Any] = {"id": example.id, "input": asked, "target": example.target}
+    if example.metadata:
+        row["metadata"] = dict(example.metadata)
+    return row
+
+
+def _turn(message: Any) -> dict[str, Any]:
+    return {"role": message.role, "content": message.content}
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -1,0 +1,212 @@
+"""A comparison written down as YAML; the keys are the flags of ``advisor compare``.
+
+    evalset: my-evalset
+    strategies: [few_shot, "rag(k=3)", fine_tuning]
+    limit: 100
+    economics:
+      requests_per_month: [5000, 20000]     # a number, or a 90 % range
+      usd_per_correct_answer: 0.40
+
+An unknown key is an error with the nearest name. `json_schema` is published as ``docs/comparison.schema.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from advisor.costs import Economics, Prices, Range
+from advisor.errors import ConfigurationError, did_you_mean
+
+MAX_BYTES = 1_000_000
+
+
+def parse_amount(value: Any) -> float | Range:
+    """Read a number, ``low..high``, ``[low, high]`` or ``{low:, high:}``; a pair is a 90 % range.
+
+    Raises:
+        ValueError: it is none of these, negative, or not in order.
+    """
+    ends: Any = value
+    if isinstance(value, Range):
+        ends = [value.low, value.high]
+    elif isinstance(value, str):
+        ends = value.replace("_", "").split("..") if ".." in value else value.replace("_", "")
+    elif isinstance(value, Mapping) and set(value) == {"low", "high"}:
+        ends = [value["low"], value["high"]]
+    try:
+        if isinstance(value, bool):
+            raise TypeError("a truth value is no amount")
+        numbers = [float(end) for end in ends] if isinstance(ends, list | tuple) else [float(ends)]
+    except (TypeError, ValueError):
+        numbers = []
+    single = not isinstance(ends, list | tuple)
+    if single and numbers and 0 <= numbers[0] < float("inf"):
+        return numbers[0]
+    if not single and len(numbers) == 2 and 0 < numbers[0] <= numbers[1] < float("inf"):
+        return Range(*numbers)
+    raise ValueError(f"{value!r} is neither a number from 0 nor a range such as 5000..20000 (low end above 0 first)")
+
+
+AMOUNT_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2},
+        {"type": "string", "pattern": r"^[0-9_.e+]+\.\.[0-9_.e+]+$"},
+    ]
+}
+
+
+def _not_nan(value: float) -> float:
+    if not value < float("inf"):
+        raise ValueError(f"{value!r} is not a number")
+    return value
+
+
+AmountField = Annotated[Any, BeforeValidator(parse_amount), Field(json_schema_extra=AMOUNT_SCHEMA)]
+Positive = Annotated[float, Field(gt=0), AfterValidator(_not_nan)]
+NotNegative = Annotated[float, Field(ge=0), AfterValidator(_not_nan)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class PricesBlock(_Block):
+    """What a model charges, USD; leave out what is unknown."""
+
+    usd_per_1m_input_tokens: NotNegative | None = None
+    usd_per_1m_cached_input_tokens: NotNegative | None = None
+    usd_per_1m_output_tokens: NotNegative | None = None
+    usd_per_1m_training_tokens: NotNegative | None = None
+    usd_per_hour: NotNegative | None = None
+    hosting_usd_per_month: NotNegative = 0.0
+    source: str = "the comparison's own file"
+
+
+class EconomicsBlock(_Block):
+    """The user's side of the money; every default is printed in the report as an assumption."""
+
+    requests_per_month: AmountField | None = None
+    usd_per_correct_answer: AmountField | None = None
+    horizon_months: Positive | None = None
+    margin: Annotated[float, Field(ge=0, lt=1)] | None = None
+    target_quality: Annotated[float, Field(ge=0, le=1)] | None = None
+    usd_per_hour: NotNegative | None = None
+    utilisation: Annotated[float, Field(gt=0, le=1)] | None = None
+    prices: PricesBlock | None = None
+    tuned_prices: PricesBlock | None = None
+    usd_per_label: AmountField | None = None
+    engineering_hours: AmountField | None = None
+    usd_per_engineering_hour: NotNegative | None = None
+    retrains_per_year: NotNegative | None = None
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+
+    def build(self) -> Economics:
+        """Return the core's `Economics`, its defaults where nothing is said."""
+        given = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        for name in ("prices", "tuned_prices"):
+            if name in given:
+                given[name] = Prices(**given[name].model_dump())
+        return Economics(**given)
+
+
+class ComparisonFile(_Block):
+    """One comparison; every key is the flag of the same name."""
+
+    evalset: Annotated[str, Field(min_length=1)] | None = None
+    model: Annotated[str, Field(min_length=1)] | None = None
+    strategies: list[Annotated[str, Field(min_length=1)]] | None = None
+    columns: dict[str, str] | None = None
+    seeds: Count | None = None
+    limit: Count | None = None
+    train_limit: Count | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    jobs: Count | None = None
+    draws: Annotated[int, Field(ge=100)] | None = None
+    budget_usd: Positive | None = None
+    offline: bool | None = None
+    output: list[str] | None = None
+    economics: EconomicsBlock = Field(default_factory=EconomicsBlock)
+
+
+def read_comparison(path: str | Path) -> ComparisonFile:
+    """Read a comparison's YAML file.
+
+    Raises:
+        ConfigurationError: it is missing, not YAML, or a key or value is not allowed; names file, line or key.
+    """
+    file = Path(path)
+    try:
+        text = file.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(
+            f"the comparison file {str(path)!r} cannot be read: {reason}", hint=f"advisor init comparison {path}"
+        ) from error
+    if len(text) > MAX_BYTES:
+        raise ConfigurationError(f"{str(path)!r} is larger than {MAX_BYTES} characters and is no comparison file")
+    try:
+        plain = yaml.load(text, Loader=_StrictLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
+    return check_comparison({} if plain is None else plain, str(path))
+
+
+def check_comparison(plain: Any, where: str = "the comparison") -> ComparisonFile:
+    """Check a comparison given as plain values; `where` is named in errors.
+
+    Raises:
+        ConfigurationError: a key or a value is not allowed.
+    """
+    if not isinstance(plain, Mapping):
+        raise ConfigurationError(f"{where}: keys with values are needed, found a {type(plain).__name__}")
+    try:
+        return ComparisonFile.model_validate(dict(plain))
+    except ValidationError as error:
+        found = error.errors()
+        raise ConfigurationError(f"{where}: {'; '.join(_say(problem) for problem in found)}") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a comparison file."""
+    schema = ComparisonFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "tuneworthy comparison"}
+
+
+def _say(problem: Mapping[str, Any]) -> str:
+    path: Sequence[Any] = problem["loc"]
+    key = ".".join(str(part) for part in path)
+    if problem["type"] == "extra_forbidden":
+        block: type[BaseModel] = ComparisonFile
+        if len(path) > 1:
+            block = PricesBlock if "prices" in str(path[-2]) else EconomicsBlock
+        return f"unknown key {key!r}; {did_you_mean(str(path[-1]), block.model_fields)}"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    found = "" if problem["type"] == "value_error" else f", found {problem['input']!r}"
+    return f"{key}: {message[0].lower() + message[1:]}{found}"
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML without aliases (a short text can grow to gigabytes) and without keys that stand there twice."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed here", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value!r} stands there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)

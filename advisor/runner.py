@@ -1,0 +1,270 @@
+"""Runs one strategy on one eval set with one seed, keeping every outcome as it comes.
+
+Targets stop here: a strategy gets training and dev examples and the inputs of the test split, nothing else.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor import registry
+from advisor.errors import AdvisorError, CallFailed, IncompleteError, ModelError
+from advisor.models.base import Model
+from advisor.models.metered import Meter, MeteredModel, Purse
+from advisor.specs import recordable
+from advisor.strategy import Context, Progress, Strategy, Task, silent
+from advisor.types import EvalSet, Example, FitCost, Outcome, Prediction, Run, Usage, digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from advisor.metrics import Metric
+    from advisor.store import Store
+
+CHUNK = 64
+"""Examples answered between two commits to the store."""
+RUN_FORMAT = "1"
+_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "calls")
+_REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all strategies of one comparison share."""
+
+    evalset: EvalSet
+    model: Model
+    metric: Metric
+    store: Store
+    embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    workdir: Path
+    model_spec: str = ""
+    progress: Progress = silent
+    purse: Purse = field(default_factory=Purse)
+
+    @cached_property
+    def task(self) -> Task:
+        """The eval set as strategies see it."""
+        return Task.of(self.evalset)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The eval set's content address, computed once."""
+        return self.evalset.fingerprint
+
+
+def run_strategy(spec: str, seed: int, bench: Bench) -> Run:
+    """Run what `spec` names and return its `Run`; examples that are stored already are not answered again.
+
+    A stored failure is no answer: it is tried again.
+
+    A strategy that breaks gives a Run with `error` and whatever it had answered.
+
+    Raises:
+        RegistryError, ConfigurationError: `spec` cannot be built.
+        ModelError: the model cannot be reached at all.
+        IncompleteError: the budget is reached.
+    """
+    strategy: Strategy = registry.make("strategies", spec)
+    return _Attempt(strategy, seed, bench).run()
+
+
+class BrokenStrategyError(Exception):
+    """A strategy raised, or did not answer as the protocol asks; its run is then an error and nobody else's."""
+
+
+class _Attempt:
+    """One strategy, fitted if anything is left to answer, answering what is missing."""
+
+    def __init__(self, strategy: Strategy, seed: int, bench: Bench) -> None:
+        self.strategy, self.bench = strategy, bench
+        self.meter = Meter()
+        self.header = _header(strategy, seed, bench)
+
+    def run(self) -> Run:
+        store, test = self.bench.store, self.bench.evalset.test
+        answered = store.outcomes(self.header.id)
+        missing = [example for example in test if example.id not in answered or answered[example.id].error]
+        header = store.run(self.header.id) or self.header
+        if missing:
+            try:
+                header = self._fit(header)
+                self._answer(missing, done=len(test) - len(missing))
+            except BrokenStrategyError as error:
+                header = replace(header, error=str(error))
+            answered = store.outcomes(self.header.id)
+        outcomes = tuple(answered[example.id] for example in test if example.id in answered)
+        answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
+        pairs = [(answers[example.id], example) for example in test if example.id in answers]
+        return replace(header, outcomes=outcomes, summaries=self.bench.metric.summarise(pairs) if pairs else {})
+
+    def _fit(self, stored: Run) -> Run:
+        """Fit, and keep what it cost the first time; a resumed fit is cheaper than the real one."""
+        bench = self.bench
+        workdir = bench.workdir / self.header.id
+        workdir.mkdir(parents=True, exist_ok=True)
+        ctx = Context(
+            seed=self.header.seed,
+            workdir=workdir,
+            model=MeteredModel(bench.model, bench.store, self.meter, bench.purse),
+            task=bench.task,
+            dev=bench.evalset.dev,
+            metric=bench.metric,
+            embed=bench.embed,
+            progress=bench.progress,
+        )
+        started = time.perf_counter()
+        self._guarded("fit", lambda: self.strategy.fit(bench.evalset.train, ctx))
+        if stored is not self.header:
+            return stored
+        reports = self.meter.reports
+        header = replace(
+            self.header,
+            fit_cost=FitCost(
+                seconds=time.perf_counter() - started,
+                usage=self.meter.usage,
+                examples=len(bench.evalset.train),
+                training_seconds=sum(report.seconds for report in reports),
+                training_tokens=sum(report.tokens for report in reports),
+            ),
+            tuned=bool(reports) or bool(getattr(self.strategy, "tunes", False)),
+            selection=recordable(dict(getattr(self.strategy, "selection", {})), "selection"),
+        )
+        bench.store.add_run(header)
+        return header
+
+    def _answer(self, examples: Sequence[Example], done: int) -> None:
+        total = done + len(examples)
+        self.bench.progress(self.strategy.name, done, total)
+        for start in range(0, len(examples), CHUNK):
+            chunk = examples[start : start + CHUNK]
+            self.bench.store.add_outcomes(self.header.id, self._outcomes(chunk))
+            self.bench.progress(self.strategy.name, done + start + len(chunk), total)
+
+    def _outcomes(self, examples: Sequence[Example]) -> list[Outcome]:
+        """Answer some examples; where a call failed for good, halve until the failed ones stand alone."""
+        before, inside, started = self.meter.usage, self.meter.seconds, time.perf_counter()
+        try:
+            predictions = self._predict(examples)
+        except CallFailed as failure:
+            if len(examples) == 1:
+                return [Outcome(examples[0].id, output=None, score=None, error=str(failure))]
+            middle = len(examples) // 2
+            return [*self._outcomes(examples[:middle]), *self._outcomes(examples[middle:])]
+        around = (time.perf_counter() - started) - (self.meter.seconds - inside)
+        usages = _shares(predictions, self.meter.usage - before, around)
+        return [
+            self._scored(example, prediction, usage)
+            for example, prediction, usage in zip(examples, predictions, usages, strict=True)
+        ]
+
+    def _predict(self, examples: Sequence[Example]) -> list[Prediction]:
+        inputs = tuple(example.input for example in examples)
+        answers = self._guarded("predict", lambda: list(self.strategy.predict(inputs)))
+        if len(answers) != len(inputs):
+            raise BrokenStrategyError(
+                f"{self.strategy.name}.predict returned {len(answers)} answers for {len(inputs)} inputs; "
+                "it must return one an input, in order"
+            )
+        wrong = next((answer for answer in answers if not isinstance(answer, str | Prediction)), None)
+        if wrong is not None:
+            raise BrokenStrategyError(
+                f"{self.strategy.name}.predict returned a {type(wrong).__name__}; an answer is a str or a Prediction"
+            )
+        return [Prediction(answer) if isinstance(answer, str) else answer for answer in answers]
+
+    def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
+        score = self.bench.metric.score(prediction.output, example)
+        trace = self._guarded("predict", lambda: recordable(dict(prediction.trace), "the trace of an answer"))
+        return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
+
+    def _guarded(self, what: str, call: Callable[[], Any]) -> Any:
+        """Call into the strategy; whatever breaks inside it is its own error, a dead model is everybody's."""
+        try:
+            return call()
+        except CallFailed as failure:
+            if what == "predict":
+                raise
+            raise BrokenStrategyError(f"fit could not finish: {failure}") from failure
+        except IncompleteError:
+            raise
+        except ModelError as error:
+            if str(error) == self.meter.tune_error:
+                raise BrokenStrategyError(f"{what}: {error}") from error
+            raise
+        except AdvisorError as error:
+            raise BrokenStrategyError(f"{what}: {error}") from error
+        except Exception as error:
+            at = _last_line(error)
+            raise BrokenStrategyError(f"{what} raised {type(error).__name__}: {error}{at}") from error
+
+
+def _shares(predictions: Sequence[Prediction], used: Usage, around: float) -> list[Usage]:
+    """Give every prediction its usage: its own where the strategy counted all calls, else an equal share.
+
+    `around` is the time spent outside the model (retrieval, classifiers); it is shared equally and also waited for.
+    """
+    count = len(predictions)
+    own = [prediction.usage for prediction in predictions]
+    counted = [usage for usage in own if usage is not None]
+    if len(counted) < count or sum(usage.calls for usage in counted) != used.calls:
+        counted = _equal_shares(used, count)
+    extra = Usage(seconds=around / count, latency_seconds=around / count)
+    return [usage + extra for usage in counted]
+
+
+def _equal_shares(used: Usage, count: int) -> list[Usage]:
+    """Split a usage over `count` answers; what does not divide evenly goes to the first ones."""
+    shares = []
+    for at in range(count):
+        share = {name: getattr(used, name) // count + (at < getattr(used, name) % count) for name in _COUNTS}
+        shares.append(Usage(**share, seconds=used.seconds / count, latency_seconds=used.latency_seconds / count))
+    return shares
+
+
+def _last_line(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno})"
+
+
+def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
+    """Describe the run before it starts; its id is the content of all that can change an answer."""
+    params = registry.params_of(strategy)
+    code = registry.source_digest(strategy)
+    key = (RUN_FORMAT, strategy.name, params, code, bench.fingerprint, seed, bench.model.fingerprint)
+    return Run(
+        id=digest(key),
+        strategy=strategy.name,
+        params=params,
+        seed=seed,
+        model=bench.model_spec or bench.model.name,
+        evalset=bench.evalset.name,
+        evalset_fingerprint=bench.fingerprint,
+        metric=bench.metric.name,
+        outcomes=(),
+        kind=str(getattr(strategy, "kind", "custom")),
+        tuned=bool(getattr(strategy, "tunes", False)),
+        versions=versions(),
+    )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a result."""
+    found = {"python": platform.python_version()}
+    for package in _REPORTED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,263 @@
+"""`advisor.compare` as a user calls it: real files, a scripted model, and everything that comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from small_comparison import STRATEGY, asked, write_evalset, write_model, write_strategy
+from typer.main import get_command
+
+import advisor
+from advisor.api import CompareOptions, Prepared, command_line
+from advisor.cli import app
+from advisor.cli.compare import settle
+from advisor.comparison import Comparison
+from advisor.costs import Economics, Range
+from advisor.errors import AdvisorError, ConfigurationError
+from advisor.store import Store
+
+SHOTS = 'few_shot(k=2, pick="fixed")'
+
+
+class Small:
+    """The eval set, the model, and the log of what the model was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.evalset, self.model = str(write_evalset(folder / "small")), write_model(folder)
+        self.log = folder / "asked.txt"
+
+    def compare(self, *strategies: str, **options: Any) -> Comparison:
+        return advisor.compare(self.evalset, strategies=strategies, **{"model": self.model, "draws": 500, **options})
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
+    made = Small(tmp_path)
+    monkeypatch.setenv("ASKED", str(made.log))
+    return made
+
+
+# --- what comes back -------------------------------------------------------------------------------------------------
+
+
+def test_the_figures_are_those_of_the_answers(small: Small) -> None:
+    found = small.compare("majority", "zero_shot", SHOTS)
+    quality = {row.label: row.quality.estimate for row in found.strategies if row.quality}
+    assert quality == {"majority": pytest.approx(1 / 3), "zero_shot": pytest.approx(1 / 3), "few_shot": 1.0}
+    assert (found.n_train, found.n_dev, found.n_test, found.metric) == (12, 6, 21, "label_accuracy")
+    assert found.verdict.answer == "not_yet"
+    assert found.verdict.recommended == "few_shot"
+    assert found.model == small.model
+    assert len(asked(small.log)) == 2 * 21
+
+
+def test_a_fine_tuned_strategy_that_learned_wins_over_a_weak_prompt(small: Small) -> None:
+    found = small.compare("majority", "zero_shot", "fine_tuning", seeds=1)
+    tuned = next(row for row in found.strategies if row.label == "fine_tuning")
+    assert tuned.tuned
+    assert found.pivot == "fine_tuning"
+    assert {d.b for d in found.differences} == {"majority", "zero_shot"}
+    assert found.verdict.answer != "fine_tune", "guard 1: few_shot was not tried"
+
+
+def test_frame_and_notebook(small: Small) -> None:
+    found = small.compare("majority", "zero_shot")
+    frame = found.to_frame()
+    assert list(frame["label"]) == ["majority", "zero_shot"]
+    assert frame.loc["zero_shot", "quality"] == pytest.approx(1 / 3)
+    assert (frame["low"] < 1 / 3).all()
+    assert (frame["high"] > 1 / 3).all()
+    page = found._repr_html_()
+    assert "zero_shot" in page
+    assert "<table" in page
+    assert str(found).startswith(found.verdict.headline)
+
+
+@pytest.mark.parametrize("extension", ["html", "md", "json", "csv"])
+def test_save(small: Small, tmp_path: Path, extension: str) -> None:
+    found = small.compare("majority", "zero_shot")
+    written = found.save(tmp_path / "deep" / f"report.{extension}")
+    text = written.read_text(encoding="utf-8")
+    assert "zero_shot" in text
+    if extension == "json":
+        assert json.loads(text)["verdict"]["answer"] == found.verdict.answer
+    if extension == "csv":
+        assert len(text.splitlines()) == 1 + 2 * 21
+
+
+def test_a_strategy_in_a_file_is_a_row_like_the_others(small: Small, tmp_path: Path) -> None:
+    found = small.compare("zero_shot", write_strategy(tmp_path))
+    mine = next(row for row in found.strategies if row.label == "first_word")
+    assert (mine.kind, mine.n, mine.quality and mine.quality.estimate) == ("custom", 21, 1.0)
+    assert "first_word" in found.save(tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "economics", [Economics(), Economics(requests_per_month=Range(100, 5e3), usd_per_correct_answer=0.4)]
+)
+def test_what_is_stored_equals_what_was_returned(small: Small, economics: Economics) -> None:
+    found = small.compare("majority", "zero_shot", "fine_tuning", seeds=2, economics=economics)
+    with Store() as store:
+        loaded = store.load_comparison(found.id[:8])
+    for field in fields(Comparison):
+        assert getattr(loaded, field.name) == getattr(found, field.name), field.name
+
+
+def test_the_same_again_asks_the_model_nothing(small: Small, tmp_path: Path) -> None:
+    first = small.compare("zero_shot", SHOTS, "fine_tuning", seeds=1)
+    calls = len(asked(small.log))
+    again = small.compare("zero_shot", SHOTS, "fine_tuning", seeds=1)
+    assert len(asked(small.log)) == calls
+    assert replace(again, environment={}) == replace(first, environment={})
+    assert len(Store().comparisons()) == 1
+    small.compare("zero_shot", SHOTS, "majority")
+    assert len(asked(small.log)) == calls, "another comparison uses the same runs"
+
+
+def test_limits_and_economics_arrive(small: Small) -> None:
+    found = small.compare("majority", limit=9, train_limit=6, economics=Economics(margin=0.2, requests_per_month=7.0))
+    assert (found.n_train, found.n_test) == (6, 9)
+    assert found.money.economics.margin == 0.2
+
+
+def test_progress_hears_of_every_strategy(small: Small) -> None:
+    class Ear:
+        heard: list[tuple[Any, ...]] = []  # noqa: RUF012
+
+        def __call__(self, what: str, done: int, total: int) -> None:
+            self.heard.append((what, done, total))
+
+        def strategy_started(self, label: str, at: int, of: int) -> None:
+            self.heard.append((label, at, of))
+
+        def strategy_finished(self, label: str, note: str) -> None:
+            self.heard.append((label, note))
+
+    small.compare("majority", "fine_tuning", seeds=2, progress=Ear())
+    assert ("majority", 1, 3) in Ear.heard
+    assert ("fine_tuning seed 1", 3, 3) in Ear.heard
+    assert ("majority", 21, 21) in Ear.heard
+    assert ("majority", "label_accuracy 0.333 on 21") in Ear.heard
+
+
+# --- what is chosen --------------------------------------------------------------------------------------------------
+
+
+def prepared(small: Small, *strategies: str, **options: Any) -> Prepared:
+    return Prepared.of(CompareOptions(evalset=small.evalset, strategies=strategies, **options))
+
+
+def test_by_default_all_that_apply_run_and_the_others_say_why_not(small: Small) -> None:
+    found = prepared(small)
+    assert found.strategies[0] == "majority"
+    assert {"zero_shot", "few_shot", "rag", "fine_tuning", "embedding_classifier"} <= set(found.strategies)
+    assert set(found.skipped) == {"function_calling", "fine_tuning_tools", "fine_tuning_rag"}
+    assert "tool" in found.skipped["function_calling"]
+    assert found.skipped["fine_tuning_rag"].endswith("--strategy fine_tuning_rag, or --strategy all")
+
+
+def test_all_runs_the_slow_ones_too_and_ones_own_beside_them(small: Small, tmp_path: Path) -> None:
+    found = prepared(small, "all", write_strategy(tmp_path))
+    assert {*prepared(small).strategies, "fine_tuning_rag"} < set(found.strategies)
+    assert any(spec.endswith("mine.py:FirstWord") for spec in found.strategies)
+    assert set(found.skipped) == {"function_calling", "fine_tuning_tools"}
+    assert prepared(small, "fine_tuning_rag").strategies == ("fine_tuning_rag",)
+
+
+def test_seeds_only_where_they_can_change_an_answer(small: Small) -> None:
+    found = prepared(small, seeds=3, seed=5)
+    assert found.seeds_of("fine_tuning") == (5, 6, 7)
+    assert found.seeds_of("zero_shot") == (5,)
+    run = small.compare("majority", "fine_tuning", seeds=2)
+    assert [(r.strategy, r.seed) for r in run.runs] == [("majority", 0), ("fine_tuning", 0), ("fine_tuning", 1)]
+
+
+def test_the_same_strategy_twice_is_one(small: Small) -> None:
+    assert prepared(small, "zero_shot", "zero_shot()", "zero_shot(constrained=false)").strategies == ("zero_shot",)
+    assert len(prepared(small, "few_shot(k=2)", "few_shot(k=4)").strategies) == 2
+
+
+def test_two_strategies_of_one_name_are_refused_before_anything_is_paid(small: Small, tmp_path: Path) -> None:
+    spec = write_strategy(tmp_path, STRATEGY.replace('"first_word"', '"zero_shot"'))
+    with pytest.raises(ConfigurationError, match=r"both called 'zero_shot'.*\n.*another name"):
+        small.compare("zero_shot", spec)
+    assert not asked(small.log)
+
+
+def test_a_strategy_that_does_not_apply_is_refused_if_it_was_asked_for(small: Small) -> None:
+    with pytest.raises(ConfigurationError, match=r"'function_calling' cannot run on 'small': .*tool"):
+        small.compare("zero_shot", "function_calling")
+    assert not asked(small.log)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_unknown_option() -> None:
+    with pytest.raises(ConfigurationError, match=r"no option 'limt'; did you mean 'limit'\? Allowed: budget_usd, col"):
+        advisor.compare("harrow_desk", limt=3)
+
+
+@pytest.mark.parametrize("name", ["seeds", "limit", "train_limit", "jobs", "draws"])
+def test_counts_start_at_one(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name} is 0; it must be at least 1"):
+        replace(CompareOptions(), **{name: 0})  # type: ignore[arg-type]
+
+
+def test_nothing_could_be_run(small: Small, tmp_path: Path) -> None:
+    spec = write_strategy(tmp_path, STRATEGY.replace("self.known =", "raise OSError('gone'); self.known ="))
+    with pytest.raises(AdvisorError, match=r"no strategy could be run; .*fit raised OSError: gone \(mine.py, line 7\)"):
+        small.compare(spec)
+    found = small.compare(spec, "majority")
+    broken = next(row for row in found.strategies if row.label == "first_word")
+    assert (broken.n, broken.failed, broken.quality) == (0, 21, None)
+
+
+# --- offline ---------------------------------------------------------------------------------------------------------
+
+LOOKS = """
+import os
+
+class Looks:
+    name = "looks"
+    def fit(self, train, ctx): ...
+    def predict(self, inputs): return [str(os.environ.get("PIP_NO_INDEX")) for _ in inputs]
+"""
+
+
+def test_offline_refuses_other_hosts_and_ends_with_the_comparison(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"example\.com.*--offline"):
+        small.compare("zero_shot", model="https://example.com/v1#m", offline=True)
+    before = dict(os.environ)
+    found = small.compare(write_strategy(tmp_path, LOOKS, "looks.py"), offline=True)
+    assert {outcome.output for outcome in found.runs[0].outcomes} == {"1"}
+    assert dict(os.environ) == before
+
+
+# --- doing it again --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        CompareOptions(),
+        CompareOptions(evalset="my set.csv", columns={"input": "the question", "target": "a"}, limit=3, train_limit=4),
+        CompareOptions(strategies=(SHOTS, "mine.py:Mine"), model="http://h/v1#m", seeds=3, seed=1),
+        CompareOptions(economics=Economics(requests_per_month=Range(10, 2e6), usd_per_correct_answer=0.25, margin=0.1)),
+        CompareOptions(economics=Economics(usd_per_hour=2.5, horizon_months=6.0, target_quality=0.9)),
+    ],
+)
+def test_the_command_in_the_report_does_the_same(options: CompareOptions) -> None:
+    import shlex
+
+    words = shlex.split(command_line(options))
+    assert words[:2] == ["advisor", "compare"]
+    command: Any = get_command(app)
+    context = command.commands["compare"].make_context("compare", words[2:], parent=typer.Context(command))
+    assert settle(context.params)[0] == options

@@ -1,0 +1,117 @@
+"""``--dry-run``: what it says is what the comparison then does, and it does nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_comparison import asked, write_evalset, write_model, write_strategy
+from typer.testing import CliRunner
+
+from advisor.api import CompareOptions, compare_options
+from advisor.cli import app
+from advisor.costs import Economics, Prices
+from advisor.errors import ConfigurationError
+from advisor.planning import Plan, PlanRow, plan
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CompareOptions:
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked.txt"))
+    return CompareOptions(evalset=str(write_evalset(tmp_path / "small")), model=write_model(tmp_path), draws=200)
+
+
+def planned(options: CompareOptions, *strategies: str, **changes: object) -> Plan:
+    return plan(replace(options, strategies=strategies, **changes))  # type: ignore[arg-type]
+
+
+def row_of(found: Plan, label: str) -> PlanRow:
+    return next(row for row in found.rows if row.label == label)
+
+
+@pytest.mark.parametrize(
+    "spec", ["zero_shot", "majority", 'few_shot(k=2, pick="fixed")', 'few_shot(pick="fixed")', "fine_tuning"]
+)
+def test_calls_are_those_of_the_real_run(options: CompareOptions, tmp_path: Path, spec: str) -> None:
+    row = planned(options, spec, seeds=1).rows[0]
+    real = compare_options(replace(options, strategies=(spec,), seeds=1)).runs[0]
+    assert row.calls == real.usage.calls + real.fit_cost.usage.calls
+    if not real.tuned:
+        assert row.calls == len(asked(tmp_path / "asked.txt"))
+    assert bool(row.training_tokens) == real.tuned
+
+
+def test_tokens_are_of_the_right_size(options: CompareOptions) -> None:
+    row = planned(options, "zero_shot").rows[0]
+    words = compare_options(replace(options, strategies=("zero_shot",))).runs[0].usage
+    assert row.input_tokens is not None
+    assert words.input_tokens < row.input_tokens < 3 * words.input_tokens
+    assert row.output_tokens is not None
+    assert row.output_tokens >= words.output_tokens
+
+
+def test_choosing_on_dev_is_counted(options: CompareOptions) -> None:
+    fixed = planned(options, 'few_shot(k=2, pick="fixed")').rows[0]
+    chosen = planned(options, 'few_shot(pick="fixed")').rows[0]
+    assert (fixed.calls, chosen.calls) == (21, 21 + 2 * 6)
+
+
+def test_nothing_is_asked_and_nothing_is_stored(options: CompareOptions, tmp_path: Path, own_home: Path) -> None:
+    planned(options, "majority", "zero_shot", "few_shot", "fine_tuning")
+    assert not asked(tmp_path / "asked.txt")
+    assert not own_home.exists()
+
+
+def test_every_built_in_that_applies_is_planned(options: CompareOptions) -> None:
+    found = planned(options, "all")
+    labels = [row.label for row in found.rows]
+    assert {"majority", "few_shot", "rag", "embedding_classifier", "fine_tuning", "fine_tuning_rag"} <= set(labels)
+    assert "fine_tuning seed 1" in labels
+    assert "function_calling" in found.skipped
+    assert all(row.calls is not None for row in found.rows)
+    assert row_of(found, "majority").calls == 0
+    text = str(found)
+    assert "not run: function_calling (" in text
+    assert "12 training, 6 dev and 21 test examples" in text
+    assert text.endswith("Nothing was run or paid.")
+
+
+def test_a_strategy_of_ones_own_is_not_run_and_says_so(options: CompareOptions, tmp_path: Path) -> None:
+    source = "class Loud:\n    name = 'loud'\n    def fit(self, train, ctx): 1 / 0\n    def predict(self, inputs): ..."
+    found = planned(options, "majority", write_strategy(tmp_path, source, "loud.py"))
+    row = found.rows[1]
+    assert (row.calls, row.usd, row.note) == (None, None, "your own code; not estimated")
+    assert (found.usd, found.seconds) == (None, None)
+    assert "Estimated total: unknown USD, unknown minutes" in str(found)
+
+
+def test_prices(options: CompareOptions) -> None:
+    own = Prices(usd_per_1m_input_tokens=1e6, usd_per_1m_output_tokens=0.0)
+    row = planned(options, "zero_shot", model="http://h/v1#m", economics=Economics(prices=own)).rows[0]
+    assert row.usd == row.input_tokens
+    assert planned(options, "zero_shot", model="http://h/v1#m").rows[0].usd is None
+    slow = planned(options, "zero_shot", model="smollm2", economics=Economics(usd_per_hour=1.0)).rows[0]
+    fast = planned(options, "zero_shot", model="smollm2", economics=Economics(usd_per_hour=2.0)).rows[0]
+    assert slow.usd is not None
+    assert fast.usd == pytest.approx(2 * slow.usd)
+    assert slow.seconds is not None
+    assert slow.seconds > 0
+
+
+def test_mistakes_are_found_by_a_dry_run_too(options: CompareOptions) -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'few_shot'"):
+        planned(options, "few_shots")
+    with pytest.raises(ConfigurationError, match="no model 'smolm2'"):
+        planned(options, "zero_shot", model="smolm2")
+    assert planned(options, "zero_shot", model="openai:gpt-4.1-mini").rows[0].calls == 21, "a key is not needed yet"
+
+
+def test_on_the_command_line(options: CompareOptions, own_home: Path) -> None:
+    words = ["compare", options.evalset, "--model", options.model, "-s", "zero_shot", "--dry-run"]
+    done = CliRunner().invoke(app, words, env={"ADVISOR_HOME": str(own_home)})
+    assert done.exit_code == 0
+    assert "zero_shot                     21" in done.stdout
+    rows = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)["rows"]
+    assert [row["calls"] for row in rows] == [21]

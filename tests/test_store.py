@@ -1,0 +1,105 @@
+"""The store: what was acknowledged is there, for every process, or the error says why not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from advisor.errors import StoreError
+from advisor.store import SCHEMA_VERSION, Store
+from advisor.types import FitCost, Outcome, Run, Usage
+
+RUN = Run(
+    id="r1",
+    strategy="few_shot",
+    params={"k": 4},
+    seed=0,
+    model="scripted",
+    evalset="toy",
+    evalset_fingerprint="f",
+    metric="exact_match",
+    outcomes=(),
+    fit_cost=FitCost(seconds=1.5, usage=Usage(input_tokens=7, calls=1), examples=3),
+    selection={"k": 4},
+)
+
+
+def outcome(name: str, score: float | None = 1.0) -> Outcome:
+    usage = Usage(output_tokens=2, latency_seconds=0.25)
+    return Outcome(name, output="yes", score=score, usage=usage, trace={"a": [1]})
+
+
+def test_what_was_added_is_read_back_by_another_connection(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_run(RUN)
+        store.add_outcomes("r1", [outcome("a"), Outcome("b", None, None, error="timed out")])
+        store.add_completions({"k": {"content": "é\ud83d", "calls": []}})
+    with Store(tmp_path / "s.sqlite") as again:
+        assert again.run("r1") == RUN
+        assert again.outcomes("r1") == {"a": outcome("a"), "b": Outcome("b", None, None, error="timed out")}
+        assert again.completions(["k", "other"]) == {"k": {"content": "é\ud83d", "calls": []}}
+
+
+def test_the_same_outcome_twice_is_one_row(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_outcomes("r1", [outcome("a", 0.0)])
+        store.add_outcomes("r1", [outcome("a", 1.0)])
+        assert store.outcomes("r1") == {"a": outcome("a", 1.0)}
+
+
+def test_the_first_fit_cost_stays(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_run(RUN)
+        store.add_run(Run(**{**{n: getattr(RUN, n) for n in RUN.__slots__}, "fit_cost": FitCost()}))
+        kept = store.run("r1")
+    assert kept is not None
+    assert kept.fit_cost.seconds == 1.5
+
+
+def test_more_keys_than_sqlite_takes_variables(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        store.add_completions({f"k{i}": {"content": str(i)} for i in range(1200)})
+        assert len(store.completions([f"k{i}" for i in range(1200)])) == 1200
+
+
+def test_a_newer_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(StoreError, match=r"newer tuneworthy .*format 2"):
+        Store(path)
+
+
+def test_a_file_that_is_no_store_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_text("not a database, but long enough to be read as one" * 20)
+    with pytest.raises(StoreError, match="cannot be used"):
+        Store(path)
+
+
+def test_no_comparison_yet(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        with pytest.raises(StoreError, match=r"no comparison yet.*\n.*advisor compare"):
+            store.load_comparison()
+
+
+def _write(path: Path, worker: int) -> None:
+    with Store(path) as store:
+        for number in range(50):
+            store.add_outcomes("r1", [outcome(f"{worker}-{number}")])
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=_write, args=(path, number)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    with Store(path) as store:
+        assert len(store.outcomes("r1")) == 200
