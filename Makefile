@@ -9,7 +9,7 @@ TYPED := advisor strategies evalsets reports
 .DEFAULT_GOAL := compare
 
 compare: .venv/.installed
-	$(BIN)/advisor compare -o report.html -o results.json
+	$(BIN)/advisor compare --limit 100 --train-limit 300 -o report.html -o results.json
 
 test: lint
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 -m "not slow"

@@ -158,8 +158,10 @@ def read_comparison(path: str | Path) -> ComparisonFile:
     return check_comparison({} if plain is None else plain, str(path))
 
 
-def check_comparison(plain: Any, where: str = "the comparison") -> ComparisonFile:
-    """Check a comparison given as plain values; `where` is named in errors.
+def check_comparison(
+    plain: Any, where: str = "the comparison", spelled: Mapping[str, str] | None = None
+) -> ComparisonFile:
+    """Check a comparison given as plain values; `where` is named in errors, and keys as they are `spelled` there.
 
     Raises:
         ConfigurationError: a key or a value is not allowed.
@@ -170,7 +172,7 @@ def check_comparison(plain: Any, where: str = "the comparison") -> ComparisonFil
         return ComparisonFile.model_validate(dict(plain))
     except ValidationError as error:
         found = error.errors()
-        raise ConfigurationError(f"{where}: {'; '.join(_say(problem) for problem in found)}") from error
+        raise ConfigurationError(f"{where}: {'; '.join(_say(problem, spelled or {}) for problem in found)}") from error
 
 
 def json_schema() -> dict[str, Any]:
@@ -179,7 +181,7 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "tuneworthy comparison"}
 
 
-def _say(problem: Mapping[str, Any]) -> str:
+def _say(problem: Mapping[str, Any], spelled: Mapping[str, str]) -> str:
     path: Sequence[Any] = problem["loc"]
     key = ".".join(str(part) for part in path)
     if problem["type"] == "extra_forbidden":
@@ -189,7 +191,7 @@ def _say(problem: Mapping[str, Any]) -> str:
         return f"unknown key {key!r}; {did_you_mean(str(path[-1]), block.model_fields)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     found = "" if problem["type"] == "value_error" else f", found {problem['input']!r}"
-    return f"{key}: {message[0].lower() + message[1:]}{found}"
+    return f"{spelled.get(key, key)}: {message[0].lower() + message[1:]}{found}"
 
 
 class _StrictLoader(yaml.SafeLoader):

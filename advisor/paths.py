@@ -29,8 +29,9 @@ def _folder(variable: str, default: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         raise StoreError(
-            f"the folder {str(folder)!r} cannot be made: {error.strerror}",
+            f"the folder {str(folder)!r} cannot be made: {'a file is in its place' if in_the_way else error.strerror}",
             hint=f"set {variable} to a folder you may write to, e.g. export {variable}=$HOME/tuneworthy",
         ) from error
     return folder

@@ -56,7 +56,11 @@ def _no(evidence: Evidence) -> str:
         return f"Do not fine-tune: {evidence.use_now} is the better buy, in {sure} of draws{loss}."
     margin = wording.points(evidence.economics.margin)
     instead = held.instead if held else evidence.use_now
-    return f"Do not fine-tune: {instead} is not worse than the margin of {margin}, and not dearer."
+    lead = evidence.lead(instead)
+    if lead.real and lead.estimate < 0.0:
+        size = wording.points(-lead.estimate)
+        return f"Do not fine-tune: {instead} is {size} better than {evidence.tuned}, and not dearer."
+    return f"Do not fine-tune: {instead} is at most {margin} worse than {evidence.tuned} (the margin), and not dearer."
 
 
 def _not_yet(evidence: Evidence) -> str:
@@ -166,13 +170,13 @@ def _chance(evidence: Evidence) -> str:
     assert held is not None
     margin = wording.points(evidence.economics.margin)
     known = [
-        (f"better than all others by more than {margin}", held.better),
-        ("that at no higher cost of a request", held.better_and_not_dearer),
-        ("as good and paid back by its saving", held.cheaper_and_as_good),
-        (f"made needless by {held.instead}", held.needless),
+        (f"beats all others by more than {margin}", held.better),
+        ("does so at no higher price", held.better_and_not_dearer),
+        ("is as good and paid back by its saving", held.cheaper_and_as_good),
+        (f"is needless beside {held.instead}", held.needless),
     ]
-    parts = [f"{what} in {wording.percent(chance)}" for what, chance in known if chance is not None]
-    return f"Over the joint draws it is {', '.join(parts)} ({need} decide)."
+    parts = [f"{what}: {wording.percent(chance)}" for what, chance in known if chance is not None]
+    return f"Chances that {evidence.tuned} {'; '.join(parts)}. From {need} on a chance decides."
 
 
 def _threshold(evidence: Evidence) -> str:

@@ -94,7 +94,7 @@ def load(kind: str, name: str) -> Any:
     """
     place, colon, attribute = name.rpartition(":")
     if colon and place.endswith(".py"):
-        return _attribute(_module_from_file(Path(place)), attribute, name)
+        return _attribute(_module_from_file(Path(place), kind), attribute, name)
     if name.endswith(".py"):
         raise _names_no_class(Path(name))
     entries = {entry.name: entry for entry in names(kind)}
@@ -302,10 +302,11 @@ def _module(name: str, what: str) -> ModuleType:
         ) from error
 
 
-def _module_from_file(path: Path) -> ModuleType:
+def _module_from_file(path: Path, kind: str) -> ModuleType:
     """Load a file as a module of its own; unchanged files are loaded once a process."""
     if not path.is_file():
-        raise RegistryError(f"there is no file {str(path)!r}", hint=f"advisor init strategy {path}")
+        hint = f"advisor init strategy {path}" if kind == "strategies" else "the path counts from the folder you are in"
+        raise RegistryError(f"there is no file {str(path)!r}", hint=hint)
     path = path.resolve()
     content = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     name = f"advisor_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{content}"
@@ -341,7 +342,7 @@ def _attribute(module: ModuleType, dotted: str, name: str) -> Any:
             own = [
                 key
                 for key, value in vars(module).items()
-                if inspect.isclass(value) and value.__module__ == module.__name__
+                if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module.__name__
             ]
             raise RegistryError(f"{name!r}: there is no {dotted!r} in it; {did_you_mean(dotted, own)}")
         found = getattr(found, part)

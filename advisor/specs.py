@@ -34,6 +34,8 @@ class Spec:
         text = text.strip()
         if not text:
             raise ConfigurationError("a name is needed and nothing was given", hint="advisor list")
+        if re.fullmatch(r"\w+\([^/\\)]*", text):
+            raise ConfigurationError(f"{text!r}: the closing bracket is missing", hint=f"in quotes: '{text})'")
         if not text.endswith(")"):
             return cls(text, {})
         for opening in re.finditer(r"\(", text):  # a folder's name may hold parentheses too

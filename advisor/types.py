@@ -192,9 +192,7 @@ class EvalSet:
         """
         kept = min(1.0, train / len(self.train)) if train else 1.0
         dev = max(MIN_DEV, round(len(self.dev) * kept))
-        return replace(
-            self, train=_pick(self.train, train), dev=_pick(self.dev, dev), test=_pick(self.test, test)
-        )
+        return replace(self, train=_pick(self.train, train), dev=_pick(self.dev, dev), test=_pick(self.test, test))
 
 
 def _pick(examples: tuple[Example, ...], limit: int | None) -> tuple[Example, ...]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 MISSING = "–"
+_LEAST_USD = 1e-6
 NO_LIMIT = "no limit"
 
 
@@ -52,6 +53,8 @@ def usd(value: float | None) -> str:
     if (special := _special(value)) or value is None:
         return special or MISSING
     size = abs(value)
+    if 0.0 < size < _LEAST_USD:
+        return f"<${_LEAST_USD:f}"
     return "$0" if size == 0 else f"{'-' if value < 0 else ''}${_dollars(size)}"
 
 
@@ -60,8 +63,6 @@ def _dollars(size: float) -> str:
         return f"{size:,.0f}"
     if size >= 0.0995:
         return f"{size:.2f}"
-    if size < 1e-9:
-        return f"{size:.1e}"
     return f"{size:.{1 - math.floor(math.log10(size))}f}"
 
 

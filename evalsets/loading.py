@@ -85,9 +85,9 @@ def _unknown(source: str, path: Path, entries: set[str]) -> EvalSetError:
     except (OSError, ValueError):
         beside = []
     near = did_you_mean(source, (*entries, *beside)).partition(" Allowed: ")
-    guess = f"; {near[0]}" if near[1] and near[0] else ""
+    guess = f"; {near[0]} Shipped are" if near[1] and near[0] else "; shipped are"
     return EvalSetError(
-        f"there is no eval set {source[:200]!r}{guess}; shipped are: {', '.join(sorted(entries))}",
+        f"there is no eval set {source[:200]!r}{guess}: {', '.join(sorted(entries))}",
         hint="give a shipped name, a folder with an evalset.yaml, or a .jsonl, .csv or .parquet file",
     )
 
@@ -349,7 +349,7 @@ def _guessed(rows: list[Row], notes: list[str]) -> Mapping[str, str] | None:
         there = sorted(names)
         raise rows[0].error(
             f"which fields are the input and the target cannot be told; there are {', '.join(map(repr, there))}",
-            hint=f'say it: columns={{"input": "{there[0]}", "target": "{there[-1]}"}}',
+            hint=f"say it: --column input={there[0]} --column target={there[-1]}",
         )
     found = {"input": asked[0], "target": target[0]}
     notes.append(f"columns read as input and target: {asked[0]!r} and {target[0]!r}")

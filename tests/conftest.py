@@ -26,9 +26,9 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def local_model() -> LocalModel:
-    """The embedded model; its weights are fetched once into ADVISOR_CACHE."""
+    """The embedded model in fp32 (what is compared to 1e-3 must not depend on the processor); fetched once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from advisor.models.local.engine import open_local
 
-        return open_local("smollm2")
+        return open_local("smollm2", precision="fp32")

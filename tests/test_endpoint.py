@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_server import FakeServer, Item, after, answer, calls, completion, drip, echo, http, plain, status
+from fake_server import FakeServer, Item, Seen, after, answer, calls, completion, drip, echo, http, plain, status
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +28,7 @@ from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint_client import Address, Key
 from advisor.models.endpoint_retry import Retry, retry_after, spread, within
 from advisor.models.endpoint_wire import Dialect, Reply, read_completion, wire_names, write_messages, write_request
+from advisor.models.metered import Meter, MeteredModel, Purse
 from advisor.runner import Bench, run_strategy
 from advisor.store import Store
 from advisor.strategy import Task
@@ -532,7 +533,7 @@ def test_an_error_starts_nothing_new() -> None:
         raise KeyError(at)
 
     with pytest.raises(KeyError):
-        spread(work, 1000, 3)
+        list(spread(work, 1000, 3))
     assert len(begun) <= 6
     with pytest.raises(ZeroDivisionError):
         within(1.0, lambda: 1 // 0)
@@ -652,3 +653,17 @@ def test_names_and_fingerprints() -> None:
 def test_impossible_options_are_refused(make: Callable[[], Any]) -> None:
     with pytest.raises(ConfigurationError):
         make()
+
+
+def test_what_was_answered_before_the_end_is_kept(tmp_path: Path) -> None:
+    def script(seen: Seen) -> bytes:
+        return status(401) if seen.question == "last" else answer(seen.question.upper())
+
+    texts = [*"abcdefghijkl", "last"]
+    asking = [Request((Message("user", text),)) for text in texts]
+    with FakeServer([], default=script) as server, Store(tmp_path / "s.sqlite") as store:
+        model = EndpointModel("m", url=server.url, options=EndpointOptions(jobs=2))
+        with pytest.raises(ModelError, match="refused the key"):
+            MeteredModel(model, store, Meter(), Purse()).generate(asking)
+        kept = MeteredModel(model, store, Meter(), Purse(0.0)).generate(asking[:-2])
+    assert [done.content for done in kept] == [text.upper() for text in texts[:-2]]

@@ -11,12 +11,12 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from advisor.models.scripted import ScriptedModel
 
 from advisor import metrics, toy
 from advisor.errors import BudgetReached, ModelError
 from advisor.models.base import Completion, Request
 from advisor.models.metered import Purse
+from advisor.models.scripted import ScriptedModel
 from advisor.runner import CHUNK, Bench, run_strategy
 from advisor.store import Store
 from advisor.strategy import Task

@@ -216,7 +216,7 @@ def test_every_verdict_is_complete_and_readable(q, seconds, volume, value, sd, d
     (wording.count(1742), "1,742"), (wording.points(0.042), "4.2 points"), (wording.points(-0.01), "-1 point"),
     (wording.points(0.0004), "less than 0.1 points"), (wording.points(0), "0 points"), (wording.points(None), "–"),
     (wording.percent(0.999), ">99%"), (wording.percent(0.001), "<1%"), (wording.percent(1), "100%"),
-    (wording.months(1), "1 month"), (wording.months(250.4), "250 months"), (wording.usd(1e-12), "$1.0e-12"),
+    (wording.months(1), "1 month"), (wording.months(250.4), "250 months"), (wording.usd(1e-12), "<$0.000001"),
 ])  # fmt: skip
 def test_figures_read_well(text, expected):
     assert text == expected

@@ -26,6 +26,13 @@ _ECONOMICS = {
     "target_quality": "target_quality",
 }
 """Flag → key in the ``economics:`` block."""
+_SPELLED = {f"economics.{key}": f"--{flag.replace('_', '-')}" for flag, key in _ECONOMICS.items()} | {
+    "budget_usd": "--budget",
+    "strategies.0": "--strategy",
+    "evalset": "EVALSET",
+    "model": "--model",
+}
+"""Key → what is typed for it."""
 
 
 def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the verb itself takes ctx.params)
@@ -229,7 +236,7 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
 
     file = read_comparison(given["config"]) if given.get("config") else check_comparison({})
     typed = _typed(given)
-    flags = check_comparison(typed, "the command line")
+    flags = check_comparison(typed, "the command line", _SPELLED)
     economics = file.economics.model_copy(
         update={name: getattr(flags.economics, name) for name in flags.economics.model_fields_set}
     )

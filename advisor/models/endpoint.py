@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +140,14 @@ class EndpointModel:
         Raises:
             ModelError: the key is refused, the model unknown, or the server does not answer; nothing more is sent.
         """
+        answers = dict(self.stream(requests))
+        return [answers[at] for at in range(len(requests))]
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
+        """Yield every answer with its position as it comes, so that each can be kept at once; see `generate`."""
         stop = threading.Event()
         try:
-            return spread(lambda at: self._answer(requests[at], stop), len(requests), self.options.jobs)
+            yield from spread(lambda at: self._answer(requests[at], stop), len(requests), self.options.jobs)
         finally:
             stop.set()
 

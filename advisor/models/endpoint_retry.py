@@ -7,7 +7,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -169,10 +169,11 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     return value  # type: ignore[return-value]
 
 
-def spread(work: Callable[[int], T], count: int, jobs: int) -> list[T]:
-    """Return ``[work(0), ..., work(count - 1)]``, with at most `jobs` at a time; the first error ends it at once.
+def spread(work: Callable[[int], T], count: int, jobs: int) -> Iterator[tuple[int, T]]:
+    """Yield ``(at, work(at))`` for ``at`` below `count` as each is done, at most `jobs` at a time.
 
-    Nothing new is started after an error or an interruption. Threads are daemons: Ctrl-C need not wait for a server.
+    The first error ends it at once. Nothing new is started after an error, an interruption, or once nobody listens any
+    more. Threads are daemons: Ctrl-C need not wait for a server.
     """
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()
@@ -189,16 +190,14 @@ def spread(work: Callable[[int], T], count: int, jobs: int) -> list[T]:
 
     for _ in range(min(jobs, count)):
         threading.Thread(target=worker, daemon=True, name="advisor-endpoint").start()
-    results: dict[int, Any] = {}
     try:
-        while len(results) < count:
+        for _ in range(count):
             at, value, error = done.get()
             if error is not None:
                 raise error
-            results[at] = value
+            yield at, value  # type: ignore[misc]
     finally:
         _drain(todo)
-    return [results[at] for at in range(count)]
 
 
 def _next(todo: queue.SimpleQueue[int]) -> int | None:

@@ -78,7 +78,7 @@ def shared_prefix_attention(  # noqa: PLR0913  (the signature is transformers')
     if attention_mask is not None:
         own = (own.view(batch, groups, share, positions, -1) + attention_mask.unsqueeze(2)).view_as(own)
 
-    weights = torch.cat([before.transpose(0, 1), own], dim=-1).softmax(dim=-1)
+    weights = torch.cat([before.transpose(0, 1).float(), own.float()], dim=-1).softmax(dim=-1).to(value.dtype)
     length = before.shape[-1]
     of_before = weights[..., :length].transpose(0, 1).reshape(groups, batch * share * positions, length)
     output = torch.matmul(of_before, before_value).view(groups, batch, share * positions, size).transpose(0, 1)

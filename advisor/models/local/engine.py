@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import ModelError
+from advisor.errors import ConfigurationError, ModelError, did_you_mean
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
 from advisor.models.local import weights
 from advisor.models.local.chat import ChatFormat, read_answer
@@ -17,11 +18,20 @@ from advisor.strategy import Progress, silent
 from advisor.types import Usage, digest
 
 ENGINE_VERSION = "1"
+_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+_NATIVE_BF16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 NAME = "smollm2"
 
 
-def open_local(spec: str, progress: Progress = silent) -> LocalModel:
+def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -> LocalModel:
     """Open the embedded model (`smollm2`), a Hugging Face name (`hf:org/name`) or a folder with weights.
+
+    Args:
+        spec: which model.
+        progress: where fetching and converting say how far they are.
+        precision: `fp32` or `bf16`; by default `ADVISOR_PRECISION`, else bf16 where the processor multiplies it
+            natively (about four times as fast), else fp32 (on other processors bf16 is far slower). Part of the
+            fingerprint: near-ties between two words may fall differently.
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
@@ -34,11 +44,16 @@ def open_local(spec: str, progress: Progress = silent) -> LocalModel:
 
     embedded = spec == NAME
     source = str(weights.fetch(weights.SMOLLM2, progress)) if embedded else spec.removeprefix("hf:")
+    chosen = _precision(precision or os.environ.get("ADVISOR_PRECISION", ""))
     transformers.utils.logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded)
         model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=torch.float32, local_files_only=embedded, use_safetensors=True, attn_implementation="sdpa"
+            source,
+            dtype=getattr(torch, _PRECISIONS[chosen]),
+            local_files_only=embedded,
+            use_safetensors=True,
+            attn_implementation="sdpa",
         )
     except (OSError, ValueError) as error:
         raise ModelError(
@@ -49,7 +64,19 @@ def open_local(spec: str, progress: Progress = silent) -> LocalModel:
     if _shares_prefix(model):
         model.set_attn_implementation(attention.NAME)
     identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
-    return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, ENGINE_VERSION]))
+    return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, chosen, ENGINE_VERSION]))
+
+
+def _precision(asked: str) -> str:
+    import torch
+
+    if asked and asked not in _PRECISIONS:
+        raise ConfigurationError(
+            f"the precision {asked!r} is unknown; {did_you_mean(asked, _PRECISIONS)}",
+            hint="export ADVISOR_PRECISION=fp32",
+        )
+    native = any(getattr(torch.cpu, probe, bool)() for probe in _NATIVE_BF16)
+    return asked or ("bf16" if native else "fp32")
 
 
 def _shares_prefix(model: Any) -> bool:

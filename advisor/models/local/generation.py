@@ -19,7 +19,7 @@ from transformers import Cache
 from advisor.models.local.attention import Prefix
 
 PREFILL_TOKENS = 768
-DECODE_ROWS = 48
+DECODE_ROWS = 64
 MIN_PREFIX = 8
 KEPT_PREFIXES = 6
 LOST_TOKENS = 16
@@ -62,7 +62,7 @@ class Engine:
         self.ends = ends
         self.decode = decode
         self._prefixes: list[Prefix] = []
-        self.no_prefix = _empty_prefix(self.decoder.config)
+        self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight.dtype)
 
     @torch.inference_mode()
     def run(self, rows: Sequence[Row], done: Callable[[int], None] = lambda count: None) -> None:
@@ -98,7 +98,11 @@ class Engine:
     def _compute(self, ids: list[int]) -> Prefix:
         cache = _Growing(len(ids))
         self.decoder(
-            input_ids=torch.tensor([ids]), past_key_values=cache, use_cache=True, attention_mask=_causal(len(ids))
+            input_ids=torch.tensor([ids]),
+            past_key_values=cache,
+            use_cache=True,
+            attention_mask=_causal(len(ids)),
+            shared_prefix=self.no_prefix,
         )
         return Prefix(tuple(ids), tuple(cache.keys), tuple(cache.values))
 
@@ -164,7 +168,8 @@ class _Batch:
         self.cache.start = self.width
         active = list(range(len(self.rows)))
         while True:
-            chosen = [self._choose(self.rows[index], logits[at]) for at, index in enumerate(active)]
+            likeliest = logits.argmax(-1).tolist()
+            chosen = [self._choose(self.rows[index], logits[at], likeliest[at]) for at, index in enumerate(active)]
             open_rows = [at for at, index in enumerate(active) if self.rows[index].finish is None]
             if not open_rows:
                 return
@@ -185,7 +190,7 @@ class _Batch:
                 count += 1
             lasts.append(self._prefill_some(slice(first, first + count)))
             first += count
-        return self.engine.head(torch.cat(lasts))  # type: ignore[no-any-return]
+        return self.engine.head(torch.cat(lasts)).float()  # type: ignore[no-any-return]
 
     def _prefill_some(self, rows: slice) -> Tensor:
         lengths = self.own[rows]
@@ -218,17 +223,17 @@ class _Batch:
             shared_prefix=self.prefix,
         )
         self.cache.start = seen
-        return self.engine.head(output.last_hidden_state[:, 0])  # type: ignore[no-any-return]
+        return self.engine.head(output.last_hidden_state[:, 0]).float()  # type: ignore[no-any-return]
 
-    def _choose(self, row: Row, logits: Tensor) -> int:
+    def _choose(self, row: Row, logits: Tensor, likeliest: int) -> int:
         """Pick the next token of one row and note whether that ends it."""
+        token = likeliest
         mask = row.constraint.mask() if row.constraint else None
         if mask is not None:
             logits = logits.masked_fill(~mask, float("-inf"))
+            token = int(logits.argmax())
         if row.random is not None:
             token = int(torch.multinomial((logits / row.temperature).softmax(-1), 1, generator=row.random))
-        else:
-            token = int(logits.argmax())
         if row.constraint:
             row.constraint.accept(token)
         if token in self.engine.ends:
@@ -249,10 +254,10 @@ class _Batch:
             row.finish = "length"
 
 
-def _empty_prefix(config: Any) -> Prefix:
+def _empty_prefix(config: Any, dtype: torch.dtype) -> Prefix:
     """A prefix of no tokens, so that one attention path serves both cases."""
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    empty = torch.zeros(1, config.num_key_value_heads, 0, size)
+    empty = torch.zeros(1, config.num_key_value_heads, 0, size, dtype=dtype)
     return Prefix((), (empty,) * config.num_hidden_layers, (empty,) * config.num_hidden_layers)
 
 

@@ -15,6 +15,9 @@ import json
 import math
 import shutil
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -58,8 +61,17 @@ def load_merged(model: LocalModel, folder: Path, config: TuningConfig) -> Any:
     from peft import PeftModel
 
     network = _copy_top(model.network, _first_adapted(model.network, config))
-    merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+    with _peft_quiet():
+        merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
     return merged.eval().requires_grad_(False)
+
+
+@contextmanager
+def _peft_quiet() -> Iterator[None]:
+    """Keep from users that peft 0.21 asks transformers 5.23 for a property by its old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
+        yield
 
 
 def _plain(examples: tuple[TuningExample, ...]) -> list[Any]:
@@ -108,7 +120,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
         layers_to_transform=list(range(first, total)),
         task_type="CAUSAL_LM",
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _peft_quiet():
         torch.manual_seed(config.seed)
         network = get_peft_model(_copy_top(model.network, first), lora)
     top = _Top(network.get_base_model(), first)
@@ -210,7 +222,7 @@ class _Top:
             target.append(item.ids[at])
             owner.append(torch.full((len(at),), row))
         wanted = torch.cat(target)
-        logits = self.head(torch.cat(before))
+        logits = self.head(torch.cat(before)).float()
         loss = functional.cross_entropy(logits, wanted, reduction="none")
         wrong = torch.zeros(len(items)).index_add_(0, torch.cat(owner), (logits.argmax(-1) != wanted).float())
         return loss, wrong == 0
