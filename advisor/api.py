@@ -63,10 +63,22 @@ class CompareOptions:
     offline: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.evalset, str):
+            raise ConfigurationError(
+                f"evalset is a {type(self.evalset).__name__}; a shipped name, a folder or a file is needed, as text",
+                hint='rows of your own: write them to a file and give its name, e.g. compare("questions.jsonl")',
+            )
+        for spec in self.strategies:
+            if not isinstance(spec, str):
+                known = spec.__name__ if isinstance(spec, type) else type(spec).__name__
+                raise ConfigurationError(
+                    f"strategies holds {spec!r}; each is written as text, so that a run can be found again",
+                    hint=f'put the class into a file and write "path/to/file.py:{known}"',
+                )
         for name in ("seeds", "limit", "train_limit", "jobs", "draws"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigurationError(f"{name} is {value!r}; it must be at least 1")
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ConfigurationError(f"{name} is {value!r}; it must be a whole number of at least 1")
 
 
 def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
@@ -80,7 +92,7 @@ def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed:
 
 
 def compare(
-    evalset: str = "harrow_desk", *, strategies: Sequence[str] = (), progress: Progress = silent, **options: Any
+    evalset: str | os.PathLike[str] = "harrow_desk", *, strategies: Sequence[str] = (), progress: Progress = silent, **options: Any
 ) -> Comparison:
     """Run strategies on an eval set and say whether fine-tuning is worth its cost.
 
@@ -96,11 +108,14 @@ def compare(
     Raises:
         AdvisorError: says what was wrong, what was allowed, and what to type.
     """
+    if isinstance(strategies, str):
+        raise ConfigurationError(f"strategies is the text {strategies!r}; a list is needed", hint=f"[{strategies!r}]")
     known = {f.name for f in fields(CompareOptions)}
     unknown = sorted(set(options) - known)
     if unknown:
         raise ConfigurationError(f"compare() has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
-    return compare_options(CompareOptions(evalset=evalset, strategies=tuple(strategies), **options), progress=progress)
+    source: Any = os.fspath(evalset) if isinstance(evalset, os.PathLike) else evalset
+    return compare_options(CompareOptions(evalset=source, strategies=tuple(strategies), **options), progress=progress)
 
 
 def compare_options(options: CompareOptions, *, progress: Progress = silent) -> Comparison:
@@ -207,7 +222,7 @@ def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str
     classes: dict[str, tuple[type, str]] = {}
     for spec in (*named, *(by_name if everything or not asked else ())):
         strategy: Strategy = registry.make("strategies", spec)
-        reason = getattr(strategy, "applies", _always)(task)
+        reason = _applies(strategy, spec, task)
         if reason and spec in named:
             raise ConfigurationError(
                 f"strategy {spec!r} cannot run on {task.name!r}: {reason}", hint="leave it out, or see `advisor list`"
@@ -225,6 +240,20 @@ def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str
             )
         chosen.setdefault(digest([strategy.name, registry.params_of(strategy)]), spec)
     return tuple(chosen.values()), skipped
+
+
+def _applies(strategy: Strategy, spec: str, task: Task) -> str:
+    """Return why a strategy cannot run on `task`, or nothing; only the user's own code can break here."""
+    try:
+        reason = getattr(strategy, "applies", _always)(task)
+    except Exception as error:
+        raise ConfigurationError(f"{spec!r}: its applies(task) raised {type(error).__name__}: {error}") from error
+    if not isinstance(reason, str):
+        raise ConfigurationError(
+            f"{spec!r}: its applies(task) returned {reason!r}; a text is needed",
+            hint='return "" where it can run, and the reason where it cannot',
+        )
+    return reason
 
 
 def _always(task: Task) -> str:

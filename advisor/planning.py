@@ -64,16 +64,17 @@ class Plan:
         return _total([row.seconds for row in self.rows])
 
     def __str__(self) -> str:
+        width = max(24, *(len(row.label) for row in self.rows))
         lines = [
             f"{self.evalset}: {self.n_train} training, {self.n_dev} dev and {self.n_test} test examples; {self.model}",
-            f"{'strategy':<24} {_cells(('calls', 'tokens in', 'out, most', 'trained', 'USD', 'minutes'))}",
+            f"{'strategy':<{width}} {_cells(('calls', 'tokens in', 'out, most', 'trained', 'USD', 'minutes'))}",
         ]
         for row in self.rows:
             counts = (row.calls, row.input_tokens, row.output_tokens, row.training_tokens)
             cells = [_shown(value, ",") for value in counts]
             minutes = None if row.seconds is None else row.seconds / 60
             cells += [_shown(row.usd, ".4f"), _shown(minutes, ".1f")]
-            lines.append(f"{row.label:<24} {_cells(cells)}{'  ' + row.note if row.note else ''}")
+            lines.append(f"{row.label:<{width}} {_cells(cells)}{'  ' + row.note if row.note else ''}")
         lines += [f"not run: {name} ({why})" for name, why in self.skipped.items()]
         lines.append(
             f"Estimated total: {_shown(self.usd, '.4f')} USD, "

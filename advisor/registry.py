@@ -125,6 +125,8 @@ def make(kind: str, spec: str, **extra: Any) -> Any:
             f"needed are {', '.join(_REQUIRED[kind])}",
             hint="see docs/custom-strategies.md" if kind == "strategies" else "",
         )
+    if "name" in _REQUIRED.get(kind, ()) and not (isinstance(built.name, str) and built.name.strip()):
+        raise RegistryError(f"{spec!r}: its name is {built.name!r}; a text is needed", hint='name = "mine"')
     return built
 
 
@@ -142,9 +144,10 @@ def construct(target: Any, params: dict[str, Any], spec: str) -> Any:
         return target(**params)
     except AdvisorError:
         raise
-    except (TypeError, ValueError) as error:
+    except Exception as error:
+        what = str(error) if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
         listed = ", ".join(allowed) or "(none)"
-        raise ConfigurationError(f"{spec!r} cannot be built: {error}; its parameters are: {listed}") from error
+        raise ConfigurationError(f"{spec!r} cannot be built: {what}; its parameters are: {listed}") from error
 
 
 # --- what a strategy is, for the record ------------------------------------------------------------------------------

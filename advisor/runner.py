@@ -5,13 +5,16 @@ Targets stop here: a strategy gets training and dev examples and the inputs of t
 
 from __future__ import annotations
 
+import inspect
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from advisor import registry
@@ -116,13 +119,13 @@ class _Attempt:
             workdir=workdir,
             model=MeteredModel(bench.model, bench.store, self.meter, bench.purse),
             task=bench.task,
-            dev=bench.evalset.dev,
+            dev=_copies(bench.evalset.dev),
             metric=bench.metric,
             embed=bench.embed,
             progress=bench.progress,
         )
         started = time.perf_counter()
-        self._guarded("fit", lambda: self.strategy.fit(bench.evalset.train, ctx))
+        self._guarded("fit", lambda: self.strategy.fit(_copies(bench.evalset.train), ctx))
         if stored is not self.header:
             return stored
         reports = self.meter.reports
@@ -136,7 +139,7 @@ class _Attempt:
                 training_tokens=sum(report.tokens for report in reports),
             ),
             tuned=bool(reports) or bool(getattr(self.strategy, "tunes", False)),
-            selection=recordable(dict(getattr(self.strategy, "selection", {})), "selection"),
+            selection=self._guarded("fit", lambda: _recorded(getattr(self.strategy, "selection", {}), "selection")),
         )
         bench.store.add_run(header)
         return header
@@ -168,22 +171,38 @@ class _Attempt:
 
     def _predict(self, examples: Sequence[Example]) -> list[Prediction]:
         inputs = tuple(example.input for example in examples)
-        answers = self._guarded("predict", lambda: list(self.strategy.predict(inputs)))
+        answers = self._guarded("predict", lambda: self._asked(inputs))
         if len(answers) != len(inputs):
             raise BrokenStrategyError(
                 f"{self.strategy.name}.predict returned {len(answers)} answers for {len(inputs)} inputs; "
                 "it must return one an input, in order"
             )
-        wrong = next((answer for answer in answers if not isinstance(answer, str | Prediction)), None)
-        if wrong is not None:
-            raise BrokenStrategyError(
-                f"{self.strategy.name}.predict returned a {type(wrong).__name__}; an answer is a str or a Prediction"
-            )
+        for answer in answers:
+            if not isinstance(answer, str | Prediction):
+                raise BrokenStrategyError(
+                    f"{self.strategy.name}.predict returned a {type(answer).__name__}; "
+                    "an answer is a str or a Prediction"
+                )
+            if isinstance(answer, Prediction) and not isinstance(answer.output, str):
+                raise BrokenStrategyError(
+                    f"{self.strategy.name}.predict returned a Prediction whose output is a "
+                    f"{type(answer.output).__name__}; it must be a str"
+                )
         return [Prediction(answer) if isinstance(answer, str) else answer for answer in answers]
+
+    def _asked(self, inputs: tuple[Any, ...]) -> list[Any]:
+        """Ask the strategy; one text for all inputs would otherwise be taken for one answer a character."""
+        returned = self.strategy.predict(inputs)
+        if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
+            raise BrokenStrategyError(
+                f"{self.strategy.name}.predict returned a {type(returned).__name__}; it must return a list, one answer "
+                "an input, in order"
+            )
+        return list(returned)
 
     def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
         score = self.bench.metric.score(prediction.output, example)
-        trace = self._guarded("predict", lambda: recordable(dict(prediction.trace), "the trace of an answer"))
+        trace = self._guarded("predict", lambda: _recorded(prediction.trace, "the trace of an answer"))
         return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
 
     def _guarded(self, what: str, call: Callable[[], Any]) -> Any:
@@ -194,7 +213,7 @@ class _Attempt:
             if what == "predict":
                 raise
             raise BrokenStrategyError(f"fit could not finish: {failure}") from failure
-        except IncompleteError:
+        except (IncompleteError, BrokenStrategyError):
             raise
         except ModelError as error:
             if str(error) == self.meter.tune_error:
@@ -202,8 +221,8 @@ class _Attempt:
             raise
         except AdvisorError as error:
             raise BrokenStrategyError(f"{what}: {error}") from error
-        except Exception as error:
-            at = _last_line(error)
+        except (Exception, SystemExit) as error:  # sys.exit() in a strategy ends that strategy, not the comparison
+            at = _last_line(error, type(self.strategy))
             raise BrokenStrategyError(f"{what} raised {type(error).__name__}: {error}{at}") from error
 
 
@@ -230,11 +249,27 @@ def _equal_shares(used: Usage, count: int) -> list[Usage]:
     return shares
 
 
-def _last_line(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno})"
+def _copies(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Return examples whose metadata a strategy may change without any other one seeing it."""
+    return tuple(replace(each, metadata=deepcopy(each.metadata)) if each.metadata else each for each in examples)
+
+
+def _recorded(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BrokenStrategyError(f"{what} is a {type(value).__name__}; it must be a dict")
+    recorded: dict[str, Any] = recordable(value, what)
+    return recorded
+
+
+def _last_line(error: BaseException, strategy: type) -> str:
+    """Return where it broke: the last line in the strategy's own file, or the last of all where it has none there."""
+    frames = list(walk_tb(error.__traceback__))
+    try:
+        own = [frame for frame in frames if frame[0].f_code.co_filename == inspect.getsourcefile(strategy)]
+    except (TypeError, OSError):
+        own = []
+    at = (own or frames)[-1:]
+    return f" ({Path(at[0][0].f_code.co_filename).name}, line {at[0][1]})" if at else ""
 
 
 def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:

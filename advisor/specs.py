@@ -93,6 +93,8 @@ def recordable(value: Any, what: str) -> Any:
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value.value if isinstance(value, Enum) else value
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist") and not hasattr(value.tolist(), "tolist"):
+        return recordable(value.tolist(), what)
     if isinstance(value, Enum | Path):
         return value.name if isinstance(value, Enum) else str(value)
     if is_dataclass(value) and not isinstance(value, type):

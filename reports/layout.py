@@ -55,7 +55,8 @@ class Axis:
         if self.kind == "log":
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             found = [step * 10.0**power for power in powers for step in ((1, 3) if len(powers) < 4 else (1,))]
-            return [value for value in found if self.low <= value <= self.high]
+            within = [value for value in found if self.low <= value <= self.high]
+            return within[:: max(1, -(-len(within) // count))]
         raw = (self.high - self.low) / count
         unit = 10.0 ** math.floor(math.log10(raw))
         step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)

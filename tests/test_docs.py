@@ -336,17 +336,6 @@ def test_no_order_stands_in_two_splits() -> None:
     assert sum(map(len, seen)) == len(set().union(*seen))
 
 
-@pytest.mark.slow
-@pytest.mark.weights
-def test_the_look_up_scores_what_the_card_says() -> None:
-    found = advisor.compare("harrow_desk", strategies=["nearest_example"], draws=100).strategies[0]
-    assert found.quality is not None
-    told = f"scores {found.quality.estimate:.2f} on test: " + ", ".join(
-        f"{found.slices[name][0]:.2f} on `{name}`" for name in ("policy", "order", "sum")
-    )
-    assert told in " ".join(text_of(CARD).split())
-
-
 # --- the report ------------------------------------------------------------------------------------------------------
 
 BROKEN = """class Broken:

@@ -42,8 +42,10 @@ class Embedder:
 
     def _load(self) -> Any:
         if self._model is None:
+            import transformers
             from sentence_transformers import SentenceTransformer
 
+            transformers.utils.logging.disable_progress_bar()
             folder = weights.fetch(weights.MINILM, self._progress)
             self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
         return self._model

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 MARKER = "COMPLETE.json"
 CACHE_TOKENS = 2048
+STEP_TOKENS = 2048
 LONGEST = 1024
+"""Tokens of a training row that are read; what stands behind them is not learned."""
 KEPT_STATES = 4
 
 
@@ -112,6 +114,12 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     first = _first_adapted(model.network, config)
     train = _frozen_states(model, job, job.train, first, "reading the training examples")
     dev = _frozen_states(model, job, job.dev, first, "reading the dev examples")
+    train, dev = ([item for item in items if item.learned[1:].any()] for items in (train, dev))
+    if not train:
+        raise ModelError(
+            f"no training example has its answer within {LONGEST:,} tokens, which is as far as training reads",
+            hint="shorten the inputs, or leave fine-tuning out with --strategy",
+        )
     total = int(model.network.config.num_hidden_layers)
     lora = LoraConfig(
         r=config.rank,
@@ -264,22 +272,34 @@ class _Epochs:
         batches = _batches(train, config.batch_size, self.random)
         total = count = 0.0
         for number, batch in enumerate(batches, 1):
-            loss, _ = self.top.losses([train[index] for index in batch])
-            mean = loss.mean()
-            if not torch.isfinite(mean):
+            loss, learned = self._backward([train[index] for index in batch])
+            if not math.isfinite(loss):
                 raise ModelError(
-                    f"the training loss became {mean.item()} in epoch {epoch}; nothing was saved",
+                    f"the training loss became {loss} in epoch {epoch}; nothing was saved",
                     hint="lower the learning rate, e.g. --strategy 'fine_tuning(learning_rate=0.0005)'",
                 )
-            optimiser.zero_grad()
-            mean.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
             optimiser.step()
             schedule.step()
-            total, count = total + float(loss.detach().sum()), count + len(loss)
+            optimiser.zero_grad()
+            total, count = total + loss, count + learned
             done = (epoch - 1) * len(batches) + number
             self.job.progress("training", done, config.epochs * len(batches))
         return total / count
+
+    def _backward(self, items: list[_Item]) -> tuple[float, int]:
+        """Add up the gradients of the mean loss of one step; returns the summed loss and the number of learned tokens.
+
+        Long rows go through a few at a time: what is kept for the backward pass grows with the tokens at once.
+        """
+        learned = sum(int(item.learned[1:].sum()) for item in items)
+        total = 0.0
+        for part in _parts(items, STEP_TOKENS):
+            loss, _ = self.top.losses(part)
+            summed = loss.sum()
+            (summed / learned).backward()  # type: ignore[no-untyped-call]
+            total += float(summed.detach())
+        return total, learned
 
     @torch.inference_mode()
     def _evaluate(self, dev: list[_Item]) -> tuple[float, float]:
@@ -297,6 +317,17 @@ def _cosine(step: int, steps: int) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def _parts(items: list[_Item], tokens: int) -> list[list[_Item]]:
+    """Cut rows, shortest first, into parts of at most so many padded tokens (a longer row stands alone)."""
+    parts: list[list[_Item]] = []
+    for item in sorted(items, key=lambda item: len(item.ids)):
+        if parts and len(item.ids) * (len(parts[-1]) + 1) <= tokens:
+            parts[-1].append(item)
+        else:
+            parts.append([item])
+    return parts
 
 
 def _batches(items: list[_Item], size: int, random: torch.Generator) -> list[list[int]]:
