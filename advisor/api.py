@@ -63,11 +63,13 @@ class CompareOptions:
     offline: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.evalset, str):
+        evalset: Any = self.evalset
+        if not isinstance(evalset, str):
             raise ConfigurationError(
-                f"evalset is a {type(self.evalset).__name__}; a shipped name, a folder or a file is needed, as text",
+                f"evalset is a {type(evalset).__name__}; a shipped name, a folder or a file is needed, as text",
                 hint='rows of your own: write them to a file and give its name, e.g. compare("questions.jsonl")',
             )
+        spec: Any
         for spec in self.strategies:
             if not isinstance(spec, str):
                 known = spec.__name__ if isinstance(spec, type) else type(spec).__name__
@@ -92,7 +94,11 @@ def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed:
 
 
 def compare(
-    evalset: str | os.PathLike[str] = "harrow_desk", *, strategies: Sequence[str] = (), progress: Progress = silent, **options: Any
+    evalset: str | os.PathLike[str] = "harrow_desk",
+    *,
+    strategies: Sequence[str] = (),
+    progress: Progress = silent,
+    **options: Any,
 ) -> Comparison:
     """Run strategies on an eval set and say whether fine-tuning is worth its cost.
 
@@ -125,7 +131,7 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
     prepared = Prepared.of(options)
     with _network(options.offline), Store() as store:
         bench = prepared.bench(store, progress)
-        runs = _run_all(prepared, bench)
+        runs, specs = _run_all(prepared, bench)
         comparison = compare_runs(
             runs,
             prepared.evalset,
@@ -135,7 +141,9 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             skipped=prepared.skipped,
             notes=(*prepared.evalset.notes, *getattr(bench.model, "notes", ())),
             asked_as=options.evalset,
-            environment=environment(options),
+            columns=options.columns or {},
+            specs=specs,
+            environment=environment(options, bench.model),
         )
         store.add_comparison(comparison)
     return comparison
@@ -260,21 +268,25 @@ def _always(task: Task) -> str:
     return ""
 
 
-def _run_all(prepared: Prepared, bench: runner.Bench) -> list[Run]:
-    """Run every strategy with every seed; `progress` may have hooks for their start and end."""
+def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[str, str]]:
+    """Run every strategy with every seed; return the runs, and by run id what was typed for each.
+
+    `progress` may have hooks for the start and end of a strategy.
+    """
     started = getattr(bench.progress, "strategy_started", lambda *_: None)
     finished = getattr(bench.progress, "strategy_finished", lambda *_: None)
     todo = [(spec, seed) for spec in prepared.strategies for seed in prepared.seeds_of(spec)]
-    runs = []
+    runs, specs = [], {}
     for at, (spec, seed) in enumerate(todo, 1):
         label = f"{spec} seed {seed}" if len(prepared.seeds_of(spec)) > 1 else spec
         started(label, at, len(todo))
         run = runner.run_strategy(spec, seed, bench)
         runs.append(run)
+        specs[run.id] = spec
         finished(label, _note(run))
     if all(run.error for run in runs):
         raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
-    return runs
+    return runs, specs
 
 
 def _note(run: Run) -> str:
@@ -286,12 +298,14 @@ def _note(run: Run) -> str:
     return f"{mean}, {failed} failed" if failed else mean
 
 
-def environment(options: CompareOptions) -> dict[str, str]:
-    """Return what is needed to do a comparison again: command, versions, machine, date, seed."""
+def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
+    """Return what is needed to do a comparison again: command, versions, machine, date, seed, a model's precision."""
+    precision = getattr(model, "precision", "")
     return {
         "command": command_line(options),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        **({"precision": precision} if precision else {}),
         "seed": str(options.seed),
         "bootstrap draws": str(options.draws),
         **{f"{name} version": number for name, number in runner.versions().items()},

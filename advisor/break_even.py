@@ -52,7 +52,8 @@ class Dominance:
         cheaper_and_as_good: not worse than the margin, and the saving pays the one-off cost back within the horizon.
         needless: `instead` is not worse than the margin and not dearer (over the horizon where the volume is known,
             else per request).
-        pays_without_quality: its saving alone, with quality counted as equal, pays its one-off cost back.
+        pays_without_quality: its saving alone, with quality counted as equal, pays its one-off cost back, against the
+            contenders and the alternative of the break-even points.
         contenders: the strategies it is held against in cost.
     """
 
@@ -147,7 +148,7 @@ def value_needed(ledger: Ledger, ours: Account, other: Account) -> Interval | No
     brought = requests * better
     if float(np.mean(brought)) <= 0.0:
         return None
-    needed = np.divide(owed, brought, out=np.full(len(owed), np.inf), where=brought > 0.0)
+    needed = _per(owed, brought)
     estimate = max(0.0, float(np.mean(owed)) / float(np.mean(brought)))
     return spread(np.maximum(needed, 0.0), estimate, method=method)
 
@@ -172,7 +173,7 @@ def _volume(ledger: Ledger, ours: Account, other: Account, gain: FloatArray) -> 
     pays = gain > 0.0
     if not pays.any():
         return None, 1.0
-    needed = np.maximum(owed[pays], 0.0) / (gain[pays] * ledger.horizon)
+    needed = _per(np.maximum(owed[pays], 0.0), gain[pays] * ledger.horizon)
     return spread(needed, float(np.median(needed))), float(np.mean(~pays))
 
 
@@ -185,22 +186,29 @@ def _payback(ledger: Ledger, ours: Account, other: Account, gain: FloatArray) ->
     running = (ledger.fixed(ours) - ours.once_usd) - (ledger.fixed(other) - other.once_usd)
     monthly = ledger.volume * gain - running / ledger.horizon
     owed = np.maximum(ours.once_usd - other.once_usd, 0.0)
-    months = np.divide(owed, monthly, out=np.full(len(owed), np.inf), where=monthly > 0.0)
+    months = _per(owed, monthly)
     middle = float(np.quantile(months, 0.5, method="inverted_cdf"))
     return spread(months, middle) if np.isfinite(middle) else None
 
 
-def dominance(ledger: Ledger, ours: Account, margin: float) -> Dominance:
+def _per(owed: FloatArray, brought: FloatArray) -> FloatArray:
+    """Return how much of `brought` it takes; infinite where nothing is brought, or next to nothing."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.divide(owed, brought, out=np.full(len(owed), np.inf), where=brought > 0.0))
+
+
+def dominance(ledger: Ledger, ours: Account, alternative: Account, margin: float) -> Dominance:
     """Return how often `ours` dominates all others together, and how often another one makes it needless."""
     others = [account for account in ledger.accounts if not account.tuned]
     best = max(account.score for account in others)
     contenders = [account for account in others if account.score >= best - margin]
     leads = [ours.quality - other.quality for other in others]
     better, as_good = _all([lead > margin for lead in leads]), _all([lead > -margin for lead in leads])
-    cheap = [_not_dearer(ours, rival) for rival in contenders]
-    pays = [_pays(ledger, ours, rival) for rival in contenders]
-    saved = None if any(one is None for one in pays) else _all([one for one in pays if one is not None])
-    not_dearer = None if any(one is None for one in cheap) else _all([one for one in cheap if one is not None])
+    cheap = [_not_dearer(ledger, ours, rival) for rival in contenders]
+    saved = _all_known([_pays(ledger, ours, rival) for rival in contenders])
+    held_against = _pays(ledger, ours, alternative)
+    alone = None if saved is None or held_against is None else saved & held_against
+    not_dearer = _all_known(cheap)
     instead, needless = _needless(ledger, ours, others, margin)
     return Dominance(
         tuned=ours.label,
@@ -209,7 +217,7 @@ def dominance(ledger: Ledger, ours: Account, margin: float) -> Dominance:
         better_and_not_dearer=None if not_dearer is None else float(np.mean(better & not_dearer)),
         cheaper_and_as_good=None if saved is None else float(np.mean(as_good & saved)),
         needless=needless,
-        pays_without_quality=None if saved is None else float(np.mean(saved)),
+        pays_without_quality=None if alone is None else float(np.mean(alone)),
         contenders=tuple(account.label for account in contenders),
     )
 
@@ -218,7 +226,7 @@ def _needless(ledger: Ledger, ours: Account, others: Sequence[Account], margin: 
     found = {}
     for other in others:
         pays = _pays(ledger, ours, other)
-        cheap = _not_dearer(other, ours) if pays is None else ~pays
+        cheap = _not_dearer(ledger, other, ours) if pays is None else ~pays
         if cheap is not None:
             found[other.label] = float(np.mean((other.quality - ours.quality > -margin) & cheap))
     if not found:
@@ -227,11 +235,21 @@ def _needless(ledger: Ledger, ours: Account, others: Sequence[Account], margin: 
     return instead, found[instead]
 
 
-def _not_dearer(a: Account, b: Account) -> BoolArray | None:
-    """Return in which draws a request to `a` costs no more than one to `b`; what is free is never dearer."""
-    if a.request_usd is not None and not a.request_usd.any():
+def _not_dearer(ledger: Ledger, a: Account, b: Account) -> BoolArray | None:
+    """Return in which draws a request to `a` costs no more than one to `b`; what is free is never dearer.
+
+    Fixed hosting is part of what a request costs: spread over the stated volume, and unknown without one.
+    """
+    hosting = a.hosting_usd_per_month - b.hosting_usd_per_month
+    if a.request_usd is not None and not a.request_usd.any() and a.hosting_usd_per_month == 0.0:
         return np.ones(len(a.quality), dtype=np.bool_)
-    return None if a.request_usd is None or b.request_usd is None else a.request_usd <= b.request_usd
+    if a.request_usd is None or b.request_usd is None:
+        return None
+    if hosting == 0.0 or (ledger.volume is None and hosting < 0.0):
+        return a.request_usd <= b.request_usd
+    if ledger.volume is None:
+        return None
+    return np.asarray(ledger.volume * (a.request_usd - b.request_usd) + hosting <= 0.0)
 
 
 def _pays(ledger: Ledger, ours: Account, other: Account) -> BoolArray | None:
@@ -244,7 +262,10 @@ def _pays(ledger: Ledger, ours: Account, other: Account) -> BoolArray | None:
     return np.asarray(saved > ledger.fixed(ours) - ledger.fixed(other))
 
 
-def _all(
-    conditions: Sequence[BoolArray],
-) -> BoolArray:
+def _all(conditions: Sequence[BoolArray]) -> BoolArray:
     return np.asarray(np.logical_and.reduce(list(conditions)), dtype=np.bool_)
+
+
+def _all_known(conditions: Sequence[BoolArray | None]) -> BoolArray | None:
+    known = [one for one in conditions if one is not None]
+    return _all(known) if len(known) == len(conditions) else None

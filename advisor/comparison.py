@@ -76,7 +76,8 @@ class Difference:
         simultaneous: the same, valid for all differences of the comparison at once (max-T).
         p_value, test: the test and its p, for the training seeds at hand; `p_holm` adjusted for all differences.
         discordance: share of examples on which the two differ.
-        detectable: smallest difference this n finds in 80 of 100 tries; `None` where undefined.
+        detectable: smallest difference that would be found `real` in about 80 of 100 tries: at this n, spread between
+            clusters and training seeds, and number of differences held together; `None` where undefined.
         probability_better: share of bootstrap draws above 0, unseen kinds of examples allowed for (`Unseen`).
         real: `p_holm` and the simultaneous interval agree that it is not 0.
     """
@@ -187,13 +188,16 @@ def _frame_row(row: StrategySummary, usd_per_1000: Interval | None) -> dict[str,
 class Circumstances(TypedDict, total=False):
     """What a comparison carries along for its reports: strategies not run and why, remarks, machine and versions.
 
-    `asked_as` is what the user typed for the eval set, for command lines that can be typed again.
+    For command lines that can be typed again: `asked_as` is what the user typed for the eval set, `columns` for its
+    columns, and `specs`, by run id, for the strategies.
     """
 
     skipped: Mapping[str, str]
     notes: tuple[str, ...]
     environment: Mapping[str, str]
     asked_as: str
+    columns: Mapping[str, str]
+    specs: Mapping[str, str]
 
 
 def compare_runs(
@@ -222,6 +226,8 @@ def compare_runs(
     Raises:
         ConfigurationError: no runs, runs that do not belong together, or outcomes from another test split.
     """
+    if unknown := set(circumstances) - set(Circumstances.__annotations__):
+        raise TypeError(f"compare_runs() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
     groups = group_runs(runs)
     tables = [tabulate(group, evalset.test) for group in groups]
     rng = np.random.default_rng(seed)
@@ -231,9 +237,11 @@ def compare_runs(
         for group, table in zip(groups, tables, strict=True)
     )
     model = next((run.model for run in runs if run.model), "")
+    specs = circumstances.get("specs", {})
     evidence = Evidence(
         strategies=strategies,
         differences=found.differences,
+        family=found.family,
         money=weigh(found.draws, strategies, economics, model, rng),
         draws=found.draws,
         pivot=found.pivot or next((row.label for row in strategies if row.tuned), strategies[0].label),
@@ -246,6 +254,8 @@ def compare_runs(
         has_tools=bool(evalset.tools),
         has_schema=evalset.schema is not None,
         economics=economics,
+        specs={group.label: specs[run.id] for group in groups for run in group.runs[:1] if run.id in specs},
+        columns=circumstances.get("columns", {}),
     )
     return Comparison(
         id=digest([[run.id for run in runs], evalset.fingerprint, repr(economics), seed, draws]),
@@ -268,13 +278,19 @@ _SHARED = ("metric", "model", "n_train", "n_test", "strategies", "pivot", "diffe
 class PairedStatistics:
     """What the scores say: an interval a strategy, the differences to the pivot, and the joint draws behind both.
 
-    `pivot` is empty where nothing could be scored.
+    `family` are the differences of every strategy that could have become the pivot, the `differences` first. `pivot`
+    is empty where nothing could be scored.
     """
 
     qualities: Mapping[str, Interval]
-    differences: tuple[Difference, ...]
+    family: tuple[Difference, ...]
     draws: Draws
     pivot: str
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The pivot minus each other strategy."""
+        return tuple(one for one in self.family if one.a == self.pivot)
 
 
 def paired_statistics(panel: Panel, draws: int, rng: np.random.Generator) -> PairedStatistics:
@@ -298,7 +314,7 @@ def paired_statistics(panel: Panel, draws: int, rng: np.random.Generator) -> Pai
     }
     unseen = Unseen.draw(min(one.clusters for one in means), draws, split, rng)
     quality = unseen.of_means(np.clip(drawn.contrasts[:, :split], 0.0, 1.0))
-    differences = _differences(panel.labels, pivot, family, drawn.contrasts[:, split:], unseen, rng)
+    differences = _differences(panel.labels, family, drawn.contrasts[:, split:], unseen, rng)
     joint = Draws(panel.labels, quality, drawn.usage)
     return PairedStatistics(qualities, differences, joint, panel.labels[pivot])
 
@@ -316,22 +332,15 @@ def _family(estimates: Sequence[float], tuned: Sequence[bool]) -> tuple[int, lis
 
 
 def _differences(
-    labels: Sequence[str],
-    pivot: int,
-    family: Sequence[Contrast],
-    drawn: FloatArray,
-    unseen: Unseen,
-    rng: np.random.Generator,
+    labels: Sequence[str], family: Sequence[Contrast], drawn: FloatArray, unseen: Unseen, rng: np.random.Generator
 ) -> tuple[Difference, ...]:
     tests = paired_tests(family, rng, draws=len(drawn))
     adjusted = holm([p for p, _ in tests])
-    shown = [j for j, one in enumerate(family) if one.a == pivot]
-    own = [interval(family[j], drawn[:, j], rng, level=LEVEL) for j in shown]
-    centred = drawn - np.array([one.estimate for one in family])
-    wide = simultaneous_intervals(own, drawn[:, shown], [family[j].clusters for j in shown], family=centred)
+    own = [interval(one, drawn[:, j], rng, level=LEVEL) for j, one in enumerate(family)]
+    wide = simultaneous_intervals(own, drawn, [one.clusters for one in family])
     found = []
-    for j, narrow, together in zip(shown, own, wide, strict=True):
-        one, (p_value, test) = family[j], tests[j]
+    for j, (one, narrow, together) in enumerate(zip(family, own, wide, strict=True)):
+        p_value, test = tests[j]
         assert one.b is not None
         found.append(
             Difference(
@@ -345,7 +354,7 @@ def _differences(
                 p_holm=adjusted[j],
                 test=test,
                 discordance=float(np.mean(np.abs(one.values) > _TIE)),
-                detectable=_detectable(one),
+                detectable=_detectable(one, len(family)),
                 probability_better=float(np.mean(unseen.of_difference(drawn[:, j], one.a, one.b) > 0.0)),
                 real=adjusted[j] < 1 - LEVEL and not together.low <= 0.0 <= together.high,
             )
@@ -353,10 +362,14 @@ def _differences(
     return tuple(found)
 
 
-def _detectable(one: Contrast) -> float | None:
-    """Smallest difference found at 80 %, with this sample's discordance and its clusters' design effect."""
+def _detectable(one: Contrast, family: int) -> float | None:
+    """Smallest difference found at 80 %, with this sample's discordance and the design effect of clusters and seeds.
+
+    The level is Bonferroni's over the family, since a difference is called real only where all of them hold together.
+    """
     graded = not np.isin(one.values, (-1.0, 0.0, 1.0)).all()
     independent = float(np.var(one.values)) / len(one.values)
-    effect = one.cluster_error**2 / independent if independent > 0.0 else 1.0
+    effect = max(1.0, one.standard_error**2 / independent if independent > 0.0 else 1.0)
     moment = min(1.0, float(np.mean(one.values**2)))
-    return detectable_difference(len(one.values), moment, design_effect=max(1.0, effect), graded=graded)
+    level = 1.0 - (1.0 - LEVEL) / family
+    return detectable_difference(len(one.values), moment, level=level, design_effect=effect, graded=graded)

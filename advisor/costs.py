@@ -100,9 +100,10 @@ class StrategyMoney:
 class Money:
     """The money side of a comparison.
 
-    `probability_tuned_best`, `expected_gain_usd` (best tuned minus the best of the others in each draw, 5-95 %) and
-    `expected_regret_usd` (what choosing now loses against knowing for sure) are `None` unless the user gave both the
-    volume and the value of a correct answer, and every price is known. `dominance` needs neither.
+    `probability_tuned_best`, `expected_gain_usd` (best tuned minus the best alternative, both picked by expected net
+    benefit as in `break_even`; 5-95 %) and `expected_regret_usd` (what choosing now loses against knowing for sure)
+    are `None` unless the user gave both the volume and the value of a correct answer, and every price is known.
+    `dominance` needs neither.
     """
 
     economics: Economics
@@ -124,7 +125,8 @@ def weigh(
 
     Every draw takes one resample of the examples and one value of each of the user's ranges for all strategies. Of
     several tuned strategies the one with the highest expected net benefit stands for fine-tuning, so that it is not
-    chosen anew with hindsight in each draw; the others are taken at their best in each draw, which is the stricter way.
+    chosen anew with hindsight in each draw. For the chance of being best the others are taken at their best in each
+    draw, which is the stricter way; the gain is against the one of them with the highest expected net benefit.
 
     Args:
         draws: joint draws of quality and usage.
@@ -141,8 +143,8 @@ def weigh(
     accounts = {account.label: account for account in ledger.accounts}
     rows = tuple(_row(one.label, accounts.get(one.label), netted, best) for one in strategies)
     pair = pick(ledger)
-    chance, gain = _tuned_against_rest(ledger, pair[0], netted) if pair and complete else (None, None)
-    held = dominance(ledger, pair[0], economics.margin) if pair else None
+    chance, gain = _tuned_against_rest(ledger, pair, netted) if pair and complete else (None, None)
+    held = dominance(ledger, *pair, economics.margin) if pair else None
     return Money(
         economics=economics,
         strategies=rows,
@@ -186,11 +188,17 @@ def _probability_best(nets: Mapping[str, FloatArray]) -> dict[str, float]:
     return dict(zip(nets, (float(share) for share in shares), strict=True))
 
 
-def _tuned_against_rest(ledger: Ledger, tuned: Account, nets: Mapping[str, FloatArray]) -> tuple[float, Interval]:
-    """Return how often `tuned` beats all strategies that are not tuned, and by how much; a draw level is not a win."""
+def _tuned_against_rest(
+    ledger: Ledger, pair: tuple[Account, Account], nets: Mapping[str, FloatArray]
+) -> tuple[float, Interval]:
+    """Return how often the tuned strategy beats all that are not tuned, and its gain over the alternative.
+
+    A draw level is not a win. The gain is that over the one strategy to use instead: nobody can switch to whichever
+    turns out best in a draw, so the best of the others in each draw would make a loss of mere hindsight.
+    """
+    tuned, alternative = (nets[account.label] for account in pair)
     others = [nets[account.label] for account in ledger.accounts if not account.tuned]
-    gain = nets[tuned.label] - np.max(others, axis=0)
-    return float(np.mean(gain > 0.0)), spread(gain)
+    return float(np.mean(tuned > np.max(others, axis=0))), spread(tuned - alternative)
 
 
 def _regret(nets: Mapping[str, FloatArray]) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -86,6 +86,9 @@ class Evidence:
         n_train, n_test: examples in the two splits that were run.
         has_docs, has_tools, has_schema: what the eval set carries, so which baselines are owed.
         economics: the user's side, the same as in `money`.
+        specs: label to what was typed for it, where that is known: a file's class, parameters.
+        columns: the columns of the file, as they were typed.
+        family: the differences of every tuned strategy, for where not the pivot but another one is the better buy.
     """
 
     strategies: tuple[StrategySummary, ...]
@@ -102,6 +105,9 @@ class Evidence:
     has_tools: bool
     has_schema: bool
     economics: Economics
+    specs: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    family: tuple[Difference, ...] = ()
 
     def summary(self, label: str) -> StrategySummary:
         """Return the summary of one strategy."""
@@ -159,9 +165,10 @@ class Evidence:
     def lead(self, other: str) -> Lead:
         """Return how far the tuned strategy is ahead of `other`.
 
-        A pair that was not tested takes the interval of its joint draws, Bonferroni-adjusted for all strategies.
+        A pair that was not tested, having no example in common, takes the interval of its joint draws,
+        Bonferroni-adjusted for all strategies, and is never called real.
         """
-        for one in self.differences:
+        for one in (*self.differences, *self.family):
             if {one.a, one.b} == {self.tuned, other}:
                 sign = 1.0 if one.a == self.tuned else -1.0
                 low, high = sorted((sign * one.simultaneous.low, sign * one.simultaneous.high))
@@ -169,7 +176,7 @@ class Evidence:
         gap = self.gap(other)
         tail = (1 - LEVEL) / 2 / max(1, len(self.scored) - 1)
         low, high = (float(q) for q in np.quantile(gap, (tail, 1 - tail)))
-        return Lead(other, float(np.mean(gap)), low, high, 0, None, low > 0.0 or high < 0.0)
+        return Lead(other, float(np.mean(gap)), low, high, 0, None, False)
 
     def gap(self, other: str) -> FloatArray:
         """Return the draws of the tuned strategy's quality minus that of `other`, float64 (D,)."""
@@ -186,7 +193,9 @@ class Evidence:
         """Return the command line that compares `strategies` on this eval set, with the user's amounts."""
         words = ["advisor", "compare", self.evalset, "--model", self.model]
         for strategy in strategies:
-            words += ["--strategy", strategy]
+            words += ["--strategy", self.specs.get(strategy, strategy)]
+        for name, column in self.columns.items():
+            words += ["--column", f"{name}={column}"]
         for flag, amount in (
             ("--requests-per-month", self.economics.requests_per_month),
             ("--value-per-correct", self.economics.usd_per_correct_answer),

@@ -15,6 +15,9 @@ FEW_CLUSTERS = 30
 LEAST_CLUSTERS = 6
 """Below this many clusters no sign pattern is rarer than 5 %, so nothing can be excluded at 95 %."""
 
+FEW_DISCORDANT = 20
+"""Below this many pairs that differ resampling repeats too few of them: at 5 the bootstrap covers 88 % and not 95 %."""
+
 _WILD_SIGNS = 13
 _TINY = 1e-12
 
@@ -23,8 +26,9 @@ def interval(target: Contrast, draws: FloatArray, rng: np.random.Generator, *, l
     """Return the interval of one contrast by the method its number of clusters supports.
 
     No variation at all: the exact bound on how many examples of an unseen kind there may be. From 30 clusters on: BCa
-    over `draws`, or percentile-t where the jackknife is not defined. Below: the exact binomial for a share of 0/1
-    scores, else the wild cluster bootstrap-t, and below 6 clusters the whole range.
+    over `draws`, or percentile-t where the jackknife is not defined; for a difference of 0/1 scores in which fewer than
+    20 pairs differ, the adjusted Wald interval. Below: the exact binomial for a share of 0/1 scores, else the wild
+    cluster bootstrap-t, and below 6 clusters the whole range.
 
     Args:
         target: what to estimate.
@@ -43,11 +47,20 @@ def interval(target: Contrast, draws: FloatArray, rng: np.random.Generator, *, l
         found, method = target.bounds, f"whole range, fewer than {LEAST_CLUSTERS} clusters"
     elif clusters < FEW_CLUSTERS:
         found, method = wild_interval(sums, counts, target.bounds, rng, level=level), "wild cluster bootstrap-t"
+    elif single and _few_discordant(target):
+        found = paired_interval(int((target.values > 0).sum()), int((target.values < 0).sum()), clusters, level)
+        method = "adjusted Wald, few pairs differ"
     else:
         return _bootstrap_interval(target, draws, rng, level, seeds)
     low, high = _add_spread(target.estimate, found, target.seed_sd, level)
     method = f"{method}, {clusters} clusters, {seeds} seed{'s' * (seeds > 1)}{_prior_note(target)}"
     return _clipped(Interval(target.estimate, low, high, level, method), target.bounds)
+
+
+def _few_discordant(target: Contrast) -> bool:
+    if target.b is None or not np.isin(target.values, (-1.0, 0.0, 1.0)).all():
+        return False
+    return int(np.count_nonzero(target.values)) < FEW_DISCORDANT
 
 
 def _bootstrap_interval(
@@ -217,6 +230,22 @@ def binomial_interval(successes: int, n: int, level: float = 0.95) -> tuple[floa
     low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
     high = float(betaincinv(successes + 1, n - successes, 1.0 - tail)) if successes < n else 1.0
     return low, high
+
+
+def paired_interval(only_a: int, only_b: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the adjusted Wald interval of a difference of paired shares (Bonett and Price 2012): one pair added each.
+
+    Args:
+        only_a: examples that only the first strategy got right.
+        only_b: examples that only the second got right.
+        n: all examples.
+        level: coverage, in (0, 1).
+    """
+    from scipy.special import ndtri
+
+    a, b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    half = float(ndtri((1 + level) / 2)) * float(np.sqrt((a + b - (a - b) ** 2) / (n + 2)))
+    return a - b - half, a - b + half
 
 
 def simultaneous_intervals(

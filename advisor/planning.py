@@ -64,7 +64,7 @@ class Plan:
         return _total([row.seconds for row in self.rows])
 
     def __str__(self) -> str:
-        width = max(24, *(len(row.label) for row in self.rows))
+        width = max([24, *(len(row.label) for row in self.rows)])
         lines = [
             f"{self.evalset}: {self.n_train} training, {self.n_dev} dev and {self.n_test} test examples; {self.model}",
             f"{'strategy':<{width}} {_cells(('calls', 'tokens in', 'out, most', 'trained', 'USD', 'minutes'))}",

@@ -37,11 +37,13 @@ def _yes(evidence: Evidence) -> str:
     if evidence.netted and gain is not None:
         sure = wording.percent(evidence.money.probability_tuned_best)
         months = wording.months(evidence.economics.horizon_months)
-        return f"Fine-tune: {tuned} brings {wording.usd(gain.estimate)} more over {months}, best in {sure} of draws."
+        more = f"{wording.usd(gain.estimate)} more than {other} over {months}"
+        return f"Fine-tune: {tuned} brings {more}, best in {sure} of draws."
     lead = evidence.lead(other)
     held = evidence.money.dominance
     if lead.real and held and (held.better_and_not_dearer or 0.0) >= evidence.economics.confidence:
-        return f"Fine-tune: {tuned} is {wording.points(lead.estimate)} better than {other} and costs no more."
+        size = wording.points(lead.estimate)
+        return f"Fine-tune: {tuned} is {size} better than {other} and costs no more per request."
     margin = wording.points(evidence.economics.margin)
     months = wording.months(evidence.economics.horizon_months)
     return f"Fine-tune: {tuned} is not worse than the margin of {margin} and its saving pays it back within {months}."
@@ -50,10 +52,13 @@ def _yes(evidence: Evidence) -> str:
 def _no(evidence: Evidence) -> str:
     gain, held = evidence.money.expected_gain_usd, evidence.money.dominance
     if evidence.netted and gain is not None:
-        sure = wording.percent(1.0 - (evidence.money.probability_tuned_best or 0.0))
+        sure = wording.percent(evidence.money.probability_tuned_best)
         months = wording.months(evidence.economics.horizon_months)
-        loss = f"; tuning would lose {wording.usd(-gain.estimate)} over {months}" if gain.estimate < 0.0 else ""
-        return f"Do not fine-tune: {evidence.use_now} is the better buy, in {sure} of draws{loss}."
+        loss = f", and would lose {wording.usd(-gain.estimate)} over {months}" if gain.estimate < 0.0 else ""
+        return (
+            f"Do not fine-tune: {evidence.use_now} is the better buy; "
+            f"{evidence.tuned} is the best in {sure} of draws{loss}."
+        )
     margin = wording.points(evidence.economics.margin)
     instead = held.instead if held else evidence.use_now
     lead = evidence.lead(instead)
@@ -166,7 +171,8 @@ def _chance(evidence: Evidence) -> str:
         ends = f"{wording.usd(gain.low)} to {wording.usd(gain.high)}"
         sure = wording.percent(money.probability_tuned_best)
         mean = wording.usd(gain.estimate)
-        return f"After all costs it is the best in {sure} of draws ({need} decide); its gain is {mean} ({ends})."
+        over = f"its gain over {evidence.alternative} is {mean} ({ends})"
+        return f"After all costs {evidence.tuned} is the best in {sure} of draws ({need} decide); {over}."
     assert held is not None
     margin = wording.points(evidence.economics.margin)
     known = [

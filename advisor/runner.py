@@ -18,10 +18,10 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from advisor import registry
-from advisor.errors import AdvisorError, CallFailed, IncompleteError, ModelError
+from advisor.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError
 from advisor.models.base import Model
 from advisor.models.metered import Meter, MeteredModel, Purse
-from advisor.specs import recordable
+from advisor.specs import Spec, recordable
 from advisor.strategy import Context, Progress, Strategy, Task, silent
 from advisor.types import EvalSet, Example, FitCost, Outcome, Prediction, Run, Usage, digest
 
@@ -73,6 +73,7 @@ def run_strategy(spec: str, seed: int, bench: Bench) -> Run:
 
     Raises:
         RegistryError, ConfigurationError: `spec` cannot be built.
+        ConfigurationError: the metric is the user's own and breaks.
         ModelError: the model cannot be reached at all.
         IncompleteError: the budget is reached.
     """
@@ -107,7 +108,7 @@ class _Attempt:
         outcomes = tuple(answered[example.id] for example in test if example.id in answered)
         answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
         pairs = [(answers[example.id], example) for example in test if example.id in answers]
-        return replace(header, outcomes=outcomes, summaries=self.bench.metric.summarise(pairs) if pairs else {})
+        return replace(header, outcomes=outcomes, summaries=_summaries(self.bench.metric, pairs))
 
     def _fit(self, stored: Run) -> Run:
         """Fit, and keep what it cost the first time; a resumed fit is cheaper than the real one."""
@@ -201,7 +202,7 @@ class _Attempt:
         return list(returned)
 
     def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
-        score = self.bench.metric.score(prediction.output, example)
+        score = _score(self.bench.metric, prediction.output, example)
         trace = self._guarded("predict", lambda: _recorded(prediction.trace, "the trace of an answer"))
         return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
 
@@ -249,6 +250,37 @@ def _equal_shares(used: Usage, count: int) -> list[Usage]:
     return shares
 
 
+def _score(metric: Metric, output: str, example: Example) -> float | None:
+    """Score one answer; a metric that breaks or leaves [0, 1] is nobody's low score."""
+    try:
+        score: Any = metric.score(output, example)
+        if score is None or 0.0 <= (score := float(score)) <= 1.0:
+            found: float | None = score
+            return found
+    except AdvisorError:
+        raise
+    except Exception as error:
+        raise _broken_metric(metric, "score", error) from error
+    raise ConfigurationError(
+        f"the metric {metric.name!r} gave {score!r} to example {example.id!r}; "
+        "allowed are 0 to 1, and None where it is undefined"
+    )
+
+
+def _summaries(metric: Metric, pairs: Sequence[tuple[str | None, Example]]) -> Mapping[str, float | None]:
+    try:
+        return metric.summarise(pairs) if pairs else {}
+    except AdvisorError:
+        raise
+    except Exception as error:
+        raise _broken_metric(metric, "summarise", error) from error
+
+
+def _broken_metric(metric: Metric, what: str, error: Exception) -> ConfigurationError:
+    at = _last_line(error, type(metric))
+    return ConfigurationError(f"the metric {metric.name!r}: {what} raised {type(error).__name__}: {error}{at}")
+
+
 def _copies(examples: Sequence[Example]) -> tuple[Example, ...]:
     """Return examples whose metadata a strategy may change without any other one seeing it."""
     return tuple(replace(each, metadata=deepcopy(each.metadata)) if each.metadata else each for each in examples)
@@ -276,7 +308,17 @@ def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
     """Describe the run before it starts; its id is the content of all that can change an answer."""
     params = registry.params_of(strategy)
     code = registry.source_digest(strategy)
-    key = (RUN_FORMAT, strategy.name, params, code, bench.fingerprint, seed, bench.model.fingerprint)
+    key: tuple[object, ...] = (
+        RUN_FORMAT,
+        strategy.name,
+        params,
+        code,
+        bench.fingerprint,
+        seed,
+        bench.model.fingerprint,
+    )
+    if Spec.parse(bench.evalset.metric).target not in registry.built_in_order("metrics"):
+        key = (*key, registry.source_digest(bench.metric))  # the eval set knows its own metric by its name only
     return Run(
         id=digest(key),
         strategy=strategy.name,

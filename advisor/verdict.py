@@ -17,8 +17,8 @@ def decide(evidence: Evidence) -> Verdict:
     """Return the verdict.
 
     By expected net benefit where volume, value and all prices are known: `fine_tune` if the tuned strategy is the best
-    of all in at least `confidence` of the joint draws, `do_not_fine_tune` if in at most 1 - `confidence`. Else by
-    dominance, see `by_dominance`.
+    of all in at least `confidence` of the joint draws, `do_not_fine_tune` if in at most 1 - `confidence` and not
+    expected to bring more than its alternative. Else by dominance, see `by_dominance`.
 
     `fine_tune` is withheld where a guard fails, and `do_not_fine_tune` where more than 1 % of the outcomes that it
     rests on are missing. A guard that is `unknown` withholds nothing: it is an assumption, and reports say so.
@@ -42,12 +42,18 @@ def decide(evidence: Evidence) -> Verdict:
 
 
 def by_net_benefit(evidence: Evidence) -> Answer:
-    """Return the answer by the probability that the tuned strategy has the highest net benefit of all."""
+    """Return the answer by the probability that the tuned strategy has the highest net benefit of all.
+
+    Among many others that are nearly level it is seldom the very best, even where it is expected to bring more than
+    any one of them; nothing can be recommended in its place then, so that is no `do_not_fine_tune`.
+    """
     chance, need = evidence.money.probability_tuned_best, evidence.economics.confidence
+    gain = evidence.money.expected_gain_usd
     assert chance is not None
     if chance >= need - _TINY:
         return "fine_tune"
-    return "do_not_fine_tune" if chance <= 1 - need + _TINY else "not_yet"
+    ahead = gain is not None and gain.estimate > 0.0
+    return "do_not_fine_tune" if chance <= 1 - need + _TINY and not ahead else "not_yet"
 
 
 def by_dominance(evidence: Evidence) -> Answer:

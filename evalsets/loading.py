@@ -110,7 +110,7 @@ def load_folder(folder: Path, *, seed: int = 0) -> EvalSet:
     return EvalSet(
         name=settings.name or folder.resolve().name,
         instruction=settings.instruction,
-        metric=settings.metric,
+        metric=_metric(folder, settings.metric),
         train=clean["train"],
         dev=clean["dev"],
         test=clean["test"],
@@ -201,7 +201,13 @@ def _cleaned(parts: Mapping[str, splitting.Examples], notes: list[str]) -> dict[
             "train.jsonl: no example is left; the input of every one also stands in test",
             hint="take training examples that are not in test.jsonl",
         )
-    return {"train": train, "dev": dev, "test": parts["test"]}
+    test = parts["test"]
+    if len(test) > 1 and len({(each.target, str(each.metadata.get("ground_truth"))) for each in test}) == 1:
+        notes.append(
+            f"all {len(test)} test examples have the same target, {test[0].target[:40]!r}: a strategy that always says "
+            "it is never wrong here"
+        )
+    return {"train": train, "dev": dev, "test": test}
 
 
 def _documents(folder: Path) -> tuple[Document, ...]:
@@ -241,6 +247,12 @@ def _check_gold_documents(
     astray = sum(name not in known for name in named)
     if astray:
         notes.append(f"{astray} of the {len(named)} documents named in metadata.{field} are not in docs.jsonl")
+
+
+def _metric(folder: Path, spec: str) -> str:
+    """Return the metric as it can be loaded from here: a file of the folder is found wherever one stands."""
+    file, colon, rest = spec.partition(".py:")
+    return f"{folder / file}.py:{rest}" if colon and _exists(folder / f"{file}.py") else spec
 
 
 def _tools(folder: Path, settings: EvalSetFile) -> tuple[Tool, ...]:

@@ -42,7 +42,8 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     """
     from rich.console import Group
 
-    parts: list[RenderableType] = [_verdict(comparison), _text(""), _table(comparison, width), *_legend(comparison)]
+    table, left_out = _table(comparison, width)
+    parts: list[RenderableType] = [*_verdict(comparison, width), _text(""), table, *_legend(comparison, left_out)]
     verdict = comparison.verdict
     parts += _listed("Why", list(verdict.reasons))
     parts += _listed("Money", [f"{f.name}: {f.value}" for f in view.money_facts(comparison)])
@@ -61,7 +62,8 @@ def _text(foreign: str, style: str = "") -> Text:
     return Text(line(foreign), style=style)
 
 
-def _verdict(comparison: Comparison) -> RenderableType:
+def _verdict(comparison: Comparison, width: int) -> list[RenderableType]:
+    """Return the box, with what was compared in its lower edge, or under it where the edge is too short."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
@@ -70,35 +72,73 @@ def _verdict(comparison: Comparison) -> RenderableType:
     colour = COLOURS[verdict.answer]
     answer = Text(view.ANSWERS[verdict.answer].upper(), style=f"bold {colour}")
     use = Text.assemble("Use now: ", (line(verdict.recommended), "bold"))
-    return Panel(
+    subject = _text(view.subject(comparison), "dim")
+    fits = subject.cell_len <= width - 6
+    box = Panel(
         Group(answer, _text(verdict.headline, "bold"), use),
         border_style=colour,
-        subtitle=_text(shorten(line(view.subject(comparison)), 74), "dim"),
+        subtitle=subject if fits else None,
         padding=(0, 1),
     )
+    return [box] if fits else [box, subject]
 
 
-def _table(comparison: Comparison, width: int) -> Table:
+COLUMNS = {
+    "quality": "quality",
+    "lead": "lead of the\nreference",
+    "cost": "USD per\n1,000",
+    "wait": "typical\nslow 5%",
+    "set-up": "to set\nup",
+    "failed": "failed",
+}
+LEFT_OUT_FIRST = {
+    "set-up": "set-up",
+    "wait": "waiting times",
+    "cost": "cost of a request",
+    "lead": "lead of the reference",
+}
+"""What a narrow terminal goes without, in this order, and what it is called."""
+MIN_NAME = 13
+
+
+def _table(comparison: Comparison, width: int) -> tuple[Table, list[str]]:
+    """Return the table and what it leaves out, because the names of the strategies must stay readable."""
     from rich import box
     from rich.table import Table
 
+    rows = view.rows(comparison)
+    cells = {row.label: _cells(row) for row in rows}
+    widths = {
+        key: max(
+            part.cell_len for text in (_heading(name), *(row[key] for row in cells.values())) for part in text.split()
+        )
+        for key, name in COLUMNS.items()
+    }
+    left_out: list[str] = []
+    for key in LEFT_OUT_FIRST:
+        if MIN_NAME + sum(size + 1 for name, size in widths.items() if name not in left_out) > width:
+            left_out.append(key)
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, width=width)
-    table.add_column("strategy", overflow="fold", ratio=1, min_width=13)
-    for name in ("quality", "lead of the\nreference", "USD per\n1,000", "typical\nslow 5%", "to set\nup", "failed"):
-        table.add_column(_heading(name), justify="right", no_wrap=True)
-    for row in view.rows(comparison):
+    table.add_column("strategy", overflow="fold", ratio=1, min_width=MIN_NAME)
+    shown = [key for key in COLUMNS if key not in left_out]
+    for key in shown:
+        table.add_column(_heading(COLUMNS[key]), justify="right", no_wrap=True)
+    for row in rows:
         title = _text(row.label, "bold" if "recommended" in row.marks else "")
         title.append(f"\n{line(', '.join(row.marks) or row.kind)}", "dim")
-        table.add_row(
-            title,
-            _pair(row.quality, row.quality_bounds),
-            _pair(row.lead, row.lead_bounds),
-            _pair(row.cost, ""),
-            _pair(row.latency_p50, row.latency_p95),
-            _pair(row.fit_usd, row.fit_time),
-            _pair(row.failed, ""),
-        )
-    return table
+        table.add_row(title, *(cells[row.label][key] for key in shown))
+    return table, [LEFT_OUT_FIRST[key] for key in left_out]
+
+
+def _cells(row: view.Row) -> dict[str, Text]:
+    return {
+        "quality": _pair(row.quality, row.quality_bounds),
+        "lead": _pair(row.lead, row.lead_bounds),
+        "cost": _pair(row.cost, ""),
+        "wait": _pair(row.latency_p50, row.latency_p95),
+        "set-up": _pair(row.fit_usd, row.fit_time),
+        "failed": _pair(row.failed, ""),
+    }
 
 
 def _heading(name: str) -> Text:
@@ -113,12 +153,14 @@ def _pair(first: str, second: str) -> Text:
     return Text.assemble(first, (f"\n{second}", "dim"))
 
 
-def _legend(comparison: Comparison) -> list[RenderableType]:
+def _legend(comparison: Comparison, left_out: list[str]) -> list[RenderableType]:
     reference = line(comparison.pivot)
+    narrow = f" Left out, as the terminal is narrow: {', '.join(left_out)}." if left_out else ""
     return [
         _text(
             f"In brackets: where the true value lies in {view.level(comparison)} cases. The reference is {reference}; "
-            "a lead whose bracket holds 0 could be chance. Typical and slow 5%: time to wait for an answer.",
+            "a lead whose bracket holds 0 could be chance. Typical and slow 5%: time to wait for an answer. "
+            f"A dash: not known.{narrow}",
             "dim",
         )
     ]

@@ -206,7 +206,7 @@ def test_unknown_option() -> None:
 
 @pytest.mark.parametrize("name", ["seeds", "limit", "train_limit", "jobs", "draws"])
 def test_counts_start_at_one(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name} is 0; it must be at least 1"):
+    with pytest.raises(ConfigurationError, match=rf"{name} is 0; it must be a whole number of at least 1"):
         replace(CompareOptions(), **{name: 0})  # type: ignore[arg-type]
 
 
@@ -261,3 +261,48 @@ def test_the_command_in_the_report_does_the_same(options: CompareOptions) -> Non
     command: Any = get_command(app)
     context = command.commands["compare"].make_context("compare", words[2:], parent=typer.Context(command))
     assert settle(context.params)[0] == options
+
+
+# --- what else people pass -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"strategies": "majority"}, r"strategies is the text 'majority'; a list is needed\n  \['majority'\]"),
+        ({"strategies": [Small]}, r'each is written as text(.|\n)*"path/to/file.py:Small"'),
+        ({"evalset": [{"input": "a"}]}, "evalset is a list; a shipped name, a folder or a file is needed"),
+        ({"limit": "10"}, "limit is '10'; it must be a whole number"),
+    ],
+)
+def test_another_type_is_one_sentence(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        advisor.compare(**given)
+
+
+def test_a_path_is_as_good_as_a_text(small: Small) -> None:
+    found = advisor.compare(Path(small.evalset), strategies=["majority"], model=small.model, draws=200)
+    assert found.strategies[0].label == "majority"
+
+
+@pytest.mark.parametrize(("returned", "message"), [("1 / 0", "raised ZeroDivisionError"), ("True", "returned True")])
+def test_applies_that_breaks_is_one_sentence(small: Small, tmp_path: Path, returned: str, message: str) -> None:
+    path = tmp_path / "picky.py"
+    path.write_text(
+        "class Picky:\n    name = 'picky'\n    def fit(self, train, ctx): pass\n"
+        f"    def predict(self, inputs): return []\n    def applies(self, task): return {returned}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        small.compare(f"{path}:Picky")
+
+
+def test_the_next_step_can_be_typed(small: Small, tmp_path: Path) -> None:
+    rows = [("a", f"question {at}", "xy"[at % 2]) for at in range(16)]
+    path = tmp_path / "odd.csv"
+    path.write_text("who,frage,team\n" + "".join(f"{','.join(row)}\n" for row in rows), encoding="utf-8")
+    columns = {"input": "frage", "target": "team"}
+    mine = write_strategy(tmp_path)
+    found = advisor.compare(path, strategies=[mine], model=small.model, columns=columns, draws=200)
+    assert mine in found.verdict.next_step
+    assert "--column input=frage --column target=team" in found.verdict.next_step

@@ -236,6 +236,35 @@ def test_a_few_examples_that_agree_leave_doubt() -> None:
     assert not sure[1].differences[0].real
 
 
+def test_what_can_be_shown_counts_all_differences_and_the_seeds() -> None:
+    rng = np.random.default_rng(0)
+    base = np.array(coin(626, 0.5, 1))
+    flipped = [np.where(rng.random(626) < 0.2, 1 - base, base)[None] for _ in range(5)]
+
+    def shown(others: int, tuned: bool) -> float | None:
+        scores = (base[None], *flipped[:others])
+        panel = Panel(tuple("abcdef"[: len(scores)]), scores, (tuned, *[False] * others), np.arange(626))
+        family = paired_statistics(panel, 500, np.random.default_rng(0)).family
+        return next(one.detectable for one in family if {one.a, one.b} == {"a", "b"})
+
+    one, seeds, five = shown(1, False), shown(1, True), shown(5, True)
+    assert one == pytest.approx(0.05, abs=0.004)
+    # One seed adds a standard deviation of 1 point to 1.8 points; five differences ask for 2.58 instead of 1.96.
+    assert seeds == pytest.approx(one * np.hypot(1.8, 1.0) / 1.8, rel=0.03)
+    assert five == pytest.approx(seeds * (2.58 + 0.84) / (1.96 + 0.84), rel=0.03)
+
+
+def test_a_tuned_strategy_that_is_the_better_buy_and_not_the_best_is_tested_too() -> None:
+    n, tuned = 60, [True, True, False]
+    scores = tuple(np.array(coin(n, share, seed))[None] for share, seed in ((0.9, 1), (0.6, 2), (0.5, 3)))
+    found = paired_statistics(Panel(("best", "cheap", "zero"), scores, tuple(tuned), np.arange(n) % 10), 500,
+                              np.random.default_rng(0))  # fmt: skip
+    assert [(one.a, one.b) for one in found.differences] == [("best", "cheap"), ("best", "zero")]
+    other = next(one for one in found.family if (one.a, one.b) == ("cheap", "zero"))
+    assert "wild cluster bootstrap-t" in other.simultaneous.method
+    assert "max-T over 3 differences" in other.simultaneous.method
+
+
 def test_strategies_without_a_common_example_have_no_difference() -> None:
     ft: list[float | None] = [1.0, 1.0, None, None, None, None]
     other: list[float | None] = [None, None, 1.0, 0.0, 1.0, None]

@@ -187,6 +187,32 @@ def test_several_tuned_strategies_are_held_against_the_rest_and_not_each_other()
     assert found.expected_regret_usd > 0.0
 
 
+def test_the_gain_is_over_the_one_alternative_and_not_over_the_best_in_hindsight():
+    level = [Plant(f"other_{i}", 0.7, sd=0.03) for i in range(9)]
+    found = money(*level, replace(TUNED, quality=0.7, fit_seconds=0.0), economics=Economics(1000, 0.1))
+    nets = {row.label: row.net_benefit_usd.estimate for row in found.strategies}
+    gain = nets["fine_tuning"] - nets[found.break_even.alternative]
+    assert found.expected_gain_usd.estimate == pytest.approx(gain)
+    assert found.probability_tuned_best < 0.1
+    assert abs(gain) < 12_000 * 0.1 * 0.005
+
+
+@pytest.mark.parametrize(("volume", "chance"), [(None, None), (100, 0.0), (1e9, 1.0)])
+def test_hosting_is_part_of_what_a_request_costs(volume, chance):
+    prices = Prices(usd_per_hour=1.0)
+    tuned = replace(prices, hosting_usd_per_month=500.0)
+    plants = FEW, replace(TUNED, seconds=0.1)
+    found = money(*plants, economics=Economics(volume, prices=prices, tuned_prices=tuned)).dominance
+    assert found.better_and_not_dearer == chance
+    cheaper = money(*plants, economics=Economics(volume, prices=tuned, tuned_prices=prices)).dominance
+    assert cheaper.better_and_not_dearer == 1.0
+
+
+def test_a_volume_next_to_nothing_needs_no_end_of_value():
+    point = money(FEW, TUNED, economics=Economics(5e-324)).break_even
+    assert point.usd_per_correct_answer.high == math.inf
+
+
 def test_the_alternative_without_a_value_is_the_one_that_asks_most():
     cheap = Plant("embedding_classifier", 0.75, seconds=0.001, kind="classifier")
     assert money(FEW, cheap, TUNED).break_even.alternative == "embedding_classifier"

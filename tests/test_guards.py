@@ -49,6 +49,15 @@ def test_a_gain_that_rests_on_a_difference_that_could_be_chance_fails():
     assert enough_data(evidence(FEW, EQUAL)).state == "fail"
 
 
+def test_a_dear_rival_does_not_excuse_a_lead_over_the_alternative_that_could_be_chance():
+    dear = Plant("rag", 0.68, seconds=40.0, kind="rag", sd=0.0)
+    lucky = replace(TUNED, quality=0.62, sd=0.0)
+    found = evidence(FEW, dear, lucky, economics=Economics(1e6, 0.001))
+    assert (found.alternative, found.money.dominance.contenders) == (FEW.label, ("rag",))
+    assert found.money.probability_tuned_best >= 0.9
+    assert enough_data(found).state == "fail"
+
+
 def test_a_gain_that_rests_on_cost_alone_does_not_need_a_difference():
     case = evidence(FEW, replace(EQUAL, seconds=0.1), economics=Economics(requests_per_month=100_000))
     assert enough_data(case).state == "unknown"

@@ -10,6 +10,7 @@ from advisor.intervals import (
     binomial_interval,
     interval,
     jackknife,
+    paired_interval,
     percentile_t_interval,
     simultaneous_intervals,
     unseen_interval,
@@ -132,6 +133,25 @@ def test_intervals_cover_as_often_as_they_say(clusters: int, size: int) -> None:
         hits.append(covers((rng.random(clusters * size) < share).astype(float), numbered, 2 / 3, seed))
     # 250 tries at 95 % have a standard deviation of 1.4 points.
     assert 0.90 <= np.mean(hits) <= 0.99
+
+
+@pytest.mark.parametrize(("n", "only_a", "only_b"), [(60, 0.05, 0.03), (150, 0.03, 0.01), (400, 0.01, 0.005)])
+def test_few_pairs_that_differ_are_covered_too(n: int, only_a: float, only_b: float) -> None:
+    rng = np.random.default_rng(n)
+    hits = []
+    for _ in range(300):
+        u = rng.random(n)
+        a, b = (u < only_a).astype(float), ((u >= only_a) & (u < only_a + only_b)).astype(float)
+        one = contrast(panel := Panel(("a", "b"), (a[None], b[None]), (False, False), np.arange(n)), 0, 1)
+        assert one is not None
+        it = interval(one, bootstrap(panel, [one], draws=400, rng=rng).contrasts[:, 0], rng)
+        hits.append(it.low <= only_a - only_b <= it.high)
+    assert np.mean(hits) >= 0.94
+
+
+def test_few_pairs_that_differ_by_hand() -> None:
+    low, high = paired_interval(4, 1, 98)
+    assert (low, high) == pytest.approx((0.03 - 1.96 * 0.0691**0.5 * 0.1, 0.03 + 1.96 * 0.0691**0.5 * 0.1), abs=1e-4)
 
 
 def test_ignoring_clusters_would_not_cover() -> None:

@@ -115,3 +115,11 @@ def test_on_the_command_line(options: CompareOptions, own_home: Path) -> None:
     assert "zero_shot                     21" in done.stdout
     rows = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)["rows"]
     assert [row["calls"] for row in rows] == [21]
+
+
+def test_columns_stay_aligned_under_a_long_name() -> None:
+    rows = tuple(
+        PlanRow(label, 1, 2, 3, 4, 0.5, 60.0) for label in ("few_shot", "folder/with/mine.py:Mine(k=1) seed 1")
+    )
+    lines = str(Plan("set", "model", 1, 1, 1, rows, {})).splitlines()[1:4]
+    assert len({len(line) for line in lines}) == 1

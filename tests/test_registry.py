@@ -268,3 +268,18 @@ def test_digest_of_a_class_without_a_file() -> None:
     assert registry.source_digest(made(code)) == registry.source_digest(made("\n\n" + code))
     for old, new in (("'x'", "'y'"), ("str(i)", "repr(i)"), ("rate = 1", "rate = 2")):
         assert registry.source_digest(made(code)) != registry.source_digest(made(code.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("name = 3", "its name is 3; a text is needed"),
+        ("name = 'x'\n    def __init__(self): 1 / 0", "cannot be built: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_strategy_that_cannot_be_built_is_one_sentence(tmp_path: Path, body: str, message: str) -> None:
+    path = tmp_path / "odd.py"
+    methods = "    def fit(self, train, ctx): pass\n    def predict(self, inputs): return []\n"
+    path.write_text(f"class Odd:\n    {body}\n{methods}", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=message):
+        registry.make("strategies", f"{path}:Odd")

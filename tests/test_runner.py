@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from advisor import metrics, toy
-from advisor.errors import BudgetReached, ModelError
+from advisor.errors import BudgetReached, ConfigurationError, ModelError
 from advisor.models.base import Completion, Request
 from advisor.models.metered import Purse
 from advisor.models.scripted import ScriptedModel
@@ -115,7 +115,12 @@ def test_what_was_answered_before_the_failure_is_not_asked_again(tmp_path: Path)
         ("return ['x']", "returned 1 answers for 18 inputs"),
         ("return [3 for _ in inputs]", "returned a int; an answer is a str or a Prediction"),
         ("raise KeyError('gone')", r"predict raised KeyError: 'gone' \(mine.py, line \d\)"),
-        ("return None", "predict raised TypeError"),
+        ("return None", "returned a NoneType; it must return a list, one answer an input"),
+        ("return 'x' * len(inputs)", "returned a str; it must return a list"),
+        ("import advisor; return [advisor.Prediction(None) for _ in inputs]", "output is a NoneType; it must be a str"),
+        ("import advisor; return [advisor.Prediction('x', None, ['t']) for _ in inputs]", "trace .* must be a dict"),
+        ("raise SystemExit(3)", r"predict raised SystemExit: 3 \(mine.py, line \d\)"),
+        ("import json; json.loads('{')", r"predict raised JSONDecodeError: .* \(mine.py, line \d\)"),
     ],
 )
 def test_a_broken_strategy_is_an_error_and_not_a_zero(tmp_path: Path, body: str, message: str) -> None:
@@ -259,3 +264,81 @@ def test_tuning_is_noticed(tmp_path: Path) -> None:
     assert run.tuned
     assert run.kind == "fine_tuning"
     assert run.fit_cost.training_tokens > 0
+
+
+@pytest.mark.parametrize("selection", ["['k']", "{'k': object()}"])
+def test_a_selection_that_cannot_be_recorded_breaks_its_strategy_only(tmp_path: Path, selection: str) -> None:
+    source = f"""
+    class Selects:
+        name = "selects"
+        def fit(self, train, ctx):
+            self.selection = {selection}
+        def predict(self, inputs): return [str(i) for i in inputs]
+    """
+    run = run_strategy(written(tmp_path, source), 0, bench(tmp_path))
+    assert "selection is a" in run.error
+
+
+def test_what_numpy_counted_can_be_recorded(tmp_path: Path) -> None:
+    source = """
+    class Counts:
+        name = "counts"
+        def fit(self, train, ctx):
+            import numpy
+            self.selection = {"k": numpy.int64(3), "rows": numpy.zeros(2)}
+        def predict(self, inputs): return [str(i) for i in inputs]
+    """
+    run = run_strategy(written(tmp_path, source), 0, bench(tmp_path))
+    assert run.error == ""
+    assert run.selection == {"k": 3, "rows": [0.0, 0.0]}
+
+
+def test_metadata_that_one_strategy_changes_is_whole_for_the_next(tmp_path: Path) -> None:
+    toy_set = toy.toy_evalset()
+    train = tuple(replace(example, metadata={"answers": ["a"]}) for example in toy_set.train)
+    prepared = bench(tmp_path, evalset=replace(toy_set, train=train))
+    source = """
+    class Changes:
+        name = "changes"
+        def fit(self, train, ctx):
+            train[0].metadata["answers"].append("hacked")
+        def predict(self, inputs): return [str(i) for i in inputs]
+    """
+    assert run_strategy(written(tmp_path, source), 0, prepared).error == ""
+    assert prepared.evalset.train[0].metadata == {"answers": ["a"]}
+
+
+METRIC = """
+    class Metric:
+        name = "mine"
+        def score(self, output, example):
+            {body}
+        def summarise(self, pairs):
+            return {{}}
+"""
+
+
+def own_metric(tmp_path: Path, body: str) -> Bench:
+    path = tmp_path / "metric.py"
+    path.write_text(dedent(METRIC.format(body=body)), encoding="utf-8")
+    return bench(tmp_path, evalset=replace(toy.toy_evalset(), metric=f"{path}:Metric"))
+
+
+def test_an_edited_metric_scores_anew(tmp_path: Path) -> None:
+    spec = written(tmp_path, ASKS)
+    first = run_strategy(spec, 0, own_metric(tmp_path, "return 1.0"))
+    second = run_strategy(spec, 0, own_metric(tmp_path, "return 0.0"))
+    assert ({each.score for each in first.outcomes}, {each.score for each in second.outcomes}) == ({1.0}, {0.0})
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise KeyError('gone')", r"the metric 'mine': score raised KeyError: 'gone' \(metric.py, line \d\)"),
+        ("return 5", r"the metric 'mine' gave 5.0 to example .*; allowed are 0 to 1"),
+        ("return float('nan')", "the metric 'mine' gave nan"),
+    ],
+)
+def test_a_broken_metric_is_said_and_no_score(tmp_path: Path, body: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        run_strategy(written(tmp_path, ASKS), 0, own_metric(tmp_path, body))

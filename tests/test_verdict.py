@@ -38,6 +38,21 @@ def test_a_better_tuned_strategy_that_never_pays_is_a_no():
     assert any("Value of a correct answer" in flip for flip in found.would_flip)
 
 
+def test_nothing_is_recommended_over_a_tuned_strategy_that_is_expected_to_bring_more():
+    level = [Plant(f"other_{i}", 0.70, sd=0.04) for i in range(20)]
+    case = evidence(FEW, *level, replace(TUNED, quality=0.71, sd=0.0), economics=replace(NETTED, usd_per_hour=0.0))
+    assert case.money.probability_tuned_best < 0.1
+    assert case.money.expected_gain_usd.estimate > 0.0
+    assert decide(case).answer == "not_yet"
+
+
+def test_a_no_claims_only_what_was_drawn():
+    level = [Plant(f"other_{i}", 0.70, sd=0.03) for i in range(9)]
+    found = answer(FEW, *level, replace(TUNED, quality=0.69, sd=0.0), economics=NETTED)
+    assert found.answer == "do_not_fine_tune"
+    assert f"{found.recommended} is the better buy; fine_tuning is the best in 0% of draws" in found.headline
+
+
 def test_a_toss_up_is_not_yet():
     found = answer(FEW, replace(TUNED, quality=0.602), economics=NETTED)
     assert (found.answer, found.recommended) == ("not_yet", FEW.label)
@@ -66,7 +81,7 @@ def test_thresholds_are_the_users():
 def test_better_and_no_dearer_is_a_yes_without_any_amount():
     found = answer(FEW, TUNED)
     assert (found.answer, found.rule) == ("fine_tune", DOMINANCE)
-    assert "20 points better" in found.headline
+    assert "20 points better than few_shot(k=8) and costs no more per request" in found.headline
 
 
 def test_better_and_dearer_is_led_by_the_threshold():

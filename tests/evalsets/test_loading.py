@@ -337,3 +337,18 @@ def test_examples_keep_chat_inputs(write: Write) -> None:
     example: Example = load(str(write(test__jsonl=[{"input": turns, "target": "Hello"}]))).test[0]
     assert isinstance(example.input, Chat)
     assert [message.role for message in example.input.messages] == ["system", "user"]
+
+
+def test_a_metric_in_the_folder_is_found_from_anywhere(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    metric = b"class Mine:\n    name = 'mine'\n    def score(self, output, example): return 1.0\n"
+    folder = write(
+        evalset__yaml="instruction: x\nmetric: metric.py:Mine\n",
+        metric__py=metric + b"    def summarise(self, pairs): return {}\n",
+    )
+    monkeypatch.chdir("/")
+    assert registry.make("metrics", load(str(folder)).metric).name == "mine"
+
+
+def test_a_test_split_with_one_answer_is_said(write: Write) -> None:
+    folder = write(test__jsonl=[{"input": f"t {n}", "target": "spam"} for n in range(5)])
+    assert "all 5 test examples have the same target, 'spam'" in " ".join(load(str(folder)).notes)

@@ -168,3 +168,15 @@ def test_an_architecture_without_our_attention_is_served_by_plain_generate(local
         local_model.network.set_attn_implementation(attention.NAME)
     assert [completion.text for completion in found[:2]] == expected
     assert found[2].text in ("yes", "no")
+
+
+def test_precision_is_part_of_the_model_and_bad_ones_are_a_sentence(local_model: LocalModel) -> None:
+    from advisor.errors import ConfigurationError
+    from advisor.models.local.engine import open_local
+
+    assert local_model.precision == "fp32"
+    other = open_local("smollm2", precision="bf16")
+    assert other.precision == "bf16"
+    assert other.fingerprint != local_model.fingerprint
+    with pytest.raises(ConfigurationError, match=r"'fp16' is unknown; .*bf16, fp32"):
+        open_local("smollm2", precision="fp16")

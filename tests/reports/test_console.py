@@ -63,3 +63,19 @@ def test_what_is_unknown_is_left_out_and_not_invented():
     assert "Chance that fine_tuning is the best by more than 2 points: 61%" in text
     assert "needless" not in text
     assert "$" not in text.split("Why")[0]
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 110])
+def test_names_stay_readable_on_narrow_terminals_and_what_is_left_out_is_said(width):
+    text = shown(comparison(), width=width)
+    lines = text.splitlines()
+    assert max(cell_len(line) for line in lines) <= width
+    table = lines[next(at for at, line in enumerate(lines) if line.startswith("strategy")) :]
+    assert any(line.startswith("few_shot") for line in table)
+    assert ("Left out, as the terminal is narrow: set-up" in " ".join(text.split())) == (width < 80)
+
+
+@pytest.mark.parametrize("width", [60, 80, 110])
+def test_the_sizes_are_never_cut(width):
+    text = shown(comparison(), width=width)
+    assert "test examples" in " ".join(text.replace("│", " ").split())

@@ -88,7 +88,7 @@ def test_rag_answers_from_documents_and_traces_what_it_found(context, recorder, 
     assert [p.trace["retrieved"][0] for p in answers] == [example.metadata["gold"] for example in evalset.test]
     assert all(len(p.trace["similarity"]) == rag.selection["k"] for p in answers)
     assert rag.selection["over"] == "documents"
-    assert set(rag.selection["dev_scores"]) == {"k=1", "k=2", "k=3"}
+    assert set(rag.selection["dev_scores"]) == {"k=1", "k=2"}
 
 
 def test_demonstrations_show_the_gold_passage_in_a_shared_prefix(context, recorder, strategy):

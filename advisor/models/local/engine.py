@@ -111,6 +111,11 @@ class LocalModel:
         self.chat = ChatFormat(tokenizer)
         self.frozen: dict[str, list[Any]] = {}
 
+    @property
+    def precision(self) -> str:
+        """`fp32` or `bf16`: what the weights are multiplied in."""
+        return next(short for short, name in _PRECISIONS.items() if str(self.network.dtype) == f"torch.{name}")
+
     @cached_property
     def _engine(self) -> Any:
         from advisor.models.local.generation import Engine
