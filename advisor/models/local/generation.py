@@ -20,6 +20,8 @@ from advisor.models.local.attention import Prefix
 
 PREFILL_TOKENS = 768
 DECODE_ROWS = 64
+DECODE_TOKENS = 12_000
+"""Room for this many tokens of keys and values at once, answers included; it bounds the memory."""
 MIN_PREFIX = 8
 KEPT_PREFIXES = 6
 LOST_TOKENS = 16
@@ -73,11 +75,11 @@ class Engine:
             row.prefix_tokens = len(prefix)
             if row.temperature > 0:
                 row.random = torch.Generator().manual_seed(row.seed)
-        ordered = sorted(rows, key=lambda row: len(row.ids))
-        for first in range(0, len(ordered), DECODE_ROWS):
-            batch = ordered[first : first + DECODE_ROWS]
+        finished = 0
+        for batch in _decode_batches(rows, len(prefix)):
             _Batch(self, batch, prefix, started).run()
-            done(first + len(batch))
+            finished += len(batch)
+            done(finished)
 
     def _prefix(self, rows: Sequence[Row]) -> Prefix:
         """Return the keys and values of what all prompts start with, at best those of an earlier call."""
@@ -105,6 +107,20 @@ class Engine:
             shared_prefix=self.no_prefix,
         )
         return Prefix(tuple(ids), tuple(cache.keys), tuple(cache.values))
+
+
+def _decode_batches(rows: Sequence[Row], shared: int) -> list[list[Row]]:
+    """Cut rows, shortest first, into batches within `DECODE_ROWS` and `DECODE_TOKENS` (a longer row stands alone)."""
+    batches: list[list[Row]] = []
+    most = 0
+    for row in sorted(rows, key=lambda row: len(row.ids)):
+        most = max(most, row.max_tokens)
+        count = len(batches[-1]) + 1 if batches else 1
+        if batches and count <= DECODE_ROWS and count * (len(row.ids) - shared + most) <= DECODE_TOKENS:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
 
 
 class _Growing(Cache):  # type: ignore[misc]  # transformers is untyped here

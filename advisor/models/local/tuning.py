@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 MARKER = "COMPLETE.json"
 CACHE_TOKENS = 2048
-STEP_TOKENS = 2048
+STEP_TOKENS = 1024
 LONGEST = 1024
 """Tokens of a training row that are read; what stands behind them is not learned."""
 KEPT_STATES = 4
