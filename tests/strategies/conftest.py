@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from advisor.models.scripted import ScriptedModel
 
 from advisor import registry
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
+from advisor.models.scripted import ScriptedModel
 from advisor.strategy import Context, Task
 from advisor.toy import KEYWORDS, embed, toy_evalset
 from advisor.types import EvalSet
