@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,8 @@ def write_strategy(folder: Path, source: str = STRATEGY, file: str = "mine.py") 
 def asked(path: Path) -> list[str]:
     """Return what the model was asked so far, one text a call."""
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def hear_ctrl_c() -> None:
+    """Give SIGINT its meaning back in a child (`preexec_fn`): a background job's children start with it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -20,6 +20,7 @@ import pytest
 from fake_server import FakeServer, Item, Seen, after, answer, calls, completion, drip, echo, http, plain, status
 from hypothesis import given
 from hypothesis import strategies as st
+from small_comparison import hear_ctrl_c
 
 from advisor import metrics, toy
 from advisor.errors import ConfigurationError, ModelError
@@ -507,7 +508,7 @@ from advisor.models.endpoint import EndpointModel
 from advisor.types import Message
 EndpointModel("m", url={server.url!r}).generate([Request((Message("user", str(n)),)) for n in range(20)])
 """
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
     while not server.seen:
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_comparison import asked, write_evalset, write_model
+from small_comparison import asked, hear_ctrl_c, write_evalset, write_model
 
 from advisor.runner import CHUNK
 
@@ -64,6 +64,7 @@ class Bench:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=hear_ctrl_c,
         )
 
     def finish(self) -> str:
