@@ -66,23 +66,24 @@ def run(words: list[str], name: str) -> None:
 def page() -> str:
     """Return docs/results.md."""
     found = {name: json.loads(path.read_text()) for name in SETS if (path := KEPT / f"{name}.json").exists()}
+    waiting = [f"`{name}`" for name in SETS if name not in found]
     winners = [_summary_row(name, one) for name, one in found.items()]
     parts = [
         "# What came out on public data",
         "",
-        "Every strategy that applies, on seven public sets, with the embedded model (SmolLM2-135M-Instruct, 4-bit "
+        f"Strategies on {len(found)} public sets, with the embedded model (SmolLM2-135M-Instruct, 4-bit "
         "weights, multiplied in bf16 on this processor): 150 training and 100 test examples, 2 training seeds. Printed "
         "as it came out, by `python benchmarks/results.py`. With 100 test examples only differences of 12 points and "
         "more can be expected to show (see [reading a verdict](reading-a-verdict.md)); read the intervals.",
         "",
         "The hybrids `fine_tuning_rag` and `fine_tuning_tools` were run where a table lists them; elsewhere "
         "`--strategy all` adds them. Other work shared the 2 cores while these ran, so seconds and costs are upper "
-        "figures; scores are not touched by that.",
+        "figures; scores are not touched by that." + (f" Not run yet: {', '.join(waiting)}." if waiting else ""),
         "",
         f"Machine: {platform.system()} {platform.machine()}, {os.cpu_count()} cores. Seed 0. "
         f"Table written {datetime.now(UTC):%Y-%m-%d}; versions and date of each run stand under its table.",
         "",
-        "`bfcl_single` trains on half of a test-only benchmark: its score is no BFCL score.",
+        "`bfcl_single`, where it stands, trains on half of a test-only benchmark: its score is no BFCL score.",
         "",
         "| set | metric | best | score | best tuned | score | tuned minus best other [95 % simultaneous] | verdict |",
         "|---|---|---|---|---|---|---|---|",
