@@ -77,7 +77,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class TuningExample:
-    """One conversation to learn; the loss is on the assistant turns only (the last one, with `last_only`)."""
+    """One conversation to learn; the loss is on the assistant turns only."""
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()

@@ -67,19 +67,16 @@ class Engine:
         self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight.dtype)
 
     @torch.inference_mode()
-    def run(self, rows: Sequence[Row], done: Callable[[int], None] = lambda count: None) -> None:
-        """Write every row to its end, in place; `done(count)` is called as batches finish."""
+    def run(self, rows: Sequence[Row]) -> None:
+        """Write every row to its end, in place."""
         started = time.perf_counter()
         prefix = self._prefix(rows)
         for row in rows:
             row.prefix_tokens = len(prefix)
             if row.temperature > 0:
                 row.random = torch.Generator().manual_seed(row.seed)
-        finished = 0
         for batch in _decode_batches(rows, len(prefix)):
             _Batch(self, batch, prefix, started).run()
-            finished += len(batch)
-            done(finished)
 
     def _prefix(self, rows: Sequence[Row]) -> Prefix:
         """Return the keys and values of what all prompts start with, at best those of an earlier call."""
