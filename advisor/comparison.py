@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 
 from advisor.costs import Economics, Money, weigh
+from advisor.findings import Findings
 from advisor.hypothesis_tests import holm, paired_tests
+from advisor.information import Information
 from advisor.intervals import interval, simultaneous_intervals
+from advisor.learning_curve import LearningCurve, SizedRun, learning_curves
 from advisor.power import detectable_difference
 from advisor.stats import Contrast, Draws, FloatArray, Interval, Panel, Unseen, bootstrap, contrast
-from advisor.summaries import disagreements, group_runs, panel_of, summarise, tabulate
+from advisor.summaries import Group, Table, disagreements, group_runs, panel_of, summarise, tabulate
 from advisor.types import EvalSet, FitCost, Run, Usage, digest
 from advisor.verdict import Evidence, Verdict, decide
 
@@ -129,6 +132,9 @@ class Comparison:
     money: Money
     verdict: Verdict
     disagreements: tuple[Disagreement, ...] = ()
+    curves: tuple[LearningCurve, ...] = ()
+    findings: Findings = field(default_factory=Findings)
+    information: Information | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -186,10 +192,12 @@ def _frame_row(row: StrategySummary, usd_per_1000: Interval | None) -> dict[str,
 
 
 class Circumstances(TypedDict, total=False):
-    """What a comparison carries along for its reports: strategies not run and why, remarks, machine and versions.
+    """What a comparison carries along beside its runs.
 
-    For command lines that can be typed again: `asked_as` is what the user typed for the eval set, `columns` for its
-    columns, and `specs`, by run id, for the strategies.
+    For its reports: strategies not run and why, remarks, machine and versions. For command lines that can be typed
+    again: `asked_as` is what the user typed for the eval set, `columns` for its columns, and `specs`, by run id, for
+    the strategies. For the guards and the learning curves: what was found beside the scores, and the runs on smaller
+    training sets.
     """
 
     skipped: Mapping[str, str]
@@ -198,6 +206,8 @@ class Circumstances(TypedDict, total=False):
     asked_as: str
     columns: Mapping[str, str]
     specs: Mapping[str, str]
+    findings: Findings
+    sized: Sequence[SizedRun]
 
 
 def compare_runs(
@@ -221,7 +231,7 @@ def compare_runs(
         economics: the user's side of the money.
         seed: of the bootstrap; the same seed gives the same comparison.
         draws: how many bootstrap draws.
-        circumstances: see `Circumstances`; passed on to the reports.
+        circumstances: see `Circumstances`.
 
     Raises:
         ConfigurationError: no runs, runs that do not belong together, or outcomes from another test split.
@@ -230,33 +240,7 @@ def compare_runs(
         raise TypeError(f"compare_runs() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
     groups = group_runs(runs)
     tables = [tabulate(group, evalset.test) for group in groups]
-    rng = np.random.default_rng(seed)
-    found = paired_statistics(panel_of(groups, tables, evalset.test), draws, rng)
-    strategies = tuple(
-        summarise(group, table, found.qualities.get(group.label), evalset.test)
-        for group, table in zip(groups, tables, strict=True)
-    )
-    model = next((run.model for run in runs if run.model), "")
-    specs = circumstances.get("specs", {})
-    evidence = Evidence(
-        strategies=strategies,
-        differences=found.differences,
-        family=found.family,
-        money=weigh(found.draws, strategies, economics, model, rng),
-        draws=found.draws,
-        pivot=found.pivot or next((row.label for row in strategies if row.tuned), strategies[0].label),
-        evalset=circumstances.get("asked_as", evalset.name),
-        model=model,
-        metric=runs[0].metric,
-        n_train=len(evalset.train),
-        n_test=len(evalset.test),
-        has_docs=bool(evalset.docs),
-        has_tools=bool(evalset.tools),
-        has_schema=evalset.schema is not None,
-        economics=economics,
-        specs={group.label: specs[run.id] for group in groups for run in group.runs[:1] if run.id in specs},
-        columns=circumstances.get("columns", {}),
-    )
+    evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
     return Comparison(
         id=digest([[run.id for run in runs], evalset.fingerprint, repr(economics), seed, draws]),
         **{name: getattr(evidence, name) for name in _SHARED},
@@ -271,7 +255,54 @@ def compare_runs(
     )
 
 
-_SHARED = ("metric", "model", "n_train", "n_test", "strategies", "pivot", "differences", "money")
+def gather(
+    groups: Sequence[Group],
+    tables: Sequence[Table],
+    evalset: EvalSet,
+    economics: Economics,
+    circumstances: Circumstances,
+    rng: np.random.Generator,
+    draws: int,
+) -> Evidence:
+    """Turn grouped outcomes into all that the verdict is made from: rows, differences, joint draws, money."""
+    panel = panel_of(groups, tables, evalset.test)
+    found = paired_statistics(panel, draws, rng)
+    strategies = tuple(
+        summarise(group, table, found.qualities.get(group.label), evalset.test)
+        for group, table in zip(groups, tables, strict=True)
+    )
+    runs = [run for group in groups for run in group.runs]
+    model = next((run.model for run in runs if run.model), "")
+    specs = circumstances.get("specs", {})
+    return Evidence(
+        strategies=strategies,
+        differences=found.differences,
+        family=found.family,
+        money=weigh(found.draws, strategies, economics, model, rng),
+        draws=found.draws,
+        panel=panel,
+        pivot=found.pivot or next((row.label for row in strategies if row.tuned), strategies[0].label),
+        evalset=circumstances.get("asked_as", evalset.name),
+        model=model,
+        metric=runs[0].metric,
+        n_train=len(evalset.train),
+        n_test=len(evalset.test),
+        test_ids=tuple(example.id for example in evalset.test),
+        has_docs=bool(evalset.docs),
+        has_tools=bool(evalset.tools),
+        has_schema=evalset.schema is not None,
+        economics=economics,
+        specs={group.label: specs[run.id] for group in groups for run in group.runs[:1] if run.id in specs},
+        columns=circumstances.get("columns", {}),
+        findings=circumstances.get("findings", Findings()),
+        curves=learning_curves(circumstances.get("sized", ()), panel, found.draws, economics, rng),
+    )
+
+
+_SHARED = (
+    *("metric", "model", "n_train", "n_test", "strategies", "pivot", "differences", "money"),
+    *("curves", "findings"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from advisor.costs import Economics, Money, Range
-from advisor.stats import Draws, FloatArray
+from advisor.findings import Findings
+from advisor.learning_curve import LearningCurve
+from advisor.stats import Draws, FloatArray, Panel
 
 if TYPE_CHECKING:
     from advisor.comparison import Difference, StrategySummary
@@ -23,12 +25,15 @@ LEVEL = 0.95
 class Guard:
     """One condition without which `fine_tune` is withheld. `finding` is a plain sentence with its figure.
 
-    `fail` withholds the verdict. `unknown` (not checked) does not, and every report lists it as an assumption.
+    `fail` withholds the verdict. `unknown` (not checked) does not, and every report lists it as an assumption. `how` is
+    one line on how it was found out, `remedy` what to do where it does not hold or is not known.
     """
 
     name: str
     state: Literal["pass", "fail", "unknown"]
     finding: str
+    how: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,10 @@ class Evidence:
         specs: label to what was typed for it, where that is known: a file's class, parameters.
         columns: the columns of the file, as they were typed.
         family: the differences of every tuned strategy, for where not the pivot but another one is the better buy.
+        panel: the scores behind the differences, by strategy, seed and test example.
+        test_ids: the test examples in the order of the panel.
+        findings: what was found out beside the scores, for the guards.
+        curves: learning curves; empty where none were asked for.
     """
 
     strategies: tuple[StrategySummary, ...]
@@ -108,6 +117,10 @@ class Evidence:
     specs: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     family: tuple[Difference, ...] = ()
+    panel: Panel | None = None
+    test_ids: tuple[str, ...] = ()
+    findings: Findings = field(default_factory=Findings)
+    curves: tuple[LearningCurve, ...] = ()
 
     def summary(self, label: str) -> StrategySummary:
         """Return the summary of one strategy."""

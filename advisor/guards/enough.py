@@ -1,47 +1,14 @@
-"""The conditions without which `fine_tune` is withheld (decision.md, section 6).
-
-`fail` withholds the verdict. `unknown` does not: what this version does not check is listed as an assumption, never as
-passed.
-"""
+"""Two guards beside the seven: the test set can show what the verdict rests on, and next to nothing is missing."""
 
 from __future__ import annotations
 
 from advisor import wording
 from advisor.evidence import Evidence, Guard
 
+from .baseline import owed
+
 MISSING_ALLOWED = 0.01
-BASELINE, DATA, MISSING = "strong baseline", "enough data", "nothing missing"
-NOT_CHECKED = ("skill or format", "no leak", "label quality", "trainer worked", "retention", "consistency")
-
-
-def check_guards(evidence: Evidence) -> tuple[Guard, ...]:
-    """Return every guard with its state: three are checked, the others are `unknown` in this version."""
-    unknown = (Guard(name, "unknown", "not checked in this version") for name in NOT_CHECKED)
-    return (strong_baseline(evidence), enough_data(evidence), nothing_missing(evidence), *unknown)
-
-
-def _owed(evidence: Evidence) -> tuple[str, ...]:
-    return ("few_shot", *["rag"] * evidence.has_docs, *["function_calling"] * evidence.has_tools)
-
-
-def owed_baselines(evidence: Evidence) -> tuple[str, ...]:
-    """Return the strategies that fine-tuning must be held against and that have no score here."""
-    names = {one.label.partition("(")[0] for one in evidence.others}
-    kinds = {one.kind for one in evidence.others}
-    stand_ins = {"rag": "rag", "function_calling": "tools"}
-    return tuple(name for name in _owed(evidence) if name not in names and stand_ins.get(name) not in kinds)
-
-
-def strong_baseline(evidence: Evidence) -> Guard:
-    """Few-shot chosen on dev, RAG where there are documents, function calling where there are tools."""
-    absent = owed_baselines(evidence)
-    if absent:
-        many = len(_owed(evidence))
-        held = f"{many - len(absent)} of {many} baselines that are owed have a score"
-        return Guard(BASELINE, "fail", f"{held}; missing: {' and '.join(absent)}")
-    against = ", ".join(one.label for one in evidence.others if one.kind in ("prompting", "rag", "tools"))
-    schema = "; constrained decoding against the schema is not checked in this version" if evidence.has_schema else ""
-    return Guard(BASELINE, "pass", f"held against {against or evidence.alternative}{schema}")
+DATA, MISSING = "enough data", "nothing missing"
 
 
 def rests_on_quality(evidence: Evidence) -> bool:
@@ -91,7 +58,7 @@ def missing_shares(evidence: Evidence) -> dict[str, float]:
     names |= {held.instead} if held else set()
     shares = {}
     for one in evidence.strategies:
-        if one.label in names or one.label.partition("(")[0] in _owed(evidence):
+        if one.label in names or one.label.partition("(")[0] in owed(evidence):
             outcomes = max(1, evidence.n_test * max(1, len(one.seeds)))
             shares[one.label] = (one.failed + one.undefined) / outcomes
     return shares

@@ -1,0 +1,98 @@
+"""What was found out beside the scores, for the guards: other runs of the strategies, the data, and the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.stats import Interval
+from advisor.types import Outcome
+
+ProbeName = Literal["constrained", "oracle_context", "paraphrase", "order", "sampling", "retention", "refusals"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One strategy, or one model, asked again under changed conditions.
+
+    Attributes:
+        name: what was changed. `constrained`: answers held to labels or schema; `oracle_context`: the gold document in
+            the prompt; `paraphrase`, `order` and `sampling`: the same question put otherwise, demonstrations in another
+            order, temperature above 0; `retention` and `refusals`: the general suites.
+        label: the strategy; empty for the base model alone.
+        seed: the seed of the run it belongs to.
+        outcomes: by example id: of the test split, or of the suite.
+        note: what a reader should know (how many of how many were asked).
+    """
+
+    name: ProbeName
+    label: str
+    seed: int
+    outcomes: tuple[Outcome, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A test example that is the same as, or nearly the same as, one that was learned from."""
+
+    test_id: str
+    train_id: str
+    kind: Literal["exact", "minhash", "embedding"]
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class DataFindings:
+    """What is to be known of the examples.
+
+    Attributes:
+        leaks: suspects, at most one a test example, the most similar.
+        conflicts: groups of training ids with the same input and different targets.
+        label_noise: estimated share of wrong labels, out of fold; `None` where the task has no closed labels.
+        noisy_ids: the training examples that look mislabelled, the most suspicious first.
+        largest_class, smallest_class: share of the most and least frequent label in train; `None` without labels.
+        checked: how leaks were looked for, in words.
+    """
+
+    leaks: tuple[Leak, ...] = ()
+    conflicts: tuple[tuple[str, ...], ...] = ()
+    label_noise: Interval | None = None
+    noisy_ids: tuple[str, ...] = ()
+    largest_class: float | None = None
+    smallest_class: float | None = None
+    checked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFindings:
+    """What is to be known of one tuned strategy's training.
+
+    Attributes:
+        label: the strategy.
+        seed: of the run.
+        train_loss: mean loss of each epoch.
+        overfitted: share of ten training rows that a long training on them alone reproduces; `None` if not tried.
+        template_matches: the tokens of a training prompt are those of the served prompt; `None` where nobody can see
+            (a hosted job).
+    """
+
+    label: str
+    seed: int
+    train_loss: tuple[float, ...] = ()
+    overfitted: float | None = None
+    template_matches: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All of it; what was not looked at is empty or `None`, and its guard is `unknown`."""
+
+    probes: tuple[Probe, ...] = ()
+    data: DataFindings | None = None
+    training: tuple[TrainingFindings, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def probes_of(self, name: ProbeName, label: str) -> tuple[Probe, ...]:
+        """Return the probes of one kind on one strategy."""
+        return tuple(one for one in self.probes if one.name == name and one.label == label)
