@@ -200,16 +200,23 @@ def _file_of(cls: type) -> Path | None:
 
 
 def _with_siblings(path: Path, seen: set[Path]) -> None:
-    """Add `path` and every file of the same folder that it imports relatively."""
+    """Add `path` and every file of the same folder that it imports, relatively or (PYTHONPATH) by its bare name."""
     if path in seen:
         return
     seen.add(path)
     for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            heads = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-            for head in heads:
-                if (sibling := path.parent / f"{head}.py").is_file():
-                    _with_siblings(sibling, seen)
+        for head in _imported_heads(node):
+            if (sibling := path.parent / f"{head}.py").is_file():
+                _with_siblings(sibling, seen)
+
+
+def _imported_heads(node: ast.AST) -> list[str]:
+    """Return the first part of what an import statement names; nothing for what lies in a folder above."""
+    if isinstance(node, ast.Import):
+        return [alias.name.split(".")[0] for alias in node.names]
+    if not isinstance(node, ast.ImportFrom) or node.level > 1:
+        return []
+    return [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
 
 
 def _compiled(cls: type) -> str:

@@ -253,6 +253,19 @@ def test_digest_follows_the_code(write: WriteModule) -> None:
     assert registry.source_digest(registry.make("strategies", spec)) != first
 
 
+@pytest.mark.parametrize(
+    "line", ["import helper", "import helper as h", "from helper import WORD", "from .helper import WORD"]
+)
+def test_digest_follows_the_files_beside_it_however_they_are_imported(tmp_path: Path, line: str) -> None:
+    main, helper = tmp_path / "mine.py", tmp_path / "helper.py"
+    main.write_text(f"{textwrap.dedent(GOOD)}\n\ndef later():\n    {line}\n", encoding="utf-8")
+    digests = set()
+    for word in ("yes", "no"):
+        helper.write_text(f"WORD = {word!r}\n", encoding="utf-8")
+        digests.add(registry.source_digest(registry.make("strategies", f"{main}:Constant")))
+    assert len(digests) == 2
+
+
 def test_digest_of_built_ins_follows_what_they_share() -> None:
     digests = {name: registry.source_digest(registry.make("strategies", name)) for name in ("majority", "zero_shot")}
     assert len(set(digests.values())) == 2
