@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from advisor.api import compare, load_evalset
+    from advisor.asking import Advice, Costs, Pilot, Situation, ask
     from advisor.checks import CheckReport, check_strategy
     from advisor.comparison import Comparison
     from advisor.costs import Economics, Prices, Range
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "advisor.api": ("compare", "load_evalset"),
+    "advisor.asking": ("Advice", "Costs", "Pilot", "Situation", "ask"),
     "advisor.checks": ("CheckReport", "check_strategy"),
     "advisor.comparison": ("Comparison",),
     "advisor.costs": ("Economics", "Prices", "Range"),
@@ -53,24 +55,28 @@ _HOMES = {
 _HOME_OF = {name: module for module, public in _HOMES.items() for name in public}
 
 __all__ = [
+    "Advice",
     "AdvisorError",
     "Chat",
     "CheckReport",
     "Comparison",
     "Completion",
     "Context",
+    "Costs",
     "Document",
     "Economics",
     "EvalSet",
     "Example",
     "Message",
     "Model",
+    "Pilot",
     "Prediction",
     "Prices",
     "Range",
     "Request",
     "Run",
     "ScriptedModel",
+    "Situation",
     "Strategy",
     "Task",
     "Tool",
@@ -81,6 +87,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "__version__",
+    "ask",
     "check_strategy",
     "compare",
     "load_evalset",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -73,11 +73,16 @@ NotNegative = Annotated[float, Field(ge=0), AfterValidator(_not_nan)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Block(BaseModel):
+class Block(BaseModel):
+    """Keys of a file; an unknown one is an error."""
+
     model_config = ConfigDict(extra="forbid", strict=False)
 
 
-class PricesBlock(_Block):
+File = TypeVar("File", bound=BaseModel)
+
+
+class PricesBlock(Block):
     """What a model charges, USD; leave out what is unknown."""
 
     usd_per_1m_input_tokens: NotNegative | None = None
@@ -89,7 +94,7 @@ class PricesBlock(_Block):
     source: str = "the comparison's own file"
 
 
-class EconomicsBlock(_Block):
+class EconomicsBlock(Block):
     """The user's side of the money; every default is printed in the report as an assumption."""
 
     requests_per_month: AmountField | None = None
@@ -116,7 +121,7 @@ class EconomicsBlock(_Block):
         return Economics(**given)
 
 
-class ComparisonFile(_Block):
+class ComparisonFile(Block):
     """One comparison; every key is the flag of the same name."""
 
     evalset: Annotated[str, Field(min_length=1)] | None = None
@@ -141,21 +146,28 @@ def read_comparison(path: str | Path) -> ComparisonFile:
     Raises:
         ConfigurationError: it is missing, not YAML, or a key or value is not allowed; names file, line or key.
     """
+    return check_comparison(read_yaml(path, "comparison file", hint=f"advisor init comparison {path}"), str(path))
+
+
+def read_yaml(path: str | Path, what: str, *, hint: str = "") -> Any:
+    """Return the plain values of a YAML file, an empty one as no keys; `what` it is called in errors.
+
+    Raises:
+        ConfigurationError: it is missing, too large or not YAML.
+    """
     file = Path(path)
     try:
         text = file.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(
-            f"the comparison file {str(path)!r} cannot be read: {reason}", hint=f"advisor init comparison {path}"
-        ) from error
+        raise ConfigurationError(f"the {what} {str(path)!r} cannot be read: {reason}", hint=hint) from error
     if len(text) > MAX_BYTES:
-        raise ConfigurationError(f"{str(path)!r} is larger than {MAX_BYTES} characters and is no comparison file")
+        raise ConfigurationError(f"{str(path)!r} is larger than {MAX_BYTES} characters and is no {what}")
     try:
         plain = yaml.load(text, Loader=_StrictLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigurationError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
-    return check_comparison({} if plain is None else plain, str(path))
+    return {} if plain is None else plain
 
 
 def check_comparison(
@@ -166,13 +178,23 @@ def check_comparison(
     Raises:
         ConfigurationError: a key or a value is not allowed.
     """
+    return check_keys(ComparisonFile, plain, where, spelled)
+
+
+def check_keys(kind: type[File], plain: Any, where: str, spelled: Mapping[str, str] | None = None) -> File:
+    """Check plain values against the keys of `kind`; see `check_comparison`.
+
+    Raises:
+        ConfigurationError: a key or a value is not allowed.
+    """
     if not isinstance(plain, Mapping):
         raise ConfigurationError(f"{where}: keys with values are needed, found a {type(plain).__name__}")
     try:
-        return ComparisonFile.model_validate(dict(plain))
+        return kind.model_validate(dict(plain))
     except ValidationError as error:
         found = error.errors()
-        raise ConfigurationError(f"{where}: {'; '.join(_say(problem, spelled or {}) for problem in found)}") from error
+        said = "; ".join(_say(problem, spelled or {}, kind) for problem in found)
+        raise ConfigurationError(f"{where}: {said}") from error
 
 
 def json_schema() -> dict[str, Any]:
@@ -181,17 +203,23 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "tuneworthy comparison"}
 
 
-def _say(problem: Mapping[str, Any], spelled: Mapping[str, str]) -> str:
+def _say(problem: Mapping[str, Any], spelled: Mapping[str, str], kind: type[BaseModel]) -> str:
     path: Sequence[Any] = problem["loc"]
     key = ".".join(str(part) for part in path)
     if problem["type"] == "extra_forbidden":
-        block: type[BaseModel] = ComparisonFile
-        if len(path) > 1:
-            block = PricesBlock if "prices" in str(path[-2]) else EconomicsBlock
-        return f"unknown key {key!r}; {did_you_mean(str(path[-1]), block.model_fields)}"
+        return f"unknown key {key!r}; {did_you_mean(str(path[-1]), _block_at(kind, path[:-1]).model_fields)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
-    found = "" if problem["type"] == "value_error" else f", found {problem['input']!r}"
+    found = "" if problem["type"] in ("value_error", "missing") else f", found {problem['input']!r}"
     return f"{spelled.get(key, key)}: {message[0].lower() + message[1:]}{found}"
+
+
+def _block_at(kind: type[BaseModel], path: Sequence[Any]) -> type[BaseModel]:
+    """Return the block of keys at `path` inside `kind`; a block may be optional."""
+    for part in path:
+        annotation = kind.model_fields[str(part)].annotation
+        options = (annotation, *get_args(annotation))
+        kind = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
+    return kind
 
 
 class _StrictLoader(yaml.SafeLoader):

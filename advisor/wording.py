@@ -48,6 +48,14 @@ def points(value: float | None) -> str:
     return f"{shown} point{'' if shown in ('1', '-1') else 's'}"
 
 
+def change(value: float | None) -> str:
+    """Format a difference of scores (0.042) with its sign: ``+4.2 points``, ``-1 point``."""
+    if (special := _special(value)) or value is None:
+        return special or MISSING
+    text = points(value)
+    return f"+{text}" if value > 0 and text[0].isdigit() else text
+
+
 def usd(value: float | None) -> str:
     """Format US dollars with a precision that fits their size: ``$1,235``, ``$12.30``, ``$0.0031``, ``-$5.00``."""
     if (special := _special(value)) or value is None:

@@ -23,12 +23,17 @@ def show(comparison: Comparison, console: Console | None = None) -> None:
     from rich.console import Console
 
     console = console or Console(highlight=False)
+    print_report(render(comparison, min(console.width, MAX_WIDTH)), console)
+
+
+def print_report(report: RenderableType, console: Console) -> None:
+    """Print a rendered report; on a terminal that cannot show a character, a question mark stands for it."""
     width = min(console.width, MAX_WIDTH)
     if (console.encoding or "").lower().startswith("utf"):
-        console.print(render(comparison, width), width=width)
+        console.print(report, width=width)
         return
     with console.capture() as capture:
-        console.print(render(comparison, width), width=width)
+        console.print(report, width=width)
     text = capture.get()
     for fine, plain in (("–", "-"), ("…", "..."), ("·", "|"), ("×", "x")):
         text = text.replace(fine, plain)

@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable
 
 from advisor.stats import Interval
-from advisor.wording import MISSING, NO_LIMIT, count, months, per_100, percent, points, usd
+from advisor.wording import MISSING, NO_LIMIT, change, count, months, per_100, percent, points, usd
 
 __all__ = [
-    "MISSING", "NO_LIMIT", "about", "between", "bounds", "count", "interval", "months", "p_value", "per_100", "percent",
+    "MISSING", "NO_LIMIT", "about", "between", "bounds", "brier", "change", "count",
+    "interval", "months", "p_value", "per_100", "percent",
     "points", "score", "seconds", "signed", "usd", "usd_once", "usd_tick",
 ]  # fmt: skip
 
@@ -105,6 +106,11 @@ def about(value: float | None) -> str:
         return "0"
     digits = 1 - math.floor(math.log10(abs(value)))
     return f"{round(value, digits):,.{max(digits, 0)}f}" if abs(value) < 10 else f"{round(value, digits):,.0f}"
+
+
+def brier(value: float | None) -> str:
+    """Format a Brier score: ``0.164``."""
+    return _special(value) or f"{value:.3f}"
 
 
 def p_value(value: float | None) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import compare, doctor, init, list, report
+from advisor.cli import ask, compare, doctor, init, list, report
 from advisor.cli.common import Verbs
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
     4 budget reached · 5 inconclusive (--require-decision) · 100 gate failed (--fail-under) · 130 interrupted""",
 )
 app.command("compare")(compare.compare)
+app.command("ask")(ask.ask)
 app.command("report")(report.report)
 app.command("list")(list.list_names)
 app.command("doctor")(doctor.doctor)
