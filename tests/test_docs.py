@@ -42,7 +42,7 @@ PAGES = (
     *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
 )
 FOLDERS = ("advisor", "strategies", "evalsets", "reports", "tests", "docs", "benchmarks")
-VERBS = ("compare", "report", "list", "doctor", "init")
+VERBS = ("compare", "ask", "report", "list", "doctor", "init")
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*) -->\n)?^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^ *```$", re.M | re.S
@@ -204,7 +204,7 @@ def test_a_wrong_option_would_be_found() -> None:
     with pytest.raises(Exception, match="No such option"):
         parse(["compare", "harrow_desk", "--strategie", "rag"])
     with pytest.raises(Exception, match="No such command"):
-        parse(["ask"])
+        parse(["asks"])
 
 
 def test_options_named_in_sentences_exist() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 from advisor.errors import ConfigurationError
 
 Plain = dict[str, Any]
+INDENT = " " * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ QUESTIONS = (
     Asked(
         ("prompted", "prompted_by"),
         "Best score so far without tuning, 0 to 1, and how?",
-        "for example 0.62 few_shot; or zero_shot, optimised_prompt, rag, function_calling",
+        "0.62 few_shot; or zero_shot, optimised_prompt, rag, function_calling",
     ),
     Asked(("ceiling",), "Best score the metric can give, if it is under 1?", "for example 0.95"),
     Asked(("economics.requests_per_month",), "How many requests a month?", "a number, or a range 5000..20000"),
@@ -58,7 +60,7 @@ def interview(known: Plain, check: Callable[[Plain], object], read: Callable[[st
     for number, asked in enumerate(QUESTIONS, start=1):
         if any(_has(known, key) for key in asked.keys):
             continue
-        print(f"\n{number:2}/{len(QUESTIONS)}  {asked.text}\n       {asked.allowed}", file=sys.stderr)
+        print(f"\n{number:2}/{len(QUESTIONS)}  {asked.text}\n{INDENT}{asked.allowed}", file=sys.stderr)
         try:
             known = _answer(asked, known, check, read)
         except EOFError:
@@ -70,14 +72,15 @@ def interview(known: Plain, check: Callable[[Plain], object], read: Callable[[st
 
 def _answer(asked: Asked, known: Plain, check: Callable[[Plain], object], read: Callable[[str], str]) -> Plain:
     while True:
-        words = read("       > ").strip()
+        words = read(f"{INDENT}> ").strip()
         if not words or words.lower() in ("?", "-", "i don't know", "unknown"):
             return known
         try:
             tried = _joined(known, _values(asked, words))
             check(tried)
         except ConfigurationError as error:
-            print(f"       {str(error).replace(chr(10), chr(10) + '     ')}", file=sys.stderr)
+            said = " ".join(str(error).removeprefix("that answer: ").split())
+            print(fill(said, 79, initial_indent=INDENT, subsequent_indent=INDENT), file=sys.stderr)
         else:
             return tried
 
