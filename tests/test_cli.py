@@ -76,7 +76,7 @@ def refused(done: Result, code: int, *says: str) -> None:
 # --- help ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", [[], ["compare"], ["init", "strategy"]])
+@pytest.mark.parametrize("verb", [[], ["ask"], ["compare"], ["init", "strategy"]])
 def test_help_imports_nothing_heavy(verb: list[str], tmp_path: Path) -> None:
     code = (
         "import sys, io, contextlib\nfrom advisor.cli import app\n"
