@@ -119,7 +119,7 @@ def advise(question: Question) -> Advice:
     lift = summarise(drawn, economics.margin)
     worth, gain = weigh(drawn, situation, economics, question.costs, np.random.default_rng([question.seed, 11]))
     right = np.asarray(drawn.lift > economics.margin if gain is None else gain > 0.0)
-    hold = held_back(situation, labels)
+    hold = held_back(situation, labels, measured=question.pilot is not None)
     leaning = _leaning(lift, worth, economics)
     answer = _answer(leaning, hold)
     strong = STRONG_SHARE[situation.prompted_by] > 0.0

@@ -29,12 +29,15 @@ class Hold:
     firm: bool = False
 
 
-def held_back(situation: Situation, labels: int | None) -> Hold | None:
-    """Return the first rule that holds a yes back, or `None`; `labels` is how many tuning would have."""
+def held_back(situation: Situation, labels: int | None, *, measured: bool = False) -> Hold | None:
+    """Return the first rule that holds a yes back, or `None`; `labels` is how many tuning would have.
+
+    A rule that rests on studies pointing both ways gives way where the user has `measured` the lead in a pilot.
+    """
     known = findings()
     if situation.kind == "knowledge" and situation.prompted_by != "rag":
         return _new_facts(situation)
-    if situation.kind == "knowledge":
+    if situation.kind == "knowledge" and not measured:
         gains, hurt = known["gains_add"], known["rag_bolted_on"]
         return Hold(
             "not_yet",

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from advisor.asking.published import Arm, arm
 from advisor.stats import FloatArray
@@ -115,10 +116,11 @@ def fit(data: Arm, rng: np.random.Generator, *, kept: int = KEPT, burn_in: int =
     design = np.concatenate([fixed, np.eye(len(tasks))[task_at], np.eye(len(models))[model_at]], axis=1)
     state = _State(np.zeros(design.shape[1]), np.ones(len(y)), np.ones(len(tasks)))
     draws = []
-    for turn in range(burn_in + kept):
-        _step(state, design, y, rng)
-        if turn >= burn_in:
-            draws.append((state.theta, state.task, state.model, state.noise))
+    with threadpool_limits(limits=1):  # thousands of small products: threads would only wait for each other
+        for turn in range(burn_in + kept):
+            _step(state, design, y, rng)
+            if turn >= burn_in:
+                draws.append((state.theta, state.task, state.model, state.noise))
     theta = np.stack([one[0] for one in draws])
     task_variance, model_variance, noise_variance = (np.array([one[at] for one in draws]) for at in (1, 2, 3))
     return Fit(

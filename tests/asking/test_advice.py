@@ -49,7 +49,6 @@ def test_a_better_lead_that_is_too_dear_is_no():
     [
         ({"kind": "knowledge", "sources": ("documents",)}, "do_not_fine_tune", ".875"),
         ({"kind": "knowledge", "sources": ("none",)}, "not_yet", "documents that you do not have"),
-        ({"kind": "knowledge", "prompted_by": "rag"}, "not_yet", "42.59"),
         ({"prompted_by": "zero_shot"}, "not_yet", "strong prompt comes first"),
         ({"prompted_by": None}, "not_yet", "strong prompt comes first"),
         ({"kind": "tools"}, "not_yet", "function calling"),
@@ -60,6 +59,15 @@ def test_what_holds_a_yes_back(changed, answer, says):
     found = say(SURE, RICH, **{**STRONG, **changed})
     assert found.answer == answer
     assert says in " ".join([found.headline, *(one.text for one in found.reasons)])
+
+
+def test_on_top_of_rag_only_a_pilot_of_ones_own_decides():
+    answers = {**STRONG, "kind": "knowledge", "prompted_by": "rag"}
+    before = say(None, RICH, **answers)
+    assert before.answer == "not_yet"
+    assert "42.59" in before.reasons[0].text
+    assert "fine_tuning_rag" in before.experiment.line
+    assert say(SURE, RICH, **answers).answer == "fine_tune"
 
 
 def test_unknown_everything_is_answered():

@@ -32,7 +32,7 @@ def test_the_model_finds_what_was_planted():
     x = np.repeat(rng.normal(0.0, 1.0, 40), 10)
     y = 0.4 + 0.8 * x + np.repeat(rng.normal(0.0, 0.5, 40), 10) + rng.normal(0.0, 0.2, 400)
     scores = [1.0 / (1.0 + np.exp(-z)) for z in (x, y)]
-    found = fit(Arm("strong", scores[0], scores[1], tuple(tasks), tuple(models)), rng)
+    found = fit(Arm("strong", scores[0], scores[1], tuple(tasks), tuple(models)), rng, kept=300, burn_in=100)
     assert np.mean(found.slopes[:, 0]) == pytest.approx(0.4, abs=0.25)
     assert np.mean(found.slopes[:, 1]) == pytest.approx(0.8, abs=0.25)
     new = found.tuned_scores(np.full(4_000, 0.5), ("m0",), rng)
