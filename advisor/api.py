@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from advisor import metrics, registry, runner
 from advisor.costs import Economics, Prices, Range, prices_for, request_cost
 from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
-from advisor.models.metered import Purse
+from advisor.models.metered import Price, Purse
 from advisor.paths import home
 from advisor.store import Store
 from advisor.strategy import Progress, Strategy, Task, silent
@@ -22,6 +22,7 @@ from advisor.types import EvalSet, Run, digest
 
 if TYPE_CHECKING:
     from advisor.comparison import Comparison
+    from advisor.models.base import Model
 
 
 ALL = "all"
@@ -186,7 +187,17 @@ class Prepared:
             model_spec=options.model,
             progress=progress,
             purse=Purse(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
+            open_other=partial(self._open_other, progress=progress),
         )
+
+    def _open_other(self, spec: str, progress: Progress) -> tuple[Model, Price]:
+        """Open a model that helps a strategy's `fit`, with what it charges."""
+        from advisor.models.specs import open_model
+
+        options = self.options
+        prices = prices_for(spec, usd_per_hour=options.economics.usd_per_hour)
+        model = open_model(spec, jobs=options.jobs, offline=options.offline, progress=progress)
+        return model, partial(request_cost, prices=prices, economics=options.economics)
 
     @property
     def prices(self) -> Prices:

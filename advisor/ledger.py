@@ -148,8 +148,14 @@ def fit_usd(fit: FitCost, prices: Prices, tuned: bool) -> float | None:
 
     By the hour: the longer of the wall-clock time and the machine time counted (the first is short where a fit was
     resumed or answers were kept, the second misses what runs outside the model). By the token: selection calls and
-    training tokens at their prices. Machines are paid for while they fit, so utilisation does not enter.
+    training tokens at their prices. Machines are paid for while they fit, so utilisation does not enter. What other
+    models took that helped comes on top, at their own prices.
     """
+    own = _own_fit_usd(fit, prices, tuned)
+    return None if own is None or fit.other_usd is None else own + fit.other_usd
+
+
+def _own_fit_usd(fit: FitCost, prices: Prices, tuned: bool) -> float | None:
     if prices.usd_per_hour is not None and prices.usd_per_1m_input_tokens is None:
         seconds = max(fit.seconds, fit.training_seconds + fit.usage.seconds)
         return seconds * prices.usd_per_hour / 3600

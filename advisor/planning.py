@@ -132,10 +132,17 @@ def _row(prepared: Prepared, spec: str, seed: int, *, first: bool) -> PlanRow:
     strategy = registry.make("strategies", spec)
     if Spec.parse(spec).target not in registry.built_in_order("strategies"):
         return PlanRow(label, None, None, None, None, None, None, "your own code; not estimated")
-    model, task = _Counting(), Task.of(evalset)
+    model, other, task = _Counting(), _Counting(), Task.of(evalset)
     with TemporaryDirectory() as folder:
         ctx = Context(
-            seed, Path(folder), model, task, evalset.dev, metrics.for_task(evalset.metric, task), embed=toy.embed
+            seed,
+            Path(folder),
+            model,
+            task,
+            evalset.dev,
+            metrics.for_task(evalset.metric, task),
+            embed=toy.embed,
+            other_model=lambda spec: other,
         )
         strategy.fit(evalset.train, ctx)
         strategy.predict(tuple(example.input for example in evalset.test))
@@ -147,6 +154,10 @@ def _row(prepared: Prepared, spec: str, seed: int, *, first: bool) -> PlanRow:
     if model.training_tokens and not local:
         usd = None
     note = "at least: a tool call asks again" if getattr(strategy, "kind", "") == "tools" else ""
+    if "budget" in (chosen := getattr(strategy, "selection", {})):
+        note = f"about: answers steer the search, which makes at most {chosen['budget']:,} calls"
+    if other.usage.calls:
+        usd, note = None, f"{note}; the other model's calls are not estimated"
     counts = (int(used.calls), int(used.input_tokens), int(used.output_tokens), model.training_tokens)
     return PlanRow(label, *counts, usd, seconds if local else None, note)
 

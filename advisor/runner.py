@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from advisor import registry
 from advisor.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError
 from advisor.models.base import Model
-from advisor.models.metered import Meter, MeteredModel, Purse
+from advisor.models.metered import Meter, MeteredModel, Price, Purse
 from advisor.specs import Spec, recordable
 from advisor.strategy import Context, Progress, Strategy, Task, silent
 from advisor.types import EvalSet, Example, FitCost, Outcome, Prediction, Run, Usage, digest
@@ -52,6 +52,7 @@ class Bench:
     model_spec: str = ""
     progress: Progress = silent
     purse: Purse = field(default_factory=Purse)
+    open_other: Callable[[str], tuple[Model, Price]] | None = None
 
     @cached_property
     def task(self) -> Task:
@@ -91,6 +92,7 @@ class _Attempt:
     def __init__(self, strategy: Strategy, seed: int, bench: Bench) -> None:
         self.strategy, self.bench = strategy, bench
         self.meter = Meter()
+        self.others: list[tuple[Meter, Price]] = []
         self.header = _header(strategy, seed, bench)
 
     def run(self) -> Run:
@@ -124,6 +126,7 @@ class _Attempt:
             metric=bench.metric,
             embed=bench.embed,
             progress=bench.progress,
+            **({"other_model": self._other_model} if bench.open_other else {}),
         )
         started = time.perf_counter()
         self._guarded("fit", lambda: self.strategy.fit(_copies(bench.evalset.train), ctx))
@@ -138,12 +141,26 @@ class _Attempt:
                 examples=len(bench.evalset.train),
                 training_seconds=sum(report.seconds for report in reports),
                 training_tokens=sum(report.tokens for report in reports),
+                other_usd=self._other_usd(),
             ),
             tuned=bool(reports) or bool(getattr(self.strategy, "tunes", False)),
             selection=self._guarded("fit", lambda: _recorded(getattr(self.strategy, "selection", {}), "selection")),
         )
         bench.store.add_run(header)
         return header
+
+    def _other_model(self, spec: str) -> Model:
+        """Open a model that helps `fit`, with a meter and a price of its own and the same purse and store."""
+        assert self.bench.open_other is not None
+        model, price = self.bench.open_other(spec)
+        meter = Meter()
+        self.others.append((meter, price))
+        return MeteredModel(model, self.bench.store, meter, self.bench.purse, price)
+
+    def _other_usd(self) -> float | None:
+        paid = [price(meter.usage) for meter, price in self.others if meter.usage.calls]
+        known = [usd for usd in paid if usd is not None]
+        return sum(known) if len(known) == len(paid) else None
 
     def _answer(self, examples: Sequence[Example], done: int) -> None:
         total = done + len(examples)

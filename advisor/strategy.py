@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from advisor.errors import ConfigurationError
 from advisor.types import Document, EvalSet, Example, Input, JSONObject, Prediction, Tool
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ def silent(what: str, done: int, total: int) -> None:
     """Report progress to nobody."""
 
 
+def _no_other_model(spec: str) -> Model:
+    raise ConfigurationError(f"no other model can be opened here, so {spec!r} cannot help")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Everything a strategy is given beside its training examples. May grow; never shrinks.
@@ -87,6 +92,8 @@ class Context:
         metric: the eval set's metric, for choosing on `dev`.
         embed: texts → float32 array of shape (n, d) with rows of unit length, cached by content.
         progress: where to say how far long work is.
+        other_model: opens another model by its specification, for helping `fit` (a model that reflects on mistakes).
+            It is metered and paid for like `model`, out of the same budget; what it takes is a one-off cost.
     """
 
     seed: int
@@ -97,3 +104,4 @@ class Context:
     metric: Metric
     embed: Callable[[Sequence[str]], NDArray[np.float32]]
     progress: Progress = field(default=silent)
+    other_model: Callable[[str], Model] = field(default=_no_other_model)

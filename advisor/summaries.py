@@ -204,9 +204,11 @@ def mean_fit(costs: Sequence[FitCost]) -> FitCost:
     """Return the mean cost of one fit; whole-number fields become fractions."""
     if not costs:
         return FitCost()
-    names = [name for name in FitCost.__slots__ if name != "usage"]
+    names = [name for name in FitCost.__slots__ if name not in ("usage", "other_usd")]
     means: dict[str, Any] = {name: float(np.mean([getattr(cost, name) for cost in costs])) for name in names}
-    return FitCost(**means, usage=_mean_usage([cost.usage for cost in costs]))
+    others = [cost.other_usd for cost in costs if cost.other_usd is not None]
+    other = float(np.mean(others)) if len(others) == len(costs) else None
+    return FitCost(**means, usage=_mean_usage([cost.usage for cost in costs]), other_usd=other)
 
 
 def _slices(scores: FloatArray, test: Sequence[Example]) -> dict[str, tuple[float, int]]:

@@ -269,6 +269,7 @@ class Outcome:
 class FitCost:
     """What `fit` took, once. `usage` counts model calls spent on choosing (on train and dev, never on test).
 
+    `other_usd` is what other models took that helped (`Context.other_model`), USD; `None` where a price is unknown.
     Counts are whole numbers, and fractions in a mean of several fits.
     """
 
@@ -277,6 +278,7 @@ class FitCost:
     examples: int | float = 0
     training_seconds: float = 0.0
     training_tokens: int | float = 0
+    other_usd: float | None = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ BUILT_INS: dict[str, dict[str, str]] = {
         "copy_input": "advisor.strategies.floors:CopyInput",
         "zero_shot": "advisor.strategies.prompting:ZeroShot",
         "few_shot": "advisor.strategies.prompting:FewShot",
+        "optimised_prompt": "advisor.strategies.optimised_prompt:OptimisedPrompt",
         "rag": "advisor.strategies.rag:RAG",
         "function_calling": "advisor.strategies.function_calling:FunctionCalling",
         "embedding_classifier": "advisor.strategies.embedding_classifier:EmbeddingClassifier",

@@ -34,11 +34,11 @@ def choose_on_dev(candidates: Mapping[str, Answering], ctx: Context, limit: int)
     for done, name in enumerate(names):
         ctx.progress("choosing on dev", done, len(names))
         completions = candidates[name]([example.input for example in dev])
-        scores[name] = [_score(answer, example, ctx) for answer, example in zip(completions, dev, strict=True)]
+        scores[name] = [score_of(answer, example, ctx) for answer, example in zip(completions, dev, strict=True)]
     ctx.progress("choosing on dev", len(names), len(names))
     common = [at for at in range(len(dev)) if all(row[at] is not None for row in scores.values())]
-    means = {name: _mean([row[at] for at in common]) for name, row in scores.items()}
-    best = max(names, key=lambda name: -1.0 if (mean := means[name]) is None else mean)
+    means = {name: mean([row[at] for at in common]) for name, row in scores.items()}
+    best = max(names, key=lambda name: -1.0 if (score := means[name]) is None else score)
     return best, {"dev_examples": len(common), "dev_scores": means}
 
 
@@ -50,13 +50,15 @@ def dev_sample(ctx: Context, limit: int) -> list[Example]:
 
 def mean_score(answers: Sequence[str], examples: Sequence[Example], metric: Metric) -> float | None:
     """Return the mean score in [0, 1] over the examples on which the metric is defined; `None` if there is none."""
-    return _mean([metric.score(answer, example) for answer, example in zip(answers, examples, strict=True)])
+    return mean([metric.score(answer, example) for answer, example in zip(answers, examples, strict=True)])
 
 
-def _score(completion: Completion, example: Example, ctx: Context) -> float | None:
+def score_of(completion: Completion, example: Example, ctx: Context) -> float | None:
+    """Return the score of one answer; `None` where the call failed or the metric is undefined."""
     return None if completion.error else ctx.metric.score(tidy(completion.text, ctx.task), example)
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of what is known; `None` where nothing is."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None

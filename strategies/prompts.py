@@ -30,6 +30,7 @@ def task_messages(
     *,
     list_labels: bool | None = None,
     show_tools: bool = True,
+    instruction: str | None = None,
 ) -> tuple[Message, ...]:
     """Return the whole conversation for one question.
 
@@ -40,8 +41,10 @@ def task_messages(
         context: passages to stand before the question.
         list_labels: name the allowed answers; by default only up to 30 of them. Never more than about 600 tokens.
         show_tools: write the schemas of the input's own tools into the question (not where the request carries them).
+        instruction: in place of the task's own.
     """
-    system = "\n\n".join(part for part in (_instruction(task, list_labels), _own_system(input, task)) if part)
+    asked = task if instruction is None else replace(task, instruction=instruction)
+    system = "\n\n".join(part for part in (_instruction(asked, list_labels), _own_system(input, task)) if part)
     opening = (Message("system", system),) if system else ()
     return (*opening, *demonstrations, *question(input, context, show_tools=show_tools))
 

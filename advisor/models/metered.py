@@ -57,16 +57,19 @@ class Purse:
                 hint="run the same command again with a larger --budget to go on",
             )
 
-    def pay(self, usage: Usage) -> None:
-        """Count a call that was made."""
-        self.spent_usd += self.price(usage) or 0.0
+    def pay(self, usage: Usage, price: Price | None = None) -> None:
+        """Count a call that was made, at `price` where it is another model's."""
+        self.spent_usd += (price or self.price)(usage) or 0.0
 
 
 class MeteredModel:
-    """A model with a meter, a purse and a memory; behaves as the model it wraps."""
+    """A model with a meter, a purse and a memory; behaves as the model it wraps.
 
-    def __init__(self, model: Model, store: Store, meter: Meter, purse: Purse) -> None:
-        self._model, self._store, self._meter, self._purse = model, store, meter, purse
+    `price` is given where it is not the model that the purse has the price of.
+    """
+
+    def __init__(self, model: Model, store: Store, meter: Meter, purse: Purse, price: Price | None = None) -> None:
+        self._model, self._store, self._meter, self._purse, self._price = model, store, meter, purse, price
         self.name = model.name
         self.fingerprint = model.fingerprint
 
@@ -89,7 +92,7 @@ class MeteredModel:
             self._meter.tune_error = str(error)
             raise
         self._meter.reports.append(report)
-        return MeteredModel(tuned, self._store, self._meter, self._purse), report
+        return MeteredModel(tuned, self._store, self._meter, self._purse, self._price), report
 
     def _recall_or_ask(self, requests: Sequence[Request]) -> list[Completion]:
         keys = [self._key(request) or f"{_SAMPLED}{at}" for at, request in enumerate(requests)]
@@ -110,7 +113,7 @@ class MeteredModel:
                 {key: asdict(done) for key, done in fresh.items() if not (done.error or key.startswith(_SAMPLED))}
             )
             for completion in fresh.values():
-                self._purse.pay(completion.usage)
+                self._purse.pay(completion.usage, self._price)
             answers |= fresh
             if len(answers) < len(missing):
                 self._purse.check()
