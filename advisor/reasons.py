@@ -9,7 +9,7 @@ import numpy as np
 from advisor import wording
 from advisor.amounts import Range, mean, middle
 from advisor.evidence import Answer, Evidence, Guard
-from advisor.guards import BASELINE, DATA, MISSING, data_sentence, owed_baselines
+from advisor.guards import BASELINE, DATA, MISSING, baseline_line, data_sentence, owed_baselines
 from advisor.stats import Interval
 
 MOST_REASONS = 6
@@ -316,10 +316,11 @@ def next_step(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> 
     labels = [one.label for one in evidence.strategies]
     owed = owed_baselines(evidence)
     if not evidence.tuned:
-        return f"Run a fine-tuned strategy: {evidence.line([*owed, *_kept(evidence), 'fine_tuning'])}"
+        return f"Run a fine-tuned strategy: {baseline_line(evidence)}"
     if not evidence.alternative or states[BASELINE] == "fail":
-        names = " and ".join(owed or ("few_shot",))
-        return f"Run {names}: {evidence.line([*(owed or ('few_shot',)), evidence.tuned])}"
+        if not owed:
+            return f"Run few_shot: {evidence.line(['few_shot', evidence.tuned])}"
+        return f"Run {' and '.join(owed)}: {baseline_line(evidence)}"
     if states[MISSING] == "fail":
         return f"Run it again, only what failed is asked anew: {evidence.line(labels)}"
     if answer == "fine_tune":
@@ -327,10 +328,6 @@ def next_step(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> 
     if answer == "do_not_fine_tune":
         return f"Use {evidence.use_now}, and ask again when labels, volume or models change: {evidence.line(labels)}"
     return _undecided_step(evidence, labels)
-
-
-def _kept(evidence: Evidence) -> list[str]:
-    return [evidence.use_now] if evidence.others else []
 
 
 def _more_seeds(evidence: Evidence) -> str:

@@ -189,6 +189,7 @@ class OptimisedPrompt:
             "wording": found.wording,
             "instruction": self._task.instruction if found.instruction is None else found.instruction,
             "constrained": found.constrained,
+            "constrained_tried": any(prompt.constrained for prompt in asked),
             "budget": trials.budget,
             "budget_rule": (
                 "as given"
@@ -196,6 +197,7 @@ class OptimisedPrompt:
                 else f"{EPOCHS} x {everything} examples to choose on and one for each training row, "
                 f"at most {max(MOST_BY_DEFAULT, EPOCHS * everything)}"
             ),
+            "fine_tuning_calls": EPOCHS * everything,
             "calls": trials.calls,
             "candidates": len(asked),
             "dev_examples": depth,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +32,12 @@ class Plant:
     training_tokens: int = 0
     calls: int = 1
     seeds: tuple[int, ...] = (0,)
+    selection: Mapping[str, Any] = field(default_factory=dict)
 
 
-FEW = Plant("few_shot(k=8)", 0.60)
+SEARCHED = {"budget": 300, "fine_tuning_calls": 204}
+FEW = Plant("few_shot(k=8)", 0.60, selection=SEARCHED)
+"""Declares the budget of a search, so it stands for an optimised prompt too: one rival is enough for most tests."""
 TUNED = Plant(
     "fine_tuning", 0.80, tuned=True, kind="fine_tuning", fit_seconds=360.0, seeds=(0, 1), training_tokens=50_000
 )
@@ -53,6 +58,7 @@ def summary(plant: Plant) -> StrategySummary:
         latency_p50=None,
         latency_p95=None,
         fit=FitCost(plant.fit_seconds, Usage(), 400, plant.fit_seconds, plant.training_tokens),
+        selection=plant.selection,
     )
 
 

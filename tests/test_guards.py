@@ -1,37 +1,93 @@
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
-from planted_evidence import FEW, TUNED, Plant, evidence
+from planted_evidence import FEW, SEARCHED, TUNED, Plant, evidence
 
 from advisor.costs import Economics
+from advisor.findings import Findings, Probe
 from advisor.guards import NOT_CHECKED, check_guards, enough_data, nothing_missing, owed_baselines, strong_baseline
+from advisor.types import Outcome
 
 RAG, CALLS = Plant("rag", 0.55, kind="rag"), Plant("function_calling", 0.5, kind="tools")
 ZERO = Plant("zero_shot", 0.4)
 EQUAL = replace(TUNED, quality=0.61)
 
 
+PLAIN = replace(FEW, selection={})
+OPTIMISED = Plant("optimised_prompt", 0.6, selection=SEARCHED)
+HELD = replace(PLAIN, label="few_shot(constrained=true)")
+
+
 @pytest.mark.parametrize(("plants", "carries", "owed"), [
+    ((PLAIN, OPTIMISED, TUNED), {}, ()),
     ((FEW, TUNED), {}, ()),
-    ((ZERO, TUNED), {}, ("few_shot",)),
+    ((PLAIN, TUNED), {}, ("optimised_prompt",)),
+    ((OPTIMISED, TUNED), {}, ("few_shot",)),
+    ((ZERO, TUNED), {}, ("few_shot", "optimised_prompt")),
+    ((PLAIN, replace(OPTIMISED, label="mine.py:Search"), TUNED), {}, ()),
+    ((PLAIN, replace(OPTIMISED, label="mine.py:Search", selection={"budget": 7}), TUNED), {}, ()),
+    ((PLAIN, replace(OPTIMISED, kind="fine_tuning"), TUNED), {}, ("optimised_prompt",)),
+    ((PLAIN, replace(OPTIMISED, selection={}), TUNED), {}, ("optimised_prompt",)),
+    ((PLAIN, replace(OPTIMISED, selection={**SEARCHED, "budget": 203}), TUNED), {}, ("optimised_prompt",)),
+    ((PLAIN, replace(OPTIMISED, selection={**SEARCHED, "budget": 204}), TUNED), {}, ()),
     ((FEW, TUNED), {"docs": True}, ("rag",)),
     ((FEW, RAG, TUNED), {"docs": True, "tools": True}, ("function_calling",)),
     ((FEW, RAG, CALLS, TUNED), {"docs": True, "tools": True}, ()),
     ((FEW, replace(RAG, label="mine.py:Lookup"), TUNED), {"docs": True}, ()),
     ((replace(FEW, label="few_shot"), TUNED), {}, ()),
+    ((FEW, TUNED), {"schema": True}, ("few_shot(constrained=true)",)),
+    ((FEW, HELD, TUNED), {"schema": True}, ()),
+    ((FEW, replace(HELD, label="zero_shot(constrained=true)"), TUNED), {"schema": True}, ()),
+    ((FEW, replace(HELD, kind="fine_tuning", tuned=True), TUNED), {"schema": True}, ("few_shot(constrained=true)",)),
+    ((replace(FEW, selection={**SEARCHED, "constrained_tried": True}), TUNED), {"schema": True}, ()),
+    ((replace(FEW, selection={**SEARCHED, "constrained_tried": False}), TUNED), {"schema": True},
+     ("few_shot(constrained=true)",)),
 ])  # fmt: skip
 def test_the_baselines_that_are_owed(plants, carries, owed):
     case = evidence(*plants, **carries)
     assert owed_baselines(case) == owed
-    assert strong_baseline(case).state == ("fail" if owed else "pass")
+    found = strong_baseline(case)
+    assert found.state == ("fail" if owed else "pass")
+    assert all(name in found.finding for name in owed)
+    assert all(f"--strategy {shlex.quote(name)}" in found.remedy for name in owed)
+    assert bool(found.remedy) == bool(owed)
+    assert found.how
+
+
+def test_the_constrained_probe_of_a_prompting_strategy_counts():
+    outcome = Outcome("t1", "{}", 1.0)
+    case = evidence(FEW, TUNED, schema=True)
+    for label, outcomes, owed in (
+        (FEW.label, (outcome,), ()),
+        (FEW.label, (), ("few_shot(constrained=true)",)),
+        (TUNED.label, (outcome,), ("few_shot(constrained=true)",)),
+    ):
+        probed = replace(case, findings=Findings(probes=(Probe("constrained", label, 0, outcomes),)))
+        assert owed_baselines(probed) == owed
+
+
+def test_both_budgets_are_said():
+    said = "optimised_prompt had a budget of 300 calls (204 in fine-tuning's own choice)"
+    assert said in strong_baseline(evidence(PLAIN, OPTIMISED, TUNED)).finding
+    small = strong_baseline(evidence(PLAIN, replace(OPTIMISED, selection={**SEARCHED, "budget": 10}), TUNED))
+    assert "optimised_prompt had only a budget of 10 calls (204 in" in small.finding
+
+
+def test_the_line_to_type_keeps_the_baselines_that_are_there():
+    found = strong_baseline(evidence(PLAIN, RAG, TUNED, docs=True))
+    words = shlex.split(found.remedy.partition(": ")[2])
+    asked = [word for before, word in pairwise(words) if before == "--strategy"]
+    assert asked == ["optimised_prompt", "few_shot(k=8)", "rag", "fine_tuning"]
 
 
 def test_a_baseline_that_could_not_be_scored_is_owed_too():
     case = evidence(FEW, ZERO, TUNED)
     broken = tuple(replace(s, quality=None) if s.label == FEW.label else s for s in case.strategies)
-    assert owed_baselines(replace(case, strategies=broken)) == ("few_shot",)
+    assert owed_baselines(replace(case, strategies=broken)) == ("few_shot", "optimised_prompt")
 
 
 def test_a_tuned_strategy_is_no_baseline_for_itself():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from advisor.evidence import Evidence, Guard
 
-from .baseline import BASELINE, owed_baselines, strong_baseline
+from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
 from .enough import DATA, MISSING, MISSING_ALLOWED, data_sentence, enough_data, missing_shares, nothing_missing
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "DATA",
     "MISSING",
     "MISSING_ALLOWED",
+    "baseline_line",
     "check_guards",
     "data_sentence",
     "enough_data",
