@@ -159,8 +159,9 @@ def _beats(challenger: Prompt, incumbent: Prompt, trials: Trials, rungs: Sequenc
         new, old = trials.means((challenger, incumbent), depth)
         if new is None or old is None or new < old:
             return False
-        # Equals go on for now, but not at the ends: all wrong is common and says little, all right cannot be beaten.
-        decided = depth == rungs[-1] or new in (0.0, 1.0)
+        # Equals go on for now, unless little can come of it: an incumbent that is right everywhere cannot be beaten,
+        # and where it is wrong everywhere so are most others.
+        decided = depth == rungs[-1] or mean(trials.scores[incumbent]) in (0.0, 1.0)
         if new == old and decided and challenger.effort >= incumbent.effort:
             return False
     return True

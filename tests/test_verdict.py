@@ -149,7 +149,9 @@ def test_a_weak_baseline_withholds_and_names_the_line_to_type():
     found = answer(FEW, TUNED, economics=NETTED, docs=True)
     assert found.answer == "not_yet"
     assert found.recommended == FEW.label
-    line = "advisor compare 'support tickets' --model smollm2 --strategy rag --strategy 'few_shot(k=8)' --strategy fine_t"
+    line = (
+        "advisor compare 'support tickets' --model smollm2 --strategy rag --strategy 'few_shot(k=8)' --strategy fine_t"
+    )
     assert line in found.next_step
 
 
