@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from advisor.comparison import Comparison
 
-from . import view
+from . import prompt_search, view
 from .safe import line, shorten
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     parts: list[RenderableType] = [*_verdict(comparison, width), _text(""), table, *_legend(comparison, left_out)]
     verdict = comparison.verdict
     parts += _listed("Why", list(verdict.reasons))
+    searched = [f"{f.name}: {f.value}; {f.meaning}" for f in prompt_search.searches(comparison)]
+    parts += _listed("The search for a prompt", [shorten(line(text), 400) for text in searched])
     parts += _listed("Money", [f"{f.name}: {f.value}" for f in view.money_facts(comparison)])
     parts += _listed("Checks before a yes", [f"{view.STATES[g.state]}: {g.name} - {g.finding}" for g in verdict.guards])
     parts += _listed("What would change the answer", list(verdict.would_flip))

@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import charts, numbers, view
+from . import charts, numbers, prompt_search, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -77,6 +77,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "methods": view.methods(comparison),
         "money": view.money_facts(comparison),
         "money_method": view.money_method(comparison),
+        "searches": prompt_search.searches(comparison),
+        "searches_how": prompt_search.HOW,
         "figures": figures,
         "slices": view.slices(comparison),
         "examples": [_example(d) for d in comparison.disagreements[:SHOWN_EXAMPLES]],

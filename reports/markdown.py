@@ -6,7 +6,7 @@ import re
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import numbers, view
+from . import numbers, prompt_search, view
 from .safe import line, shorten
 
 SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
@@ -26,6 +26,7 @@ def render(comparison: Comparison) -> str:
         f"Use now: {code(verdict.recommended)}",
         _listed("Why", [text(reason) for reason in verdict.reasons]),
         _strategies(comparison),
+        _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
         _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
         _listed("Checks before a yes", [_check(g.state, g.name, g.finding) for g in verdict.guards]),
         _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
