@@ -123,3 +123,16 @@ def test_columns_stay_aligned_under_a_long_name() -> None:
     )
     lines = str(Plan("set", "model", 1, 1, 1, rows, {})).splitlines()[1:4]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_search_is_planned_with_its_budget(options: CompareOptions) -> None:
+    row = planned(options, "optimised_prompt(budget=50)").rows[0]
+    assert row.calls is not None
+    assert 21 < row.calls <= 21 + 50
+    assert row.note == "about: answers steer the search, which makes at most 50 calls"
+
+
+def test_a_second_model_is_not_estimated_and_says_so(options: CompareOptions) -> None:
+    row = planned(options, 'optimised_prompt(budget=400, reflection="openai:big")').rows[0]
+    assert row.usd is None
+    assert row.note.endswith("the other model's calls are not estimated")
