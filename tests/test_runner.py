@@ -376,7 +376,7 @@ def helped(tmp_path: Path, price: float | None, budget: float | None = None) -> 
 
     purse = Purse(budget, lambda usage: 100.0 * usage.calls)
     used = bench(tmp_path, purse=purse, open_other=open_other)
-    return run_strategy(f"{written(tmp_path, HELPED)}:Helped", 0, used), used, opened
+    return run_strategy(written(tmp_path, HELPED), 0, used), used, opened
 
 
 def test_a_second_model_is_paid_for_at_its_own_price_out_of_the_same_purse(tmp_path: Path) -> None:
