@@ -42,10 +42,10 @@ class OptimisedPrompt:
     Calls are matched and not tokens, since how long the prompt is belongs to what is chosen; what the tokens cost is
     in the money, as is the training.
 
-    The dev score of the winner is optimistic, as it is the best of many; the test split never chooses. It need not help:
-    with `smollm2` on SMS Spam (`advisor compare sms_spam --train-limit 150 --limit 100 --strategy few_shot --strategy
-    optimised_prompt`, a folder with that set) it went from 4 to 8 nearest examples for one more of 40 dev examples
-    (0.925 against 0.900), and scored 0.90 [0.83, 0.95] on test, few-shot 0.93 [0.86, 0.97].
+    The dev score of the winner is optimistic, as it is the best of many; the test split never chooses. It need not
+    help: with `smollm2` on a folder with SMS Spam (`advisor compare sms_spam --train-limit 150 --limit 100 --strategy
+    few_shot --strategy optimised_prompt`) it went from 4 to 8 nearest examples for one more of 40 dev examples (0.925
+    against 0.900), and scored 0.90 [0.83, 0.95] on test; few-shot scored 0.93 [0.86, 0.97].
 
     Args:
         budget: the most calls that the search may make; see above for the default.
