@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor import api, registry
+from advisor.errors import EvalSetError
+from advisor.metrics import ExactMatch
+from advisor.normalisation import normalise
+
+suites = registry.load("evalsets", "advisor.evalsets.suites:load").__globals__
+load, score, says_unknown = suites["load"], suites["score"], suites["says_unknown"]
+
+ITEMS = load("general")
+RETENTION = [item for item in ITEMS if item.metadata["suite"] == "retention"]
+REFUSALS = [item for item in ITEMS if item.metadata["suite"] == "refusals"]
+CLOSED = [item for item in RETENTION if item.metadata["choices"]]
+
+
+def question(item: Any) -> str:
+    """The question as it was written, without the choices and the note."""
+    return re.split(r"\n(?:Answer with one of these:|If this cannot be answered)", item.input)[0]
+
+
+def test_there_are_enough_items_of_every_kind() -> None:
+    slices = Counter(item.metadata["slice"] for item in RETENTION)
+    assert len(RETENTION) >= 300
+    assert len(slices) >= 8
+    assert min(slices.values()) >= 30
+    assert sum(not item.metadata["answerable"] for item in REFUSALS) >= 80
+    assert sum(item.metadata["answerable"] for item in REFUSALS) >= 80
+    assert len(RETENTION) + len(REFUSALS) == len(ITEMS)
+
+
+def test_no_item_stands_there_twice() -> None:
+    assert len({item.id for item in ITEMS}) == len(ITEMS)
+    assert len({normalise(item.input) for item in ITEMS}) == len(ITEMS)
+    asked = [normalise(question(item)) for item in ITEMS]
+    assert [one for one, count in Counter(asked).items() if count > 1] == []
+
+
+def test_choices_are_four_and_the_right_one_stands_everywhere_equally_often() -> None:
+    assert len(CLOSED) >= 290
+    places = Counter(item.metadata["choices"].index(item.target) for item in CLOSED)
+    assert {len(item.metadata["choices"]) for item in CLOSED} == {4}
+    assert max(places.values()) - min(places.values()) <= 2
+    for slice_name in {item.metadata["slice"] for item in CLOSED}:
+        here = [item.metadata["choices"].index(item.target) for item in CLOSED if item.metadata["slice"] == slice_name]
+        assert max(Counter(here).values()) <= len(here) // 4 + 1
+
+
+def test_wrong_choices_are_no_accepted_answers() -> None:
+    for item in CLOSED:
+        accepted = {normalise(reference) for reference in item.references}
+        assert sum(normalise(choice) in accepted for choice in item.metadata["choices"]) == 1
+
+
+def test_the_length_of_a_choice_does_not_give_it_away() -> None:
+    longest = [max(map(len, item.metadata["choices"])) == len(item.target) for item in CLOSED]
+    shortest = [min(map(len, item.metadata["choices"])) == len(item.target) for item in CLOSED]
+    assert sum(longest) / len(CLOSED) < 0.45
+    assert sum(shortest) / len(CLOSED) < 0.45
+
+
+SUM = re.compile(r"^What is (\d+) (\+|minus|times|divided by) (\d+)\?$")
+
+
+def test_plain_sums_are_right() -> None:
+    signs = {"+": lambda a, b: a + b, "minus": lambda a, b: a - b, "times": lambda a, b: a * b}
+    signs["divided by"] = lambda a, b: a / b
+    checked = 0
+    for item in RETENTION:
+        if found := SUM.match(question(item)):
+            assert float(item.target) == signs[found[2]](int(found[1]), int(found[3]))
+            checked += 1
+    assert checked >= 8
+
+
+def test_the_answer_is_in_the_passage_for_a_twin_and_the_passages_are_shared() -> None:
+    passages = [item for item in REFUSALS if item.id.startswith("passage")]
+    by_group: dict[str, list[Any]] = {}
+    for item in passages:
+        by_group.setdefault(item.group, []).append(item)
+    for pair in by_group.values():
+        assert sorted(item.metadata["answerable"] for item in pair) == [False, True]
+        assert len({item.input.split("\n")[0] for item in pair}) == 1
+    inside = [any(normalise(r) in normalise(i.input.split("\n")[0]) for r in i.references) for i in passages]
+    answerable = [found for found, item in zip(inside, passages, strict=True) if item.metadata["answerable"]]
+    assert all(answerable)
+
+
+def test_nothing_is_shared_with_the_shipped_eval_set() -> None:
+    shop = api.load_evalset("harrow_desk")
+    known = {normalise(str(e.input)) for e in (*shop.train, *shop.dev, *shop.test)}
+    assert not known & {normalise(question(item)) for item in ITEMS}
+
+
+def test_every_target_is_right_and_refusing_everything_scores_badly() -> None:
+    assert {score(item, item.target) for item in ITEMS} == {1.0}
+    assert {score(item, r) for item in ITEMS for r in item.references} == {1.0}
+    refused = [score(item, "I'm sorry, I don't know.") for item in REFUSALS]
+    answered = [score(item, "It is 77 of the mauve ones.") for item in REFUSALS]
+    assert sum(refused) / len(refused) < 0.55
+    assert sum(answered) == 0
+    assert sum(score(item, "I don't know") for item in RETENTION) == 0
+
+
+def test_retention_is_scored_as_exact_match_is() -> None:
+    metric = ExactMatch()
+    for item in RETENTION[::7]:
+        for answer in (item.target, item.target.upper() + ".", "something else", f"I think it is {item.target}"):
+            assert score(item, answer) == metric.score(answer, item)
+
+
+@pytest.mark.parametrize("answer", [
+    "I don't know.", "I don\u2019t know", "I DO NOT KNOW", "i dont know", "The passage does not say.",
+    "That is not mentioned in the text.", "It cannot be determined.", "I can't answer that.", "Unknown",
+    "There is no king of the United States.", "It isn't stated.", "Nobody knows that.", "No information is given.",
+    "The Titanic never had a tenth voyage; it was not possible.",
+])  # fmt: skip
+def test_a_refusal_is_recognised(answer: str) -> None:
+    assert says_unknown(answer)
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "Paris", "It was built by Hector Reed.", "Seven", "I know it well", "Knot", "23"]
+)
+def test_an_answer_is_no_refusal(answer: str) -> None:
+    assert not says_unknown(answer)
+
+
+def test_an_item_is_complete_as_it_is_asked() -> None:
+    [paris] = [item for item in ITEMS if item.id == "facts-01"]
+    lines = paris.input.split("\n")
+    assert lines[:2] == ["What is the capital of France?", "Answer with one of these:"]
+    assert lines[2:] == [f"- {choice}" for choice in paris.metadata["choices"]]
+    assert all(item.input.endswith("answer only: I don't know.") for item in REFUSALS)
+
+
+# --- a suite of one's own --------------------------------------------------------------------------------------------
+
+
+def own(tmp_path: Path, *rows: dict[str, Any]) -> str:
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_a_users_file_is_read_in_the_same_shape(tmp_path: Path) -> None:
+    rows = (
+        {"input": "Say yes.", "target": "yes"},
+        {"input": "Red or blue?", "target": "red", "choices": ["blue", "red"], "slice": "colours"},
+        {"suite": "refusals", "input": "Who am I?", "answerable": False},
+        {"suite": "refusals", "input": "Who wrote Hamlet?", "target": "Shakespeare", "answerable": True},
+    )
+    plain, closed, unknown, known = load(own(tmp_path, *rows))
+    assert (plain.id, plain.metadata["suite"], plain.metadata["slice"]) == ("mine-1", "retention", "retention")
+    assert (plain.metadata["choices"], closed.metadata["choices"]) == ((), ("blue", "red"))
+    assert closed.metadata["slice"] == "colours"
+    assert (unknown.target, unknown.metadata["answerable"]) == ("I don't know", False)
+    assert (score(known, "It was William Shakespeare."), score(known, "I don't know")) == (1.0, 0.0)
+
+
+GOOD = {"input": "Red or blue?", "target": "red"}
+
+
+@pytest.mark.parametrize(("row", "said"), [
+    ({"input": "a"}, "field 'target' is missing"),
+    ({**GOOD, "suite": "refusal"}, "did you mean 'refusals'"),
+    ({**GOOD, "suite": 3}, "field 'suite' is '3'"),
+    ({**GOOD, "choices": ["red"]}, "at least two texts"),
+    ({**GOOD, "choices": ["Red.", "red"]}, "differ by more than case"),
+    ({**GOOD, "choices": "red"}, "must be a list of texts"),
+    ({**GOOD, "choices": ["red", 3]}, "must be a list of texts"),
+    ({**GOOD, "choices": ["green", "blue"]}, "not among its choices"),
+    ({**GOOD, "suite": "refusals"}, "field 'answerable' is 'None'"),
+    ({**GOOD, "suite": "refusals", "answerable": "no"}, "true or false is needed"),
+    ({"input": [{"role": "user", "content": "hi"}], "target": "red"}, "one question, as text"),
+])  # fmt: skip
+def test_a_malformed_row_is_refused_with_its_line(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+    with pytest.raises(EvalSetError) as caught:
+        load(own(tmp_path, GOOD, row))
+    assert "mine.jsonl line 2" in str(caught.value)
+    assert said in str(caught.value).casefold() or said in str(caught.value)
+
+
+def test_an_id_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EvalSetError, match=r"line 2: field 'id' is 'a', which already stands in mine\.jsonl line 1"):
+        load(own(tmp_path, {**GOOD, "id": "a"}, {**GOOD, "id": "a"}))
+
+
+def test_a_missing_file_is_an_error_and_an_empty_one_too(tmp_path: Path) -> None:
+    with pytest.raises(EvalSetError, match="there is no file"):
+        load(str(tmp_path / "none.jsonl"))
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(EvalSetError, match=r"empty\.jsonl holds no item"):
+        load(str(tmp_path / "empty.jsonl"))
