@@ -7,12 +7,11 @@ file. A suite of one's own is a JSONL file in the same shape.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from advisor.errors import EvalSetError, did_you_mean
+from advisor.metrics import Contains, ExactMatch
 from advisor.normalisation import normalise
 from advisor.types import Example
 
@@ -27,22 +26,21 @@ REFUSAL_NOTE = f"If this cannot be answered, answer only: {UNKNOWN}."
 
 
 def load(source: str = GENERAL) -> tuple[Example, ...]:
-    """Load a suite: ``general``, the shipped one, or a JSONL file of one's own.
+    """Load a suite: ``general`` (or nothing), the shipped one, or a JSONL file of one's own.
 
-    A row has `input` and `target`, and beside them `suite` (``retention``, where it is left out, or ``refusals``),
-    `slice`, and where the answer is one of a few texts `choices`. A row of ``refusals`` says whether it is
-    `answerable`; one that is not needs no target. See docs/evalset-format.md.
+    A row has `input` and `target`, and beside them `suite` (``retention``, where it is left out, or ``refusals``: a
+    question without an answer, which needs no target), `slice`, and where the answer is one of a few texts `choices`. A
+    row of ``retention`` with ``"answerable": true`` is the twin of one that has no answer, and is put in the same way.
 
     Returns:
-        Examples whose `input` is complete: the choices are listed in it, and a question of ``refusals`` says how to
-        answer if it cannot be answered. `metadata` has `suite`, `slice`, `choices` (a tuple, empty where open), and for
-        ``refusals`` `answerable`.
+        Examples whose `input` is complete: the choices are listed in it, and where a question may have no answer it is
+        said how to answer then. `metadata` has `suite`, `slice` and `choices` (a tuple, empty where open).
 
     Raises:
         EvalSetError: there is no such file, or a row is malformed; names file, line and field.
     """
-    folder = Path(__file__).parent / GENERAL
-    paths = sorted(folder.glob("*.jsonl")) if source == GENERAL else [Path(source).expanduser()]
+    shipped = sorted((Path(__file__).parent / GENERAL).glob("*.jsonl"))
+    paths = shipped if source in ("", GENERAL) else [Path(source).expanduser()]
     seen: dict[str, str] = {}
     found = tuple(_example(row, seen) for path in paths for row in read_jsonl(path))
     if not found:
@@ -53,15 +51,13 @@ def load(source: str = GENERAL) -> tuple[Example, ...]:
 def score(example: Example, answer: str) -> float:
     """Return 1.0 if `answer` is right for this item of a suite, else 0.0.
 
-    Retention: the accepted answer and nothing else, as `exact_match` compares. Refusals: a question without an answer
-    wants the answer to say so; one with an answer wants that answer among the words.
+    A question without an answer wants the answer to say so (`says_unknown`). Its twin wants an accepted answer among
+    the words. All else wants an accepted answer and nothing beside it, as `exact_match` compares.
     """
-    if example.metadata.get("suite") != "refusals":
-        return float(normalise(answer) in {normalise(one) for one in example.references})
-    if not example.metadata["answerable"]:
+    if example.metadata.get("suite") == "refusals":
         return float(says_unknown(answer))
-    given = f" {normalise(answer)} "
-    return float(any(f" {normalise(one)} " in given for one in example.references))
+    metric = Contains() if example.metadata.get("answerable") else ExactMatch()
+    return metric.score(answer, example) or 0.0
 
 
 _UNKNOWN = re.compile(
@@ -87,22 +83,27 @@ def says_unknown(answer: str) -> bool:
 
 def _example(row: Row, seen: dict[str, str]) -> Example:
     """Build and check one item; `seen` holds the ids so far, and where they stood."""
-    suite = row.fields.get("suite", "retention")
+    suite, answerable = row.fields.get("suite", "retention"), row.fields.get("answerable")
     if suite not in SUITES:
         raise row.error(f"field 'suite' is {str(suite)[:80]!r}; {did_you_mean(str(suite), SUITES)}")
-    fields = dict(row.fields)
-    if suite == "refusals" and fields.get("answerable") is False:
-        fields.setdefault("target", UNKNOWN)
-    example = to_example(Row(row.file, row.line, fields), Layout(Path(row.file).stem))
+    if answerable not in (None, True, False) or (bool(answerable) and suite == "refusals"):
+        raise row.error(
+            f"field 'answerable' is {str(answerable)[:80]!r}; true is allowed, and only in retention",
+            hint='without an answer: "suite": "refusals"; its twin: "suite": "retention", "answerable": true',
+        )
+    target = {"target": UNKNOWN} if suite == "refusals" else {}
+    example = to_example(Row(row.file, row.line, {**target, **row.fields}), Layout(Path(row.file).stem))
     if example.id in seen:
         raise row.error(f"field 'id' is {example.id!r}, which already stands in {seen[example.id]}")
     seen[example.id] = f"{row.file} line {row.line}"
-    metadata: dict[str, Any] = {**example.metadata, "suite": suite, "slice": str(example.metadata.get("slice", suite))}
-    metadata["choices"] = _choices(example, row)
     if not isinstance(example.input, str):
         raise row.error("field 'input' is a conversation; an item of a suite is one question, as text")
-    asked = "\n".join(_asked(example.input, metadata, row))
-    return replace(example, input=asked, metadata=metadata)
+    choices = _choices(example, row)
+    lines = [example.input, *(["Answer with one of these:", *(f"- {one}" for one in choices)] if choices else ())]
+    lines += [REFUSAL_NOTE] if answerable or suite == "refusals" else []
+    slice_name = str(example.metadata.get("slice", suite))
+    metadata = {**example.metadata, "suite": suite, "slice": slice_name, "choices": choices}
+    return replace(example, input="\n".join(lines), metadata=metadata)
 
 
 def _choices(example: Example, row: Row) -> tuple[str, ...]:
@@ -116,18 +117,3 @@ def _choices(example: Example, row: Row) -> tuple[str, ...]:
     if given and example.target not in given:
         raise row.error(f"field 'target' is {example.target[:80]!r}, which is not among its choices")
     return tuple(given)
-
-
-def _asked(question: str, metadata: Mapping[str, Any], row: Row) -> Iterator[str]:
-    """Yield the lines of the question as it is put: the question, the choices, what to say if there is no answer."""
-    yield question
-    if metadata["choices"]:
-        yield "Answer with one of these:"
-        yield from (f"- {one}" for one in metadata["choices"])
-    if metadata["suite"] == "refusals":
-        if not isinstance(metadata.get("answerable"), bool):
-            raise row.error(
-                f"field 'answerable' is {str(metadata.get('answerable'))[:80]!r}; true or false is needed for refusals",
-                hint='"suite": "refusals", "answerable": false',
-            )
-        yield REFUSAL_NOTE

@@ -17,7 +17,8 @@ suites = registry.load("evalsets", "advisor.evalsets.suites:load").__globals__
 load, score, says_unknown = suites["load"], suites["score"], suites["says_unknown"]
 
 ITEMS = load("general")
-RETENTION = [item for item in ITEMS if item.metadata["suite"] == "retention"]
+TWINS = [item for item in ITEMS if item.metadata.get("answerable")]
+RETENTION = [item for item in ITEMS if item.metadata["suite"] == "retention" and item not in TWINS]
 REFUSALS = [item for item in ITEMS if item.metadata["suite"] == "refusals"]
 CLOSED = [item for item in RETENTION if item.metadata["choices"]]
 
@@ -32,9 +33,9 @@ def test_there_are_enough_items_of_every_kind() -> None:
     assert len(RETENTION) >= 300
     assert len(slices) >= 8
     assert min(slices.values()) >= 30
-    assert sum(not item.metadata["answerable"] for item in REFUSALS) >= 80
-    assert sum(item.metadata["answerable"] for item in REFUSALS) >= 80
-    assert len(RETENTION) + len(REFUSALS) == len(ITEMS)
+    assert len(REFUSALS) >= 80
+    assert len(TWINS) >= 80
+    assert len(RETENTION) + len(REFUSALS) + len(TWINS) == len(ITEMS)
 
 
 def test_no_item_stands_there_twice() -> None:
@@ -81,17 +82,14 @@ def test_plain_sums_are_right() -> None:
     assert checked >= 8
 
 
-def test_the_answer_is_in_the_passage_for_a_twin_and_the_passages_are_shared() -> None:
-    passages = [item for item in REFUSALS if item.id.startswith("passage")]
-    by_group: dict[str, list[Any]] = {}
-    for item in passages:
-        by_group.setdefault(item.group, []).append(item)
-    for pair in by_group.values():
-        assert sorted(item.metadata["answerable"] for item in pair) == [False, True]
-        assert len({item.input.split("\n")[0] for item in pair}) == 1
-    inside = [any(normalise(r) in normalise(i.input.split("\n")[0]) for r in i.references) for i in passages]
-    answerable = [found for found, item in zip(inside, passages, strict=True) if item.metadata["answerable"]]
-    assert all(answerable)
+def test_the_answer_of_a_twin_is_in_the_passage_it_shares_with_the_question_that_has_none() -> None:
+    twins = {item.group: item for item in TWINS if "passage" in item.id}
+    without = {item.group: item for item in REFUSALS if "passage" in item.id}
+    assert twins.keys() == without.keys()
+    for group, twin in twins.items():
+        passage = twin.input.split("\n")[0]
+        assert without[group].input.startswith(passage + "\n")
+        assert any(normalise(reference) in normalise(passage) for reference in twin.references)
 
 
 def test_nothing_is_shared_with_the_shipped_eval_set() -> None:
@@ -103,11 +101,9 @@ def test_nothing_is_shared_with_the_shipped_eval_set() -> None:
 def test_every_target_is_right_and_refusing_everything_scores_badly() -> None:
     assert {score(item, item.target) for item in ITEMS} == {1.0}
     assert {score(item, r) for item in ITEMS for r in item.references} == {1.0}
-    refused = [score(item, "I'm sorry, I don't know.") for item in REFUSALS]
-    answered = [score(item, "It is 77 of the mauve ones.") for item in REFUSALS]
-    assert sum(refused) / len(refused) < 0.55
-    assert sum(answered) == 0
-    assert sum(score(item, "I don't know") for item in RETENTION) == 0
+    assert {score(item, "I'm sorry, I don't know.") for item in REFUSALS} == {1.0}
+    assert {score(item, "I don't know") for item in (*RETENTION, *TWINS)} == {0.0}
+    assert {score(item, "It is 77 of the mauve ones.") for item in (*REFUSALS, *TWINS)} == {0.0}
 
 
 def test_retention_is_scored_as_exact_match_is() -> None:
@@ -139,7 +135,7 @@ def test_an_item_is_complete_as_it_is_asked() -> None:
     lines = paris.input.split("\n")
     assert lines[:2] == ["What is the capital of France?", "Answer with one of these:"]
     assert lines[2:] == [f"- {choice}" for choice in paris.metadata["choices"]]
-    assert all(item.input.endswith("answer only: I don't know.") for item in REFUSALS)
+    assert all(item.input.endswith("answer only: I don't know.") for item in (*REFUSALS, *TWINS))
 
 
 # --- a suite of one's own --------------------------------------------------------------------------------------------
@@ -155,14 +151,14 @@ def test_a_users_file_is_read_in_the_same_shape(tmp_path: Path) -> None:
     rows = (
         {"input": "Say yes.", "target": "yes"},
         {"input": "Red or blue?", "target": "red", "choices": ["blue", "red"], "slice": "colours"},
-        {"suite": "refusals", "input": "Who am I?", "answerable": False},
-        {"suite": "refusals", "input": "Who wrote Hamlet?", "target": "Shakespeare", "answerable": True},
+        {"suite": "refusals", "input": "Who am I?"},
+        {"input": "Who wrote Hamlet?", "target": "Shakespeare", "answerable": True},
     )
     plain, closed, unknown, known = load(own(tmp_path, *rows))
     assert (plain.id, plain.metadata["suite"], plain.metadata["slice"]) == ("mine-1", "retention", "retention")
     assert (plain.metadata["choices"], closed.metadata["choices"]) == ((), ("blue", "red"))
     assert closed.metadata["slice"] == "colours"
-    assert (unknown.target, unknown.metadata["answerable"]) == ("I don't know", False)
+    assert (unknown.target, unknown.metadata["suite"]) == ("I don't know", "refusals")
     assert (score(known, "It was William Shakespeare."), score(known, "I don't know")) == (1.0, 0.0)
 
 
@@ -178,8 +174,8 @@ GOOD = {"input": "Red or blue?", "target": "red"}
     ({**GOOD, "choices": "red"}, "must be a list of texts"),
     ({**GOOD, "choices": ["red", 3]}, "must be a list of texts"),
     ({**GOOD, "choices": ["green", "blue"]}, "not among its choices"),
-    ({**GOOD, "suite": "refusals"}, "field 'answerable' is 'None'"),
-    ({**GOOD, "suite": "refusals", "answerable": "no"}, "true or false is needed"),
+    ({**GOOD, "suite": "refusals", "answerable": True}, "only in retention"),
+    ({**GOOD, "answerable": "no"}, "field 'answerable' is 'no'; true is allowed"),
     ({"input": [{"role": "user", "content": "hi"}], "target": "red"}, "one question, as text"),
 ])  # fmt: skip
 def test_a_malformed_row_is_refused_with_its_line(tmp_path: Path, row: dict[str, Any], said: str) -> None:
