@@ -22,6 +22,7 @@ from advisor.types import EvalSet, Run, digest
 
 if TYPE_CHECKING:
     from advisor.comparison import Comparison
+    from advisor.findings import DataFindings, Findings
     from advisor.models.base import Model
 
 
@@ -144,6 +145,7 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             asked_as=options.evalset,
             columns=options.columns or {},
             specs=specs,
+            findings=_findings(prepared, bench, runs),
             environment=environment(options, bench.model),
         )
         store.add_comparison(comparison)
@@ -298,6 +300,26 @@ def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[s
     if all(run.error for run in runs):
         raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
     return runs, specs
+
+
+def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> Findings:
+    """Find out, for the guards, what the scores do not say; what cannot be looked at never stops a comparison.
+
+    Only where a strategy was tuned: the guards stand before a yes to fine-tuning, and before nothing else.
+    """
+    import numpy as np
+
+    from advisor.findings import Findings
+
+    if not any(run.tuned for run in runs):
+        return Findings(skipped={"data": "looked at only where a strategy was tuned"})
+    try:
+        look_at = registry.load("evalsets", "advisor.evalsets.quality:look_at")
+        rng = np.random.default_rng(prepared.options.seed)
+        data: DataFindings = look_at(prepared.evalset, bench.embed, rng, bench.progress)
+    except Exception as error:
+        return Findings(skipped={"data": f"could not be looked at: {type(error).__name__}: {error}"})
+    return Findings(data=data)
 
 
 def _note(run: Run) -> str:

@@ -34,12 +34,42 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A test example that is the same as, or nearly the same as, one that was learned from."""
+    """A test example that is the same as, or nearly the same as, one that was learned from.
+
+    Attributes:
+        test_id, train_id: the two; `train_id` may be one of dev.
+        kind: the same text when normalised, most runs of words in common, or embeddings that are close.
+        similarity: 1, the share of runs in common, or the cosine.
+        test_text, train_text: the two questions, cut; empty beyond the first suspects.
+        answer: what both accept.
+    """
 
     test_id: str
     train_id: str
     kind: Literal["exact", "minhash", "embedding"]
     similarity: float
+    test_text: str = ""
+    train_text: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SuspiciousLabel:
+    """A training example that looks mislabelled.
+
+    Attributes:
+        id: the example.
+        text: the question, cut; empty beyond the first.
+        given: its label.
+        likely: the label it looks like.
+        gap: probability of `likely` minus that of `given`, from examples that do not include it.
+    """
+
+    id: str
+    text: str
+    given: str
+    likely: str
+    gap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +77,27 @@ class DataFindings:
     """What is to be known of the examples.
 
     Attributes:
-        leaks: suspects, at most one a test example, the most similar.
-        conflicts: groups of training ids with the same input and different targets.
-        label_noise: estimated share of wrong labels, out of fold; `None` where the task has no closed labels.
-        noisy_ids: the training examples that look mislabelled, the most suspicious first.
+        leaks: suspects, at most one a test example, the surest first.
+        conflicts: groups of training ids with the same question and no accepted answer in common.
+        label_noise: estimated share of wrong labels, out of fold; `None` where it cannot be estimated.
+        suspicious: the training examples that look mislabelled, the most suspicious first.
+        label_note: why there is no label noise, or what it leaves out.
         largest_class, smallest_class: share of the most and least frequent label in train; `None` without labels.
+        n_train: how many training examples were looked at.
         checked: how leaks were looked for, in words.
+        incomplete: why not all could be looked at; empty where all was.
     """
 
     leaks: tuple[Leak, ...] = ()
     conflicts: tuple[tuple[str, ...], ...] = ()
     label_noise: Interval | None = None
-    noisy_ids: tuple[str, ...] = ()
+    suspicious: tuple[SuspiciousLabel, ...] = ()
+    label_note: str = ""
     largest_class: float | None = None
     smallest_class: float | None = None
+    n_train: int = 0
     checked: str = ""
+    incomplete: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,26 +10,39 @@ from advisor.evidence import Evidence, Guard
 
 from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
 from .enough import DATA, MISSING, MISSING_ALLOWED, data_sentence, enough_data, missing_shares, nothing_missing
+from .labels import LABELS, label_quality
+from .leak import LEAK, no_leak
 
 __all__ = [
     "BASELINE",
     "DATA",
+    "LABELS",
+    "LEAK",
     "MISSING",
     "MISSING_ALLOWED",
     "baseline_line",
     "check_guards",
     "data_sentence",
     "enough_data",
+    "label_quality",
     "missing_shares",
+    "no_leak",
     "nothing_missing",
     "owed_baselines",
     "strong_baseline",
 ]
 
-NOT_CHECKED = ("skill or format", "no leak", "label quality", "trainer worked", "retention", "consistency")
+NOT_CHECKED = ("skill or format", "trainer worked", "retention", "consistency")
 
 
 def check_guards(evidence: Evidence) -> tuple[Guard, ...]:
     """Return every guard with its state."""
     unknown = (Guard(name, "unknown", "not checked in this version") for name in NOT_CHECKED)
-    return (strong_baseline(evidence), enough_data(evidence), nothing_missing(evidence), *unknown)
+    return (
+        strong_baseline(evidence),
+        enough_data(evidence),
+        nothing_missing(evidence),
+        no_leak(evidence),
+        label_quality(evidence),
+        *unknown,
+    )

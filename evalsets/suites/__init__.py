@@ -99,8 +99,8 @@ def _example(row: Row, seen: dict[str, str]) -> Example:
     if not isinstance(example.input, str):
         raise row.error("field 'input' is a conversation; an item of a suite is one question, as text")
     choices = _choices(example, row)
-    lines = [example.input, *(["Answer with one of these:", *(f"- {one}" for one in choices)] if choices else ())]
-    lines += [REFUSAL_NOTE] if answerable or suite == "refusals" else []
+    lines = [f"Possible answers: {' / '.join(choices)}"] if choices else []
+    lines += [example.input, *([REFUSAL_NOTE] if answerable or suite == "refusals" else ())]
     slice_name = str(example.metadata.get("slice", suite))
     metadata = {**example.metadata, "suite": suite, "slice": slice_name, "choices": choices}
     return replace(example, input="\n".join(lines), metadata=metadata)

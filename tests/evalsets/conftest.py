@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from advisor._shipped import shipped
@@ -43,3 +44,8 @@ def write(tmp_path: Path) -> Write:
         return folder
 
     return writer
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(2026)

@@ -25,7 +25,7 @@ CLOSED = [item for item in RETENTION if item.metadata["choices"]]
 
 def question(item: Any) -> str:
     """The question as it was written, without the choices and the note."""
-    return re.split(r"\n(?:Answer with one of these:|If this cannot be answered)", item.input)[0]
+    return re.sub(r"^Possible answers: .*\n|\nIf this cannot be answered.*$", "", item.input)
 
 
 def test_there_are_enough_items_of_every_kind() -> None:
@@ -132,9 +132,7 @@ def test_an_answer_is_no_refusal(answer: str) -> None:
 
 def test_an_item_is_complete_as_it_is_asked() -> None:
     [paris] = [item for item in ITEMS if item.id == "facts-01"]
-    lines = paris.input.split("\n")
-    assert lines[:2] == ["What is the capital of France?", "Answer with one of these:"]
-    assert lines[2:] == [f"- {choice}" for choice in paris.metadata["choices"]]
+    assert paris.input == "Possible answers: Madrid / Paris / Rome / Vienna\nWhat is the capital of France?"
     assert all(item.input.endswith("answer only: I don't know.") for item in (*REFUSALS, *TWINS))
 
 

@@ -1,0 +1,97 @@
+"""What is to be known of the examples before a verdict on them is trusted: leaks, conflicts, label noise, balance."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.errors import AdvisorError
+from advisor.findings import DataFindings
+from advisor.strategy import Progress, silent
+from advisor.types import EvalSet, Example
+
+from . import labels, leaks
+from .sameness import answers_of, key_of, text_of
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to float32 (n, d), rows of unit length."""
+
+EMBEDDED_AT_ONCE = 256
+
+
+def look_at(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progress: Progress = silent) -> DataFindings:
+    """Look for leaks from train and dev into test, conflicts and wrong labels in train; see docs/reading-a-verdict.md.
+
+    Costs the embeddings of all inputs, and beside them seconds: 10,000 train and 3,000 test examples take less than a
+    minute. Where there are no embeddings, what needs none is looked at all the same, and `incomplete` says so.
+
+    Args:
+        evalset: whose examples are looked at; nothing is changed.
+        embed: texts to vectors.
+        rng: for the folds and the interval of the label noise.
+        progress: where to say how far it is.
+    """
+    learned = (*evalset.train, *evalset.dev)
+    incomplete = ""
+    vectors: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+    try:
+        train, test = (_embedded(part, embed, what, progress) for part, what in _parts(learned, evalset.test))
+        vectors = train, test
+    except AdvisorError as error:
+        incomplete = f"no embeddings could be had: {error}"
+    shares = class_shares(evalset)
+    noise = labels.Noise(note=incomplete or "the task has no closed labels")
+    if vectors is not None and evalset.labels:
+        noise = labels.estimate_noise(evalset.train, vectors[0][: len(evalset.train)], rng, progress)
+    return DataFindings(
+        leaks=leaks.find(evalset.test, learned, vectors, progress),
+        conflicts=conflicts(evalset.train),
+        label_noise=noise.share,
+        suspicious=noise.suspicious,
+        label_note=noise.note,
+        largest_class=max(shares.values()) if shares else None,
+        smallest_class=min(shares.values()) if shares else None,
+        n_train=len(evalset.train),
+        checked=leaks.HOW,
+        incomplete=incomplete,
+    )
+
+
+def conflicts(train: Sequence[Example]) -> tuple[tuple[str, ...], ...]:
+    """Return the ids of each group of examples with the same question of which two accept no answer in common."""
+    groups: defaultdict[str, list[Example]] = defaultdict(list)
+    for example in train:
+        groups[key_of(example)].append(example)
+    found = []
+    for group in groups.values():
+        answers = [answers_of(example) for example in group]
+        distinct = list(dict.fromkeys(answers))
+        if any(not a & b for at, a in enumerate(distinct) for b in distinct[:at]):
+            found.append(tuple(example.id for example in group))
+    return tuple(found)
+
+
+def class_shares(evalset: EvalSet) -> dict[str, float]:
+    """Return the share of each label in train, those that never occur included; empty without closed labels."""
+    if not evalset.labels:
+        return {}
+    counts = Counter(example.target for example in evalset.train)
+    return {label: counts[label] / len(evalset.train) for label in evalset.labels}
+
+
+def _parts(learned: Sequence[Example], test: Sequence[Example]) -> tuple[tuple[Sequence[Example], str], ...]:
+    return (learned, "reading what was learned from"), (test, "reading the test questions")
+
+
+def _embedded(examples: Sequence[Example], embed: Embed, what: str, progress: Progress) -> NDArray[np.float32]:
+    """Embed in pieces, so that it is seen how far it is; examples as float32 (n, d)."""
+    texts = [text_of(example.input) for example in examples]
+    pieces = []
+    for start in range(0, len(texts), EMBEDDED_AT_ONCE):
+        progress(what, start, len(texts))
+        pieces.append(embed(texts[start : start + EMBEDDED_AT_ONCE]))
+    progress(what, len(texts), len(texts))
+    return np.concatenate(pieces)
