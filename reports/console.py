@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from advisor.comparison import Comparison
 
-from . import prompt_search, view
+from . import data, prompt_search, view
 from .safe import line, shorten
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     parts += _listed("The search for a prompt", [shorten(line(text), 400) for text in searched])
     parts += _listed("Money", [f"{f.name}: {f.value}" for f in view.money_facts(comparison)])
     parts += _listed("Checks before a yes", [f"{view.STATES[g.state]}: {g.name} - {g.finding}" for g in verdict.guards])
+    parts += _listed(
+        "The examples", [f"{f.name}: {f.value}{f' ({f.meaning})' if f.meaning else ''}" for f in data.facts(comparison)]
+    )
     parts += _listed("What would change the answer", list(verdict.would_flip))
     failed = [f"{f.name}: {f.value}{f' - {f.meaning}' if f.meaning else ''}" for f in view.failures(comparison)]
     parts += _listed("Failed or not run", [shorten(line(text), 240) for text in failed])

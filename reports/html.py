@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import charts, numbers, prompt_search, view
+from . import charts, data, numbers, prompt_search, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -83,6 +83,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "slices": view.slices(comparison),
         "examples": [_example(d) for d in comparison.disagreements[:SHOWN_EXAMPLES]],
         "examples_left": numbers.count(max(len(comparison.disagreements) - SHOWN_EXAMPLES, 0)),
+        "data": data.section(comparison),
         "failures": view.failures(comparison),
         "assumptions": view.assumptions(comparison),
         "command": command,

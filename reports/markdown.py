@@ -6,7 +6,7 @@ import re
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import numbers, prompt_search, view
+from . import data, numbers, prompt_search, view
 from .safe import line, shorten
 
 SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
@@ -29,6 +29,7 @@ def render(comparison: Comparison) -> str:
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
         _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
         _listed("Checks before a yes", [_check(g.state, g.name, g.finding) for g in verdict.guards]),
+        _listed("The examples", [_fact(fact) for fact in data.facts(comparison)]),
         _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
         _next_step(comparison),
         _listed("Failed or not run", [_fact(fact) for fact in view.failures(comparison)]),

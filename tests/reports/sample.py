@@ -11,6 +11,7 @@ import numpy as np
 from advisor._shipped import shipped
 from advisor.comparison import Comparison, Difference, Disagreement, StrategySummary
 from advisor.costs import BreakEven, Dominance, Economics, Money, Range, StrategyMoney
+from advisor.findings import DataFindings, Findings, Leak, SuspiciousLabel
 from advisor.stats import Interval
 from advisor.types import FitCost, Outcome, Run, Usage
 from advisor.verdict import Answer, Guard, Verdict
@@ -78,6 +79,7 @@ def comparison(answer: Answer = "fine_tune", payload: str = "") -> Comparison:
         money=_money(answer),
         verdict=_verdict(answer, payload),
         disagreements=tuple(_disagreement(number, payload) for number in range(4)),
+        findings=Findings(data=_data(payload)),
         skipped={"fine_tuning_tools": f"{payload}the training examples carry no tool calls"},
         notes=(f"{payload}2 of 200 test examples are near-copies of training examples.",),
         environment={
@@ -87,6 +89,32 @@ def comparison(answer: Answer = "fine_tune", payload: str = "") -> Comparison:
             "tuneworthy": "0.1.0",
             "transformers": "5.3.0",
         },
+    )
+
+
+def _data(payload: str) -> DataFindings:
+    leaks = tuple(
+        Leak(
+            f"{payload}t{n}",
+            f"{payload}a{n}",
+            kind,
+            similarity,
+            f"{payload}Where is my parcel?",
+            f"{payload}where",
+            "lost",
+        )
+        for n, (kind, similarity) in enumerate((("exact", 1.0), ("minhash", 0.875), ("embedding", 0.984)))
+    )
+    odd = tuple(SuspiciousLabel(f"a{n}", f"{payload}It never came", "late", f"{payload}lost", 0.9) for n in range(25))
+    return DataFindings(
+        leaks=leaks,
+        conflicts=((f"{payload}a1", "a2"),),
+        label_noise=Interval(0.05, 0.03, 0.08),
+        suspicious=odd,
+        largest_class=0.4,
+        smallest_class=0.002,
+        n_train=400,
+        checked="the same question",
     )
 
 
