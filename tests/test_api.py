@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,13 +15,14 @@ from small_comparison import STRATEGY, asked, write_evalset, write_model, write_
 from typer.main import get_command
 
 import advisor
-from advisor.api import CompareOptions, Prepared, command_line
+from advisor.api import CompareOptions, Prepared, _findings, command_line
 from advisor.cli import app
 from advisor.cli.compare import settle
 from advisor.comparison import Comparison
 from advisor.costs import Economics, Range
 from advisor.errors import AdvisorError, ConfigurationError
 from advisor.store import Store
+from advisor.strategy import silent
 
 SHOTS = 'few_shot(k=2, pick="fixed")'
 
@@ -64,6 +66,26 @@ def test_a_fine_tuned_strategy_that_learned_wins_over_a_weak_prompt(small: Small
     assert found.pivot == "fine_tuning"
     assert {d.b for d in found.differences} == {"majority", "zero_shot"}
     assert found.verdict.answer != "fine_tune", "guard 1: few_shot was not tried"
+    assert found.findings.data is not None
+    assert found.findings.data.n_train == found.n_train
+    states = {guard.name: guard.state for guard in found.verdict.guards}
+    assert states["no leak"] in ("pass", "fail")
+
+
+def test_examples_are_looked_at_only_where_something_was_tuned(small: Small) -> None:
+    found = small.compare("majority", "zero_shot").findings
+    assert (found.data, found.skipped) == (None, {"data": "looked at only where a strategy was tuned"})
+
+
+def test_what_breaks_while_looking_at_the_examples_is_a_reason_and_no_stop() -> None:
+    def broken(texts: object) -> None:
+        raise RuntimeError("out of memory")
+
+    prepared = Prepared.of(CompareOptions("harrow_desk", strategies=("majority",)))
+    bench = SimpleNamespace(embed=broken, progress=silent)
+    found = _findings(prepared, bench, [SimpleNamespace(tuned=True)])  # type: ignore[arg-type, list-item]
+    assert found.data is None
+    assert found.skipped == {"data": "could not be looked at: RuntimeError: out of memory"}
 
 
 def test_frame_and_notebook(small: Small) -> None:

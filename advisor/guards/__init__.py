@@ -37,11 +37,12 @@ NOT_CHECKED = ("skill or format", "trainer worked", "retention", "consistency")
 
 def check_guards(evidence: Evidence) -> tuple[Guard, ...]:
     """Return every guard with its state."""
-    unknown = (Guard(name, "unknown", "not checked in this version") for name in NOT_CHECKED)
+    skill, *unknown = (Guard(name, "unknown", "not checked in this version") for name in NOT_CHECKED)
     return (
         strong_baseline(evidence),
         enough_data(evidence),
         nothing_missing(evidence),
+        skill,
         no_leak(evidence),
         label_quality(evidence),
         *unknown,

@@ -20,6 +20,7 @@ strategy = registry.make("strategies", "majority")
 print(advisor.__file__)
 print(type(strategy).__module__)
 print(len(registry.names("evalsets")))
+print(len(registry.load("evalsets", "advisor.evalsets.suites:load")()))
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"strategies", "evalsets", "reports"}))
 """
 
@@ -44,6 +45,9 @@ def test_wheel_holds_one_import_name_and_all_it_needs(wheel: Path) -> None:
     for needed in ("advisor/py.typed", "advisor/cli/__init__.py", "advisor/strategies/floors.py"):
         assert needed in names
     assert any(name.startswith("advisor/evalsets/data/") and name.endswith("evalset.yaml") for name in names)
+    suites = [name for name in names if name.startswith("advisor/evalsets/suites/general/") and name.endswith(".jsonl")]
+    assert len(suites) == 11
+    assert "advisor/evalsets/suites/README.md" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if Path(name).name.startswith(("test_", "conftest")) or "/tests/" in name]
 
@@ -61,17 +65,18 @@ def test_wheel_holds_every_module_and_data_file_of_the_checkout(wheel: Path) -> 
 
 
 def test_wheel_runs_outside_the_checkout(lines: Lines, installed: Path, tmp_path: Path) -> None:
-    where, module, evalsets, foreign = lines(tmp_path, installed)
+    where, module, evalsets, items, foreign = lines(tmp_path, installed)
     assert Path(where).is_relative_to(installed)
     assert module == "advisor.strategies.floors"
     assert int(evalsets) >= 1
+    assert int(items) == 493
     assert foreign == "[]"
 
 
 def test_bare_checkout_runs(lines: Lines, tmp_path: Path) -> None:
-    where, module, _, foreign = lines(tmp_path, ROOT)
+    where, module, _, items, foreign = lines(tmp_path, ROOT)
     assert Path(where).is_relative_to(ROOT)
-    assert (module, foreign) == ("advisor.strategies.floors", "[]")
+    assert (module, items, foreign) == ("advisor.strategies.floors", "493", "[]")
 
 
 def test_editable_install_runs(run: Any, source: Path, tmp_path: Path) -> None:

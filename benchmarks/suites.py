@@ -1,0 +1,43 @@
+"""How a model does on the general suites, by slice: ``python benchmarks/suites.py [MODEL]``; the default is smollm2."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import defaultdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from advisor import registry
+from advisor.models.base import Request
+from advisor.models.specs import open_model
+from advisor.types import Message
+
+ANSWER_TOKENS = 24
+
+
+def main() -> None:
+    load = registry.load("evalsets", "advisor.evalsets.suites:load")
+    score = registry.load("evalsets", "advisor.evalsets.suites:score")
+    model = open_model(sys.argv[1] if len(sys.argv) > 1 else "smollm2")
+    items = load("general")
+    requests = [
+        Request((Message("user", item.input),), max_tokens=ANSWER_TOKENS, choices=item.metadata["choices"])
+        for item in items
+    ]
+    scores, closed = defaultdict(list), defaultdict(int)
+    for item, answer in zip(items, model.generate(requests), strict=True):
+        key = item.metadata["suite"], item.metadata["slice"]
+        scores[key].append(score(item, answer.text))
+        closed[key] += bool(item.metadata["choices"])
+    print("| suite | slice | items | right | by guessing |\n|---|---|---|---|---|")
+    for key, found in sorted(scores.items()):
+        chance = f"{25 * closed[key] / len(found):.0f} %" if closed[key] else "–"
+        print(f"| {key[0]} | `{key[1]}` | {len(found)} | {100 * sum(found) / len(found):.0f} % | {chance} |")
+    names = ", ".join(f"{name} {version(name)}" for name in ("tuneworthy", "torch", "transformers", "llguidance"))
+    precision = getattr(model, "precision", "as served")
+    print(f"\n{datetime.now(UTC):%Y-%m-%d}, {model.name}, {precision}, {platform.machine()}; {names}")
+
+
+if __name__ == "__main__":
+    main()
