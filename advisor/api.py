@@ -146,6 +146,7 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             columns=options.columns or {},
             specs=specs,
             findings=_findings(prepared, bench, runs),
+            looked=_looked(store, runs, prepared.evalset),
             environment=environment(options, bench.model),
         )
         store.add_comparison(comparison)
@@ -320,6 +321,12 @@ def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> F
     except Exception as error:
         return Findings(skipped={"data": f"could not be looked at: {type(error).__name__}: {error}"})
     return Findings(data=data)
+
+
+def _looked(store: Store, runs: Sequence[Run], evalset: EvalSet) -> tuple[int, ...]:
+    """Return the smaller sizes of this test split that were looked at before with this model."""
+    model = next((run.model for run in runs if run.model), "")
+    return store.earlier_looks(evalset.name, model, len(evalset.test))
 
 
 def _note(run: Run) -> str:

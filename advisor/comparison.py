@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
+from advisor import wording
 from advisor.costs import Economics, Money, weigh
 from advisor.findings import Findings
 from advisor.hypothesis_tests import holm, paired_tests
@@ -16,6 +17,7 @@ from advisor.information import Information
 from advisor.intervals import interval, simultaneous_intervals
 from advisor.learning_curve import LearningCurve, SizedRun, learning_curves
 from advisor.power import detectable_difference
+from advisor.spending import LEVEL, error_of_differences
 from advisor.stats import Contrast, Draws, FloatArray, Interval, Panel, Unseen, bootstrap, contrast
 from advisor.summaries import Group, Table, disagreements, group_runs, panel_of, summarise, tabulate
 from advisor.types import EvalSet, FitCost, Run, Usage, digest
@@ -23,9 +25,6 @@ from advisor.verdict import Evidence, Verdict, decide
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LEVEL = 0.95
-"""Coverage of every interval in a comparison."""
 
 _TIE = 1e-12
 
@@ -76,13 +75,14 @@ class Difference:
 
     Attributes:
         interval: paired two-level bootstrap.
-        simultaneous: the same, valid for all differences of the comparison at once (max-T).
+        simultaneous: the same, valid for all differences of the comparison at once (max-T), and at a later look at a
+            growing test set for all looks (`advisor.spending`), so that its level is higher then.
         p_value, test: the test and its p, for the training seeds at hand; `p_holm` adjusted for all differences.
         discordance: share of examples on which the two differ.
         detectable: smallest difference that would be found `real` in about 80 of 100 tries: at this n, spread between
             clusters and training seeds, and number of differences held together; `None` where undefined.
         probability_better: share of bootstrap draws above 0, unseen kinds of examples allowed for (`Unseen`).
-        real: `p_holm` and the simultaneous interval agree that it is not 0.
+        real: `p_holm` and the simultaneous interval agree, at the level of that interval, that it is not 0.
     """
 
     a: str
@@ -115,7 +115,8 @@ class Comparison:
     """Everything a report shows. Build one with `advisor.compare(...)`.
 
     `pivot` is the label of the best fine-tuned strategy, or of the best of all where none was tuned; `differences` are
-    the pivot minus each other strategy. `environment` holds versions, machine, date, the command to reproduce.
+    the pivot minus each other strategy. `looks` is the number of this look at a growing test set. `environment` holds
+    versions, machine, date, the command to reproduce.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Comparison:
     curves: tuple[LearningCurve, ...] = ()
     findings: Findings = field(default_factory=Findings)
     information: Information | None = None
+    looks: int = 1
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -197,7 +199,8 @@ class Circumstances(TypedDict, total=False):
     For its reports: strategies not run and why, remarks, machine and versions. For command lines that can be typed
     again: `asked_as` is what the user typed for the eval set, `columns` for its columns, and `specs`, by run id, for
     the strategies. For the guards and the learning curves: what was found beside the scores, and the runs on smaller
-    training sets.
+    training sets. For the error control: `looked` are the sizes of the smaller test splits of this eval set that were
+    compared before with this model.
     """
 
     skipped: Mapping[str, str]
@@ -208,6 +211,7 @@ class Circumstances(TypedDict, total=False):
     specs: Mapping[str, str]
     findings: Findings
     sized: Sequence[SizedRun]
+    looked: Sequence[int]
 
 
 def compare_runs(
@@ -242,7 +246,7 @@ def compare_runs(
     tables = [tabulate(group, evalset.test) for group in groups]
     evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
     return Comparison(
-        id=digest([[run.id for run in runs], evalset.fingerprint, repr(economics), seed, draws]),
+        id=digest([[run.id for run in runs], evalset.fingerprint, repr(economics), seed, draws, evidence.looks]),
         **{name: getattr(evidence, name) for name in _SHARED},
         evalset=evalset.name,
         n_dev=len(evalset.dev),
@@ -250,7 +254,7 @@ def compare_runs(
         verdict=decide(evidence),
         disagreements=disagreements(groups, tables, evalset),
         skipped=circumstances.get("skipped", {}),
-        notes=circumstances.get("notes", ()),
+        notes=(*circumstances.get("notes", ()), *look_note(evidence, circumstances.get("looked", ()))),
         environment=circumstances.get("environment", {}),
     )
 
@@ -266,7 +270,8 @@ def gather(
 ) -> Evidence:
     """Turn grouped outcomes into all that the verdict is made from: rows, differences, joint draws, money."""
     panel = panel_of(groups, tables, evalset.test)
-    found = paired_statistics(panel, draws, rng)
+    looks = 1 + len(set(circumstances.get("looked", ())))
+    found = paired_statistics(panel, draws, rng, error=error_of_differences(economics.false_yes, look=looks))
     strategies = tuple(
         summarise(group, table, found.qualities.get(group.label), evalset.test)
         for group, table in zip(groups, tables, strict=True)
@@ -296,13 +301,27 @@ def gather(
         columns=circumstances.get("columns", {}),
         findings=circumstances.get("findings", Findings()),
         curves=learning_curves(circumstances.get("sized", ()), panel, found.draws, economics, rng),
+        looks=looks,
     )
 
 
 _SHARED = (
     *("metric", "model", "n_train", "n_test", "strategies", "pivot", "differences", "money"),
-    *("curves", "findings"),
+    *("curves", "findings", "looks"),
 )
+
+
+def look_note(evidence: Evidence, looked: Sequence[int]) -> tuple[str, ...]:
+    """Return what a later look at a growing test set costs, in one sentence; nothing at the first."""
+    if evidence.looks < 2:
+        return ()
+    sizes = " and ".join(wording.count(size) for size in sorted(set(looked)))
+    first = replace(evidence, looks=1)
+    return (
+        f"{wording.ordinal(evidence.looks).capitalize()} look at a growing test set ({sizes} test examples before): a "
+        f"yes needs {wording.level(evidence.chance_needed)} instead of {wording.level(first.chance_needed)}, and the "
+        "brackets of the leads are wider, so that looking often does not make a false yes likelier.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,13 +343,16 @@ class PairedStatistics:
         return tuple(one for one in self.family if one.a == self.pivot)
 
 
-def paired_statistics(panel: Panel, draws: int, rng: np.random.Generator) -> PairedStatistics:
+def paired_statistics(
+    panel: Panel, draws: int, rng: np.random.Generator, *, error: float = 1.0 - LEVEL
+) -> PairedStatistics:
     """Draw all strategies and all differences of a panel jointly and read off intervals and tests.
 
     Args:
         panel: strategies with at least one example scored in every seed; may be empty.
         draws: how many bootstrap draws.
         rng: the one source of randomness.
+        error: two-sided error rate at which a difference counts as real, of all differences together.
     """
     means = [one for one in (contrast(panel, column) for column in range(len(panel.labels))) if one is not None]
     if not means:
@@ -345,7 +367,7 @@ def paired_statistics(panel: Panel, draws: int, rng: np.random.Generator) -> Pai
     }
     unseen = Unseen.draw(min(one.clusters for one in means), draws, split, rng)
     quality = unseen.of_means(np.clip(drawn.contrasts[:, :split], 0.0, 1.0))
-    differences = _differences(panel.labels, family, drawn.contrasts[:, split:], unseen, rng)
+    differences = _differences(panel.labels, family, drawn.contrasts[:, split:], unseen, rng, 1.0 - error)
     joint = Draws(panel.labels, quality, drawn.usage)
     return PairedStatistics(qualities, differences, joint, panel.labels[pivot])
 
@@ -363,12 +385,18 @@ def _family(estimates: Sequence[float], tuned: Sequence[bool]) -> tuple[int, lis
 
 
 def _differences(
-    labels: Sequence[str], family: Sequence[Contrast], drawn: FloatArray, unseen: Unseen, rng: np.random.Generator
+    labels: Sequence[str],
+    family: Sequence[Contrast],
+    drawn: FloatArray,
+    unseen: Unseen,
+    rng: np.random.Generator,
+    level: float,
 ) -> tuple[Difference, ...]:
     tests = paired_tests(family, rng, draws=len(drawn))
     adjusted = holm([p for p, _ in tests])
     own = [interval(one, drawn[:, j], rng, level=LEVEL) for j, one in enumerate(family)]
-    wide = simultaneous_intervals(own, drawn, [one.clusters for one in family])
+    base = own if level <= LEVEL else [interval(one, drawn[:, j], rng, level=level) for j, one in enumerate(family)]
+    wide = simultaneous_intervals(base, drawn, [one.clusters for one in family])
     found = []
     for j, (one, narrow, together) in enumerate(zip(family, own, wide, strict=True)):
         p_value, test = tests[j]
@@ -385,15 +413,15 @@ def _differences(
                 p_holm=adjusted[j],
                 test=test,
                 discordance=float(np.mean(np.abs(one.values) > _TIE)),
-                detectable=_detectable(one, len(family)),
+                detectable=_detectable(one, len(family), level),
                 probability_better=float(np.mean(unseen.of_difference(drawn[:, j], one.a, one.b) > 0.0)),
-                real=adjusted[j] < 1 - LEVEL and not together.low <= 0.0 <= together.high,
+                real=adjusted[j] < 1 - level and not together.low <= 0.0 <= together.high,
             )
         )
     return tuple(found)
 
 
-def _detectable(one: Contrast, family: int) -> float | None:
+def _detectable(one: Contrast, family: int, level: float) -> float | None:
     """Smallest difference found at 80 %, with this sample's discordance and the design effect of clusters and seeds.
 
     The level is Bonferroni's over the family, since a difference is called real only where all of them hold together.
@@ -402,5 +430,5 @@ def _detectable(one: Contrast, family: int) -> float | None:
     independent = float(np.var(one.values)) / len(one.values)
     effect = max(1.0, one.standard_error**2 / independent if independent > 0.0 else 1.0)
     moment = min(1.0, float(np.mean(one.values**2)))
-    level = 1.0 - (1.0 - LEVEL) / family
-    return detectable_difference(len(one.values), moment, level=level, design_effect=effect, graded=graded)
+    each = 1.0 - (1.0 - level) / family
+    return detectable_difference(len(one.values), moment, level=each, design_effect=effect, graded=graded)

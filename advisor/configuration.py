@@ -111,6 +111,7 @@ class EconomicsBlock(Block):
     usd_per_engineering_hour: NotNegative | None = None
     retrains_per_year: NotNegative | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
+    false_yes: Annotated[float, Field(gt=0, lt=0.5)] | None = None
 
     def build(self) -> Economics:
         """Return the core's `Economics`, its defaults where nothing is said."""

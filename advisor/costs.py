@@ -44,6 +44,8 @@ class Economics:
 
     `usd_per_hour` prices local seconds (÷ `utilisation`); `prices` and `tuned_prices` override the price table for the
     base and the tuned model. `margin` is the difference in quality (0.02 = 2 points) that is worth talking about.
+    `confidence` is the chance from which on an answer is given; a yes is also held to `false_yes`, the highest
+    probability of ever saying yes where fine-tuning is just not worth it (see `advisor.spending`).
 
     Raises:
         ConfigurationError: an amount is negative or infinite, or a share lies outside its range.
@@ -63,6 +65,7 @@ class Economics:
     usd_per_engineering_hour: float = 100.0
     retrains_per_year: float = 0.0
     confidence: float = 0.90
+    false_yes: float = 0.05
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -73,6 +76,7 @@ class Economics:
             "horizon_months": ("above 0", self.horizon_months > 0.0),
             "utilisation": ("above 0 and at most 1", 0.0 < self.utilisation <= 1.0),
             "confidence": ("above 0.5 and below 1", 0.5 < self.confidence < 1.0),
+            "false_yes": ("above 0 and below 0.5", 0.0 < self.false_yes < 0.5),
             "margin": ("from 0 and below 1 (0.02 is 2 points)", self.margin < 1.0),
             "target_quality": ("0 to 1", self.target_quality is None or self.target_quality <= 1.0),
         }

@@ -12,13 +12,13 @@ import numpy as np
 from advisor.costs import Economics, Money, Range
 from advisor.findings import Findings
 from advisor.learning_curve import LearningCurve
+from advisor.spending import LEVEL, chance_needed, surely
 from advisor.stats import Draws, FloatArray, Panel
 
 if TYPE_CHECKING:
     from advisor.comparison import Difference, StrategySummary
 
 Answer = Literal["fine_tune", "do_not_fine_tune", "not_yet"]
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class Evidence:
         test_ids: the test examples in the order of the panel.
         findings: what was found out beside the scores, for the guards.
         curves: learning curves; empty where none were asked for.
+        looks: the number of this look at a growing test set, from 1 on.
     """
 
     strategies: tuple[StrategySummary, ...]
@@ -121,6 +122,7 @@ class Evidence:
     test_ids: tuple[str, ...] = ()
     findings: Findings = field(default_factory=Findings)
     curves: tuple[LearningCurve, ...] = ()
+    looks: int = 1
 
     def summary(self, label: str) -> StrategySummary:
         """Return the summary of one strategy."""
@@ -155,6 +157,16 @@ class Evidence:
     def netted(self) -> bool:
         """Whether volume, value and all prices are known, so that money can be netted."""
         return self.money.probability_tuned_best is not None
+
+    @property
+    def chance_needed(self) -> float:
+        """The chance from which on a yes is said: the user's confidence, and the error budget of this look."""
+        tuned = sum(one.tuned for one in self.scored)
+        return chance_needed(self.economics.confidence, self.economics.false_yes, look=self.looks, tuned=tuned)
+
+    def sure(self, chance: float | None) -> bool:
+        """Return whether a chance is enough for a yes."""
+        return surely(chance, len(self.draws.quality), self.chance_needed)
 
     @property
     def use_now(self) -> str:

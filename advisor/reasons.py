@@ -41,7 +41,7 @@ def _yes(evidence: Evidence) -> str:
         return f"Fine-tune: {tuned} brings {more}, best in {sure} of draws."
     lead = evidence.lead(other)
     held = evidence.money.dominance
-    if lead.real and held and (held.better_and_not_dearer or 0.0) >= evidence.economics.confidence:
+    if lead.real and held and evidence.sure(held.better_and_not_dearer):
         size = wording.points(lead.estimate)
         return f"Fine-tune: {tuned} is {size} better than {other} and costs no more per request."
     margin = wording.points(evidence.economics.margin)
@@ -72,10 +72,9 @@ def _not_yet(evidence: Evidence) -> str:
     point = evidence.money.break_even
     lead = evidence.lead(evidence.alternative)
     if evidence.netted:
-        sure, need = evidence.money.probability_tuned_best, evidence.economics.confidence
-        return (
-            f"Not yet: fine-tuning is the best buy in {wording.percent(sure)} of draws; {wording.percent(need)} decide."
-        )
+        sure = wording.percent(evidence.money.probability_tuned_best)
+        need = wording.level(evidence.chance_needed)
+        return f"Not yet: fine-tuning is the best buy in {sure} of draws; a yes needs {need}."
     needed = point.usd_per_correct_answer if point else None
     if needed is not None and needed.estimate > 0.0 and math.isfinite(needed.estimate):
         condition = "" if lead.real else f"if the measured {wording.points(lead.estimate)} hold, "
@@ -165,14 +164,14 @@ def _cost(evidence: Evidence) -> str:
 
 
 def _chance(evidence: Evidence) -> str:
-    money, need = evidence.money, wording.percent(evidence.economics.confidence)
+    money, need = evidence.money, _needed(evidence)
     gain, held = money.expected_gain_usd, money.dominance
     if evidence.netted and gain is not None:
         ends = f"{wording.usd(gain.low)} to {wording.usd(gain.high)}"
         sure = wording.percent(money.probability_tuned_best)
         mean = wording.usd(gain.estimate)
         over = f"its gain over {evidence.alternative} is {mean} ({ends})"
-        return f"After all costs {evidence.tuned} is the best in {sure} of draws ({need} decide); {over}."
+        return f"After all costs {evidence.tuned} is the best in {sure} of draws ({need}); {over}."
     assert held is not None
     margin = wording.points(evidence.economics.margin)
     known = [
@@ -182,7 +181,18 @@ def _chance(evidence: Evidence) -> str:
         (f"is needless beside {held.instead}", held.needless),
     ]
     parts = [f"{what}: {wording.percent(chance)}" for what, chance in known if chance is not None]
-    return f"Chances that {evidence.tuned} {'; '.join(parts)}. From {need} on a chance decides."
+    return f"Chances that {evidence.tuned} {'; '.join(parts)} ({need})."
+
+
+def _needed(evidence: Evidence) -> str:
+    """Return ``a yes needs 97.5%, a no 90%``, and at a later look why it is more: ``third look …``.
+
+    A netted no is asked for as the chance of a yes, so its threshold is the other end.
+    """
+    confidence = evidence.economics.confidence
+    no = f"at most {wording.level(1 - confidence)}" if evidence.netted else wording.level(confidence)
+    found = f"a yes needs {wording.level(evidence.chance_needed)}, a no {no}"
+    return f"{found}; {wording.ordinal(evidence.looks)} look at a growing test set" if evidence.looks > 1 else found
 
 
 def _threshold(evidence: Evidence) -> str:
@@ -225,8 +235,8 @@ def _payback(evidence: Evidence) -> str:
 def would_flip(evidence: Evidence, answer: Answer) -> tuple[str, ...]:
     """Return the flip point of every input that has one, nearest first by ratio; what you did not give comes last.
 
-    Value and volume flip where the expected gain changes its sign; the margin where the probability meets your
-    confidence.
+    Value and volume flip where the expected gain changes its sign; the margin where the probability meets what a yes or
+    a no needs.
     """
     if not evidence.tuned or not evidence.alternative:
         return ("A fine-tuned strategy and one that is not, both with a score: 1 of each is enough.",)
@@ -284,9 +294,10 @@ def _margin_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]
     if evidence.netted or held is None:
         return []
     need, margin = evidence.economics.confidence, evidence.economics.margin
+    sure = evidence.chance_needed
     least = np.min([evidence.gap(other.label) for other in evidence.others], axis=0)
     found = []
-    yes = float(np.quantile(least, 1 - need))
+    yes = float(np.quantile(least, 1 - sure))
     if yes > 0.0 and held.better_and_not_dearer is not None and answer != "do_not_fine_tune":
         text = f"Margin: better by more than the margin up to {wording.points(yes)} (yours: {wording.points(margin)})."
         found.append((_distance(yes, margin), text))

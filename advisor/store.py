@@ -135,6 +135,21 @@ class Store:
                 "SELECT id, created, evalset, model, answer FROM comparisons ORDER BY created DESC"
             ).fetchall()
 
+    def earlier_looks(self, evalset: str, model: str, n_test: int) -> tuple[int, ...]:
+        """Return the sizes of the smaller test splits of an eval set on which a tuned strategy was compared already.
+
+        Each size counts once, so that the same comparison made again is no new look. A comparison without a tuned
+        strategy could not have ended in a yes.
+        """
+        with self._translated():
+            rows = self._connection.execute(
+                "SELECT json_extract(value, '$.n_test'), json_extract(value, '$.strategies') FROM comparisons "
+                "WHERE evalset = ? AND model = ?",
+                (evalset, model),
+            ).fetchall()
+        smaller = {size for size, rows_of in rows if size < n_test and any(s["tuned"] for s in json.loads(rows_of))}
+        return tuple(sorted(smaller))
+
     def load_comparison(self, comparison_id: str | None = None) -> Comparison:
         """Return a stored comparison by its id or the unique start of it; the newest one without an id.
 

@@ -17,8 +17,8 @@ def decide(evidence: Evidence) -> Verdict:
     """Return the verdict.
 
     By expected net benefit where volume, value and all prices are known: `fine_tune` if the tuned strategy is the best
-    of all in at least `confidence` of the joint draws, `do_not_fine_tune` if in at most 1 - `confidence` and not
-    expected to bring more than its alternative. Else by dominance, see `by_dominance`.
+    of all in at least `Evidence.chance_needed` of the joint draws, `do_not_fine_tune` if in at most 1 - `confidence`
+    and not expected to bring more than its alternative. Else by dominance, see `by_dominance`.
 
     `fine_tune` is withheld where a guard fails, and `do_not_fine_tune` where more than 1 % of the outcomes that it
     rests on are missing. A guard that is `unknown` withholds nothing: it is an assumption, and reports say so.
@@ -50,7 +50,7 @@ def by_net_benefit(evidence: Evidence) -> Answer:
     chance, need = evidence.money.probability_tuned_best, evidence.economics.confidence
     gain = evidence.money.expected_gain_usd
     assert chance is not None
-    if chance >= need - _TINY:
+    if evidence.sure(chance):
         return "fine_tune"
     ahead = gain is not None and gain.estimate > 0.0
     return "do_not_fine_tune" if chance <= 1 - need + _TINY and not ahead else "not_yet"
@@ -62,13 +62,15 @@ def by_dominance(evidence: Evidence) -> Answer:
     `fine_tune`: better than all others by more than the margin, each by a real difference, and no dearer per request
     than any contender; or not worse than the margin and cheaper by what pays it back within the horizon.
     `do_not_fine_tune`: some other strategy is not worse by more than the margin, and not dearer. Each with probability
-    `confidence` over the joint draws, all its conditions together. What is unknown never counts as met.
+    `confidence` over the joint draws, a yes with `Evidence.chance_needed`, all its conditions together. What is unknown
+    never counts as met. The two ways to a yes need no division of the error budget between them: where the saving pays,
+    the second holds in every draw in which the first does.
     """
     held, need = evidence.money.dominance, evidence.economics.confidence - _TINY
     if held is None:
         return "not_yet"
-    better = (held.better_and_not_dearer or 0.0) >= need and evidence.beats_all
-    if better or (held.cheaper_and_as_good or 0.0) >= need:
+    better = evidence.sure(held.better_and_not_dearer) and evidence.beats_all
+    if better or evidence.sure(held.cheaper_and_as_good):
         return "fine_tune"
     return "do_not_fine_tune" if (held.needless or 0.0) >= need else "not_yet"
 

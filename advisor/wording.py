@@ -38,6 +38,20 @@ def percent(value: float | None) -> str:
     return f"{value * 100:.0f}%"
 
 
+def level(value: float | None) -> str:
+    """Format a chance that is asked for, to two decimals where it has them: ``90%``, ``97.5%``, ``99.38%``."""
+    if (special := _special(value)) or value is None:
+        return special or MISSING
+    return f"{math.floor(value * 1e4 + 1e-6) / 100:.2f}".rstrip("0").rstrip(".") + "%" if value < 1 else "100%"
+
+
+def ordinal(number: int) -> str:
+    """Return ``second``, ``third``, …, ``9th``, ``21st``."""
+    words = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth"}
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return words.get(number, f"{number}{ending}")
+
+
 def points(value: float | None) -> str:
     """Format a score or a difference of scores (0.042) in percentage points: ``4.2 points``, ``1 point``."""
     if (special := _special(value)) or value is None:
@@ -119,5 +133,6 @@ def money_words(economics: object) -> dict[str, str]:
         "usd_per_engineering_hour": usd,
         "retrains_per_year": count,
         "confidence": percent,
+        "false_yes": percent,
     }
     return {name: amount(getattr(economics, name), form) for name, form in forms.items()}

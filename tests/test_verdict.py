@@ -60,7 +60,7 @@ def test_a_toss_up_is_not_yet():
 
 
 def test_a_lead_that_could_be_chance_is_withheld_even_if_it_would_pay():
-    lucky = replace(TUNED, quality=0.625)
+    lucky = replace(TUNED, quality=0.63)
     found = answer(FEW, lucky, economics=NETTED)
     assert evidence(FEW, lucky, economics=NETTED).money.probability_tuned_best > 0.9
     assert found.answer == "not_yet"

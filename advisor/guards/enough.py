@@ -15,7 +15,7 @@ def rests_on_quality(evidence: Evidence) -> bool:
     """Return whether fine-tuning pays only because its answers are better, and not by being cheaper alone."""
     held = evidence.money.dominance
     alone = held.pays_without_quality if held else None
-    return alone is None or alone < evidence.economics.confidence
+    return not evidence.sure(alone)
 
 
 def enough_data(evidence: Evidence) -> Guard:
