@@ -14,9 +14,9 @@ from advisor.break_even import LEVEL, BreakEven, Dominance, break_even, dominanc
 from advisor.errors import ConfigurationError
 from advisor.ledger import Account, Ledger, open_ledger, price_pair
 from advisor.prices import Prices, prices_for, tuned_prices_for, usd_of
-from advisor.stats import Draws, FloatArray, Interval
+from advisor.stats import SEED_SD_PRIOR, Draws, FloatArray, Interval
 from advisor.types import Usage
-from advisor.wording import money_words
+from advisor.wording import money_words, points
 
 if TYPE_CHECKING:
     from advisor.comparison import StrategySummary
@@ -259,6 +259,14 @@ def _assumptions(economics: Economics, model: str) -> dict[str, str]:
     base, tuned = price_pair(economics, model)
     found["prices"] = f"{base.source or 'given'} ({'yours' if economics.prices else 'default'})"
     found["tuned_prices"] = f"{tuned.source or 'given'} ({'yours' if economics.tuned_prices else 'default'})"
+    found["trainings"] = (
+        f"the score of a tuned strategy is taken to vary by {points(SEED_SD_PRIOR)} (standard deviation) from one "
+        "training to the next; this is a guess, and weighs as one more training where several ran"
+    )
+    found["unseen_examples"] = (
+        "a share of about 1 in 1 + the number of test examples (or groups) may be of a kind that the test set did not "
+        "show; each strategy may get these all right or all wrong"
+    )
     found["labels"] = "paid by tuned strategies and trained classifiers only"
     found["retraining"] = "repeats the measured fit; no new labels and no engineering hours"
     return found

@@ -16,7 +16,8 @@ from advisor.spending import LEVEL, chance_needed, surely
 from advisor.stats import Draws, FloatArray, Panel
 
 if TYPE_CHECKING:
-    from advisor.comparison import Difference, StrategySummary
+    from advisor.comparison import StrategySummary
+    from advisor.paired import Difference
 
 Answer = Literal["fine_tune", "do_not_fine_tune", "not_yet"]
 

@@ -84,6 +84,7 @@ def _exact_sign_flip(moving: FloatArray) -> float:
 
 
 def _sampled_sign_flip(sums: FloatArray, rng: np.random.Generator, draws: int) -> FloatArray:
+    sums = sums[(np.abs(sums) > 1e-12).any(axis=1)]  # a cluster that ties everywhere moves nothing
     clusters, observed = sums.shape[0], sums.sum(axis=0)
     hits = np.zeros(sums.shape[1])
     rows = max(1, _CHUNK_CELLS // clusters)

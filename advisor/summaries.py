@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from advisor.comparison import Disagreement, StrategySummary
 
 SHOWN_DISAGREEMENTS = 12
+_TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +237,14 @@ def disagreements(groups: Sequence[Group], tables: Sequence[Table], evalset: Eva
     from advisor.comparison import Disagreement
 
     scores = np.stack([table.common for table in tables]) if tables else np.empty((0, len(evalset.test)))
-    ranked = []
-    for index, column in enumerate(scores.T):
-        values = column[np.isfinite(column)]
-        if len(values) > 1 and np.ptp(values) > 0:
-            ranked.append((-float(np.var(values)), index))
+    known = np.isfinite(scores)
+    count = np.maximum(known.sum(axis=0), 1)
+    means = np.where(known, scores, 0.0).sum(axis=0) / count
+    variance = (np.where(known, scores - means, 0.0) ** 2).sum(axis=0) / count
     found = []
-    for _, index in sorted(ranked)[:SHOWN_DISAGREEMENTS]:
+    for index in np.argsort(-variance, kind="stable")[:SHOWN_DISAGREEMENTS].tolist():
+        if variance[index] <= _TINY:
+            break
         example = evalset.test[index]
         answers = {g.label: _answer(t.outcomes[0][index]) for g, t in zip(groups, tables, strict=True) if t.outcomes}
         found.append(Disagreement(example.id, str(example.input), example.target, answers))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from advisor.comparison import Comparison, Difference, StrategySummary
+from advisor.comparison import Comparison, StrategySummary
 from advisor.costs import StrategyMoney
+from advisor.paired import Difference
 from advisor.stats import Interval
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from advisor.comparison import Comparison, Difference, StrategySummary
+from advisor.comparison import Comparison, StrategySummary
 from advisor.costs import BreakEven, Dominance, StrategyMoney
+from advisor.paired import Difference
 from advisor.verdict import Answer
 
 from . import numbers
@@ -125,6 +126,7 @@ def money_facts(comparison: Comparison) -> tuple[Fact, ...]:
     if money.dominance is not None and money.probability_tuned_best is None:
         facts.extend(_dominance(money.dominance, numbers.points(economics.margin)))
     facts.extend(_break_even(money.break_even) if money.break_even else ())
+    facts.extend(_not_worse(comparison))
     if money.pareto:
         meaning = "nothing else is both better and cheaper"
         facts.append(Fact("Best buys", ", ".join(money.pareto), meaning))
@@ -148,6 +150,23 @@ def _dominance(found: Dominance, margin: str) -> list[Fact]:
         meaning = f"{found.instead} is not worse by more than {margin}, and not dearer"
         facts.append(Fact("Chance that fine-tuning is needless", numbers.percent(found.needless), meaning))
     return facts
+
+
+def _not_worse(comparison: Comparison) -> list[Fact]:
+    """Return whether the tuned strategy is shown to be not worse than its alternative, and to be the same."""
+    point, margin = comparison.money.break_even, numbers.points(comparison.money.economics.margin)
+    pairs = (one for one in comparison.differences if point and (one.a, one.b) == (point.tuned, point.alternative))
+    pair = next(pairs, None)
+    if pair is None or pair.not_worse is None:
+        return []
+    meaning = "one-sided t test on the clustered standard error, for this pair alone; small means shown"
+    found = Fact(f"{pair.a} not worse than {pair.b} by {margin} or more", _p(pair.not_worse.p_value), meaning)
+    return [found, Fact(f"The two less than {margin} apart", _p(pair.p_equivalent), "two one-sided t tests (TOST)")]
+
+
+def _p(value: float | None) -> str:
+    shown = numbers.p_value(value)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
 
 def _break_even(point: BreakEven) -> list[Fact]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from advisor.comparison import Difference, StrategySummary
+from advisor.comparison import StrategySummary
 from advisor.costs import Economics, weigh
 from advisor.evidence import Evidence
+from advisor.paired import Difference
 from advisor.stats import Draws, Interval
 from advisor.types import FitCost, Usage
 

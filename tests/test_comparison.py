@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from advisor.comparison import Comparison, compare_runs, paired_statistics
+from advisor.comparison import Comparison, compare_runs
 from advisor.costs import Economics
 from advisor.errors import ConfigurationError
+from advisor.paired import paired_statistics
 from advisor.stats import Panel
 from advisor.types import EvalSet, Example, Outcome, Run, Usage
 

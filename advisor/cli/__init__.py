@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, compare, doctor, init, list, report
+from advisor.cli import ask, compare, doctor, init, list, report, selftest
 from advisor.cli.common import Verbs
 
 app = typer.Typer(
@@ -23,12 +23,14 @@ app = typer.Typer(
     epilog="""First time here? Type: advisor compare
 
     Exit codes: 0 ok · 1 run error · 2 usage or configuration · 3 incomplete, the same command resumes ·
-    4 budget reached · 5 inconclusive (--require-decision) · 100 gate failed (--fail-under) · 130 interrupted""",
+    4 budget reached · 5 inconclusive (--require-decision) · 100 gate failed (--fail-under; selftest) ·
+    130 interrupted""",
 )
 app.command("compare")(compare.compare)
 app.command("ask")(ask.ask)
 app.command("report")(report.report)
 app.command("list")(list.list_names)
+app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.add_typer(init.app, name="init")
 

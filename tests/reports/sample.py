@@ -9,9 +9,10 @@ from types import ModuleType
 import numpy as np
 
 from advisor._shipped import shipped
-from advisor.comparison import Comparison, Difference, Disagreement, StrategySummary
+from advisor.comparison import Comparison, Disagreement, StrategySummary
 from advisor.costs import BreakEven, Dominance, Economics, Money, Range, StrategyMoney
 from advisor.findings import DataFindings, Findings, Leak, SuspiciousLabel
+from advisor.paired import Difference
 from advisor.stats import Interval
 from advisor.types import FitCost, Outcome, Run, Usage
 from advisor.verdict import Answer, Guard, Verdict
