@@ -66,7 +66,7 @@ class Verdict:
 class Lead:
     """How far the tuned strategy is ahead of `other`, in score units; `real` as the test and the interval say.
 
-    `n` is 0 and `detectable` `None` where the pair was not tested and only its draws are known.
+    `n` and `clusters` are 0 and `detectable` `None` where the pair was not tested and only its draws are known.
     """
 
     other: str
@@ -74,6 +74,7 @@ class Lead:
     low: float
     high: float
     n: int
+    clusters: int
     detectable: float | None
     real: bool
 
@@ -198,11 +199,12 @@ class Evidence:
             if {one.a, one.b} == {self.tuned, other}:
                 sign = 1.0 if one.a == self.tuned else -1.0
                 low, high = sorted((sign * one.simultaneous.low, sign * one.simultaneous.high))
-                return Lead(other, sign * one.interval.estimate, low, high, one.n, one.detectable, one.real)
+                size = one.n, one.clusters
+                return Lead(other, sign * one.interval.estimate, low, high, *size, one.detectable, one.real)
         gap = self.gap(other)
         tail = (1 - LEVEL) / 2 / max(1, len(self.scored) - 1)
         low, high = (float(q) for q in np.quantile(gap, (tail, 1 - tail)))
-        return Lead(other, float(np.mean(gap)), low, high, 0, None, False)
+        return Lead(other, float(np.mean(gap)), low, high, 0, 0, None, False)
 
     def gap(self, other: str) -> FloatArray:
         """Return the draws of the tuned strategy's quality minus that of `other`, float64 (D,)."""

@@ -152,7 +152,8 @@ def _differences(
 
 
 def _against_margin(one: Difference, raw: Contrast, margin: float) -> Difference:
-    estimate, error = raw.estimate, raw.standard_error
+    # Without spread between clusters an assumed spread of trainings must not stand for what was measured.
+    estimate, error = raw.estimate, raw.standard_error if raw.cluster_error > _TIE else 0.0
     return replace(
         one,
         not_worse=non_inferiority(estimate, error, margin, clusters=raw.clusters),

@@ -159,9 +159,12 @@ def _not_worse(comparison: Comparison) -> list[Fact]:
     pair = next(pairs, None)
     if pair is None or pair.not_worse is None:
         return []
-    meaning = "one-sided t test on the clustered standard error, for this pair alone; small means shown"
-    found = Fact(f"{pair.a} not worse than {pair.b} by {margin} or more", _p(pair.not_worse.p_value), meaning)
-    return [found, Fact(f"The two less than {margin} apart", _p(pair.p_equivalent), "two one-sided t tests (TOST)")]
+    who = f"{pair.a} and {pair.b}, {margin}; below 0.05 it is shown, for this pair alone"
+    how = "t test on the clustered standard error"
+    return [
+        Fact("Not worse by the margin", _p(pair.not_worse.p_value), f"one-sided {how}: {who}"),
+        Fact("Equal within the margin", _p(pair.p_equivalent), f"two one-sided {how}: {who}"),
+    ]
 
 
 def _p(value: float | None) -> str:

@@ -328,3 +328,23 @@ def test_the_next_step_can_be_typed(small: Small, tmp_path: Path) -> None:
     found = advisor.compare(path, strategies=[mine], model=small.model, columns=columns, draws=200)
     assert mine in found.verdict.next_step
     assert "--column input=frage --column target=team" in found.verdict.next_step
+
+
+# --- looks at a growing test set -------------------------------------------------------------------------------------
+
+
+def test_a_larger_test_set_is_a_new_look_and_the_same_again_is_none(small: Small) -> None:
+    looks = [
+        small.compare("zero_shot", "fine_tuning", seeds=1, limit=limit).looks for limit in (6, 6, 12, None, 12, None)
+    ]
+    assert looks == [1, 1, 2, 3, 2, 3]
+    again = small.compare("zero_shot", "fine_tuning", seeds=1)
+    assert again == small.compare("zero_shot", "fine_tuning", seeds=1)
+    assert "Third look at a growing test set (6 and 12 test examples before)" in " ".join(again.notes)
+
+
+def test_other_sets_models_and_comparisons_without_tuning_are_no_looks(small: Small, tmp_path: Path) -> None:
+    small.compare("zero_shot", "majority", limit=6)
+    other = write_evalset(tmp_path / "other", instruction="Which team?")
+    advisor.compare(str(other), strategies=["zero_shot", "fine_tuning"], model=small.model, limit=6, seeds=1, draws=500)
+    assert small.compare("zero_shot", "fine_tuning", seeds=1).looks == 1

@@ -31,7 +31,7 @@ def selftest(
     full: Annotated[
         bool,
         typer.Option(
-            "--full", envvar="ADVISOR_FULL", help="All settings, 2,000 worlds each: about an hour on 2 cores."
+            "--full", envvar="ADVISOR_FULL", help="All settings, 2,000 worlds each: about 20 minutes on 2 idle cores."
         ),
     ] = False,
     worlds: Annotated[
@@ -83,7 +83,7 @@ def as_text(rows: Sequence[Row], circumstances: dict[str, Any]) -> str:
     for name, said in SAID.items():
         some = [row for row in rows if row.measure == name]
         if some:
-            head = ("measured", "of 95 in 100", "promised", "", said)
+            head = ("measured", "true in 95 of 100", "promised", "", said)
             parts.append(common.table([head, *(_cells(row) for row in some)]))
     broken = sum(row.kept is False for row in rows)
     promised = sum(row.kept is not None for row in rows)

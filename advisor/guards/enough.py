@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor import wording
 from advisor.evidence import Evidence, Guard
+from advisor.intervals import LEAST_CLUSTERS
 
 from .baseline import owed
 
@@ -21,12 +22,16 @@ def rests_on_quality(evidence: Evidence) -> bool:
 def enough_data(evidence: Evidence) -> Guard:
     """A gain that rests on better answers needs a difference that is real.
 
-    Otherwise what the test set cannot show is said plainly, and is `unknown` where it is larger than the margin.
+    Otherwise what the test set cannot show is said plainly, and is `unknown` where it is larger than the margin. Below
+    `LEAST_CLUSTERS` clusters nothing can be excluded, whatever they say.
     """
     if not evidence.tuned or not evidence.alternative:
         return Guard(DATA, "unknown", f"{wording.count(evidence.n_test)} test examples, and nothing to hold against")
     lead = evidence.lead(evidence.alternative)
     finding = data_sentence(evidence)
+    if 0 < lead.clusters < LEAST_CLUSTERS:
+        few = f"{wording.count(lead.clusters)} test examples or groups of them"
+        return Guard(DATA, "fail", f"{few} can show nothing by themselves; at least {LEAST_CLUSTERS} are needed")
     if lead.real:
         return Guard(DATA, "pass", finding)
     if lead.estimate > 0.0 and rests_on_quality(evidence):
