@@ -36,7 +36,7 @@ def _run(strategy: str, scores: Scores, seed: int, seconds: float) -> Run:
     )
     tuned = strategy == "fine_tuning"
     return Run(f"{strategy}-{seed}", strategy, {}, seed, "smollm2", "toy", "f", "exact_match", outcomes,
-               FitCost(60.0), tuned, "fine_tuning" if tuned else "prompting")  # fmt: skip
+               FitCost(60.0), tuned, *(("fine_tuning", {}) if tuned else ("prompting", {"budget": 1_000})))  # fmt: skip
 
 
 def reports(comparison: Comparison, folder: Path) -> dict[str, str]:
