@@ -90,7 +90,7 @@ def lead_on(evidence: Evidence, keep: Sequence[bool] | np.ndarray) -> Without | 
     The whole family of differences is computed again (`advisor.comparison.paired_statistics`), so that tests and
     intervals allow for as many looks as before. `None` where the two have no example in common there.
     """
-    from advisor.comparison import paired_statistics  # late: it imports the verdict, which imports this
+    from advisor.paired import paired_statistics  # late: it imports the verdict, which imports this
 
     assert evidence.panel is not None
     panel = restricted(evidence.panel, np.asarray(keep, dtype=np.bool_))
