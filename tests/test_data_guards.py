@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from planted_evidence import FEW, TUNED, evidence
 
-from advisor.comparison import paired_statistics
 from advisor.evidence import Evidence
 from advisor.findings import DataFindings, Findings, Leak
 from advisor.guards import check_guards, label_quality, no_leak
 from advisor.guards.leak import lead_on, restricted
+from advisor.paired import paired_statistics
 from advisor.stats import Interval, Panel
 
 N = 400

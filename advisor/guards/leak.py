@@ -10,6 +10,7 @@ import numpy as np
 from advisor import wording
 from advisor.evidence import Evidence, Guard, Lead
 from advisor.findings import DataFindings
+from advisor.paired import paired_statistics
 from advisor.stats import Panel, contrast
 
 LEAK = "no leak"
@@ -87,11 +88,9 @@ def _bare(value: float) -> str:
 def lead_on(evidence: Evidence, keep: Sequence[bool] | np.ndarray) -> Without | None:
     """Return the tuned strategy's lead over the alternative on some test examples, `keep` (n,) saying which.
 
-    The whole family of differences is computed again (`advisor.comparison.paired_statistics`), so that tests and
+    The whole family of differences is computed again (`advisor.paired.paired_statistics`), so that tests and
     intervals allow for as many looks as before. `None` where the two have no example in common there.
     """
-    from advisor.paired import paired_statistics  # late: it imports the verdict, which imports this
-
     assert evidence.panel is not None
     panel = restricted(evidence.panel, np.asarray(keep, dtype=np.bool_))
     if evidence.tuned not in panel.labels or evidence.alternative not in panel.labels:
