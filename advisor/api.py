@@ -22,6 +22,8 @@ from advisor.types import EvalSet, Run, digest
 
 if TYPE_CHECKING:
     from advisor.comparison import Comparison
+    from advisor.curve_points import SizedRun
+    from advisor.curve_runs import Parts
     from advisor.findings import DataFindings, Findings
     from advisor.models.base import Model
 
@@ -48,6 +50,7 @@ class CompareOptions:
         draws: bootstrap draws.
         budget_usd: stop before spending more than this.
         offline: make no request to any network.
+        learning_curve: also run strategies that learn from examples on parts of them, and say what more would bring.
     """
 
     evalset: str = "harrow_desk"
@@ -63,6 +66,7 @@ class CompareOptions:
     draws: int = 10_000
     budget_usd: float | None = None
     offline: bool = False
+    learning_curve: bool = False
 
     def __post_init__(self) -> None:
         evalset: Any = self.evalset
@@ -134,6 +138,7 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
     with _network(options.offline), Store() as store:
         bench = prepared.bench(store, progress)
         runs, specs = _run_all(prepared, bench)
+        sized = _sized(prepared, bench, runs, specs)
         comparison = compare_runs(
             runs,
             prepared.evalset,
@@ -141,13 +146,14 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             seed=options.seed,
             draws=options.draws,
             skipped=prepared.skipped,
-            notes=(*prepared.evalset.notes, *getattr(bench.model, "notes", ())),
+            notes=(*prepared.evalset.notes, *getattr(bench.model, "notes", ()), *prepared.curve_notes, *_broken(sized)),
             asked_as=options.evalset,
             columns=options.columns or {},
             specs=specs,
             findings=_findings(prepared, bench, runs),
             looked=_looked(store, runs, prepared.evalset),
             environment=environment(options, bench.model),
+            sized=sized,
         )
         store.add_comparison(comparison)
     return comparison
@@ -201,6 +207,20 @@ class Prepared:
         prices = prices_for(spec, usd_per_hour=options.economics.usd_per_hour)
         model = open_model(spec, jobs=options.jobs, offline=options.offline, progress=progress)
         return model, partial(request_cost, prices=prices, economics=options.economics)
+
+    @property
+    def parts(self) -> Parts:
+        """What has to be run for the learning curves; empty where none are asked for."""
+        from advisor.curve_runs import Parts, plan_parts
+
+        if not self.options.learning_curve:
+            return Parts((), (), {})
+        return plan_parts(self.strategies, self.evalset, seed=self.options.seed, seeds=self.options.seeds)
+
+    @property
+    def curve_notes(self) -> tuple[str, ...]:
+        """Which strategies get no learning curve although they learn from examples."""
+        return tuple(f"{spec}: {why}." for spec, why in self.parts.left_out.items())
 
     @property
     def prices(self) -> Prices:
@@ -297,7 +317,7 @@ def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[s
         run = runner.run_strategy(spec, seed, bench)
         runs.append(run)
         specs[run.id] = spec
-        finished(label, _note(run))
+        finished(label, runner.note(run))
     if all(run.error for run in runs):
         raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
     return runs, specs
@@ -336,6 +356,31 @@ def _note(run: Run) -> str:
     failed = sum(bool(outcome.error) for outcome in run.outcomes)
     mean = f"{run.metric} {sum(scores) / len(scores):.3f} on {len(scores)}" if scores else "no scores"
     return f"{mean}, {failed} failed" if failed else mean
+
+
+def _sized(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], specs: Mapping[str, str]) -> list[SizedRun]:
+    """Run what the learning curves need beside the comparison's `runs`; those count as the largest size."""
+    from advisor.curve_points import SizedRun
+    from advisor.curve_runs import run_parts
+    from advisor.summaries import group_runs
+
+    parts = prepared.parts
+    if not parts.strategies:
+        return []
+    labels = {specs[run.id]: group.label for group in group_runs(runs) for run in group.runs}
+    whole = [SizedRun(labels[specs[run.id]], len(prepared.evalset.train), run) for run in runs]
+    kept = {labels[spec] for spec in parts.strategies}
+    found = run_parts(parts, bench, labels, prepared.options.seed)
+    return [one for one in whole if one.label in kept] + found
+
+
+def _broken(sized: Sequence[SizedRun]) -> list[str]:
+    """Name the points of learning curves that are missing because a strategy broke there."""
+    return [
+        f"The learning curve of {one.label} lacks {one.size} examples with seed {one.run.seed}: {one.run.error}"
+        for one in sized
+        if one.run.error
+    ]
 
 
 def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
@@ -380,4 +425,5 @@ def command_line(options: CompareOptions) -> str:
             value = getattr(given, name)
             if value != getattr(usual, name):
                 words += [flag, f"{value.low!r}..{value.high!r}" if isinstance(value, Range) else str(value)]
+    words += ["--learning-curve"] * options.learning_curve
     return shlex.join(words)

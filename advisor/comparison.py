@@ -11,9 +11,10 @@ import numpy as np
 
 from advisor import wording
 from advisor.costs import Economics, Money, weigh
+from advisor.curve_points import SizedRun
 from advisor.findings import Findings
 from advisor.information import Information
-from advisor.learning_curve import LearningCurve, SizedRun, learning_curves
+from advisor.learning_curve import LearningCurve, learning_curves
 from advisor.paired import Difference, paired_statistics
 from advisor.spending import error_of_differences
 from advisor.stats import Interval
@@ -210,8 +211,9 @@ def compare_runs(
     groups = group_runs(runs)
     tables = [tabulate(group, evalset.test) for group in groups]
     evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
+    ids = [run.id for run in (*runs, *(one.run for one in circumstances.get("sized", ())))]
     return Comparison(
-        id=digest([[run.id for run in runs], evalset.fingerprint, repr(economics), seed, draws, evidence.looks]),
+        id=digest([ids, evalset.fingerprint, repr(economics), seed, draws, evidence.looks]),
         **{name: getattr(evidence, name) for name in _SHARED},
         evalset=evalset.name,
         n_dev=len(evalset.dev),
@@ -244,7 +246,7 @@ def gather(
     )
     runs = [run for group in groups for run in group.runs]
     model = next((run.model for run in runs if run.model), "")
-    specs = circumstances.get("specs", {})
+    specs, findings = circumstances.get("specs", {}), circumstances.get("findings", Findings())
     return Evidence(
         strategies=strategies,
         differences=found.differences,
@@ -265,8 +267,10 @@ def gather(
         economics=economics,
         specs={group.label: specs[run.id] for group in groups for run in group.runs[:1] if run.id in specs},
         columns=circumstances.get("columns", {}),
-        findings=circumstances.get("findings", Findings()),
-        curves=learning_curves(circumstances.get("sized", ()), panel, found.draws, economics, rng),
+        findings=findings,
+        curves=learning_curves(
+            circumstances.get("sized", ()), panel, evalset.test, economics, rng, findings.label_noise
+        ),
         looks=looks,
     )
 

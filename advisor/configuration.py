@@ -137,6 +137,7 @@ class ComparisonFile(Block):
     draws: Annotated[int, Field(ge=100)] | None = None
     budget_usd: Positive | None = None
     offline: bool | None = None
+    learning_curve: bool | None = None
     output: list[str] | None = None
     economics: EconomicsBlock = Field(default_factory=EconomicsBlock)
 

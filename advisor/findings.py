@@ -129,6 +129,11 @@ class Findings:
     training: tuple[TrainingFindings, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def label_noise(self) -> Interval | None:
+        """The estimated share of wrong labels; `None` where nobody looked, or nobody can."""
+        return self.data.label_noise if self.data is not None else None
+
     def probes_of(self, name: ProbeName, label: str) -> tuple[Probe, ...]:
         """Return the probes of one kind on one strategy."""
         return tuple(one for one in self.probes if one.name == name and one.label == label)

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from advisor import metrics, registry, toy
 from advisor.api import CompareOptions, Prepared
 from advisor.costs import request_cost
+from advisor.curve_runs import Part, label_of_part
 from advisor.errors import ModelError
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
 from advisor.specs import Spec
@@ -106,6 +107,7 @@ def plan(options: CompareOptions) -> Plan:
         for at, seed in enumerate(prepared.seeds_of(spec))
     ]
     evalset = prepared.evalset
+    rows += [_row(prepared, part.spec, part.seed, part=part) for part in prepared.parts.parts]
     return Plan(
         evalset=evalset.name,
         model=options.model,
@@ -126,9 +128,11 @@ def _check_model(options: CompareOptions) -> None:
             open_model(options.model, jobs=options.jobs, offline=options.offline)
 
 
-def _row(prepared: Prepared, spec: str, seed: int, *, first: bool) -> PlanRow:
+def _row(prepared: Prepared, spec: str, seed: int, *, first: bool = False, part: Part | None = None) -> PlanRow:
     options, evalset = prepared.options, prepared.evalset
     label = spec if first else f"{spec} seed {seed}"
+    if part is not None:
+        label, evalset = label_of_part(part), part.of(evalset, options.seed)
     strategy = registry.make("strategies", spec)
     if Spec.parse(spec).target not in registry.built_in_order("strategies"):
         return PlanRow(label, None, None, None, None, None, None, "your own code; not estimated")

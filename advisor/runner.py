@@ -82,6 +82,16 @@ def run_strategy(spec: str, seed: int, bench: Bench) -> Run:
     return _Attempt(strategy, seed, bench).run()
 
 
+def note(run: Run) -> str:
+    """Return a run in a few words, for progress: its mean score, or what went wrong."""
+    if run.error:
+        return f"failed: {run.error}"
+    scores = [outcome.score for outcome in run.outcomes if outcome.score is not None]
+    failed = sum(bool(outcome.error) for outcome in run.outcomes)
+    mean = f"{run.metric} {sum(scores) / len(scores):.3f} on {len(scores)}" if scores else "no scores"
+    return f"{mean}, {failed} failed" if failed else mean
+
+
 class BrokenStrategyError(Exception):
     """A strategy raised, or did not answer as the protocol asks; its run is then an error and nobody else's."""
 

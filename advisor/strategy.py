@@ -5,6 +5,8 @@ constructor stores keyword parameters under their own names, so that the Run can
 
 - ``kind``: the word the report groups by (`floor`, `prompting`, `rag`, `tools`, `fine_tuning`, `classifier`, or yours);
 - ``stochastic``: `False` if the seed cannot change an answer; such a strategy runs with one seed only;
+- ``learns``: `False`, or a method of the task that returns it, if training examples beyond a handful cannot change an
+  answer; such a strategy gets no learning curve;
 - ``selection``: after `fit`, a dict of what was chosen on dev (recorded in the Run);
 - ``tunes``: `True` if it trains a model by itself, without `ctx.model.tune` (which is noticed anyway);
 - ``by_default``: `False` if it runs only when asked for by name or with ``all`` (slow ones);

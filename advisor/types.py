@@ -194,11 +194,18 @@ class EvalSet:
         dev = max(MIN_DEV, round(len(self.dev) * kept))
         return replace(self, train=_pick(self.train, train), dev=_pick(self.dev, dev), test=_pick(self.test, test))
 
+    def learning_from(self, size: int, order: int = 0) -> EvalSet:
+        """Return the set with `size` of its training examples; dev and test stay whole.
 
-def _pick(examples: tuple[Example, ...], limit: int | None) -> tuple[Example, ...]:
+        The parts of one `order` are nested, and those of order 0 are the ones that `limited` chooses.
+        """
+        return replace(self, train=_pick(self.train, size, order))
+
+
+def _pick(examples: tuple[Example, ...], limit: int | None, order: int = 0) -> tuple[Example, ...]:
     if limit is None or limit >= len(examples):
         return examples
-    ranked = sorted(examples, key=lambda example: digest([example.id, str(example.input)]))
+    ranked = sorted(examples, key=lambda e: digest([e.id, str(e.input), *([order] if order else [])]))
     kept = {example.id for example in ranked[:limit]}
     return tuple(example for example in examples if example.id in kept)
 

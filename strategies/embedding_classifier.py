@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,4 +69,6 @@ def _head(vectors: Any, targets: Sequence[str], strength: float) -> Any:
         return DummyClassifier().fit(vectors, targets)
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=strength, max_iter=2000).fit(vectors, targets)
+    with warnings.catch_warnings():  # many labels on few examples are no mistake of the user's
+        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
+        return LogisticRegression(C=strength, max_iter=2000).fit(vectors, targets)

@@ -17,6 +17,7 @@ class Majority:
     name = "majority"
     kind = "floor"
     stochastic = False
+    learns = False
 
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Count the targets; a tie goes to the first in the alphabet."""
@@ -55,6 +56,7 @@ class CopyInput:
     name = "copy_input"
     kind = "floor"
     stochastic = False
+    learns = False
 
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Learn nothing."""

@@ -41,6 +41,7 @@ class FunctionCalling:
     name = "function_calling"
     kind = "tools"
     stochastic = False
+    learns = False  # a handful of worked conversations is all it shows, however many examples there are
 
     def __init__(self, shots: int = 4, max_turns: int = 4, answer_with_result: bool = False) -> None:
         self.shots, self.max_turns, self.answer_with_result = shots, max_turns, answer_with_result

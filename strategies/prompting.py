@@ -33,6 +33,7 @@ class ZeroShot:
     name = "zero_shot"
     kind = "prompting"
     stochastic = False
+    learns = False
 
     def __init__(self, constrained: bool = False) -> None:
         self.constrained = constrained

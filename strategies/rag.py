@@ -48,6 +48,10 @@ class RAG:
             raise ConfigurationError(f"rag: k={k!r}; it must be at least 1", hint="--strategy 'rag(k=2)'")
         self.k, self.shots, self.max_document_words, self.dev_limit = k, shots, max_document_words, dev_limit
 
+    def learns(self, task: Task) -> bool:
+        """Whether examples change the answers: over documents, a few of them only show the form."""
+        return not task.docs
+
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Index the documents or the training examples, and choose `k` on dev."""
         self._task, self._model, self._train = ctx.task, ctx.model, tuple(train)

@@ -112,6 +112,15 @@ def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the v
         float | None,
         typer.Option(min=0, envvar="ADVISOR_BUDGET", rich_help_panel=MUCH, help="Stop before spending more USD."),
     ] = None,
+    learning_curve: Annotated[
+        bool | None,
+        typer.Option(
+            "--learning-curve",
+            envvar="ADVISOR_LEARNING_CURVE",
+            rich_help_panel=MUCH,
+            help="Also train on parts of the examples and say what more would bring. Takes several times as long.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -251,7 +260,7 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
 
 def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flags that were given, under the names of the file's keys."""
-    names = ("evalset", "model", "offline", "limit", "train_limit", "seeds", "seed", "jobs")
+    names = ("evalset", "model", "offline", "limit", "train_limit", "seeds", "seed", "jobs", "learning_curve")
     typed: dict[str, Any] = {name: given.get(name) for name in names}
     typed["strategies"] = list(given.get("strategy") or ()) or None
     typed["columns"] = common.pairs(given.get("column") or (), "--column") or None
