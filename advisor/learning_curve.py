@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor import wording
 from advisor.amounts import draw, mean
-from advisor.curve_fit import FAR, Fitted, fit_curve
+from advisor.curve_fit import FAR, PRIOR_DISPERSION, Fitted, fit_curve
 from advisor.curve_points import CurvePoint, Points, Resampled, SizedRun, measured_errors, tabulate
 from advisor.ledger import fit_usd, price_pair
 from advisor.stats import FloatArray, Interval, Panel
@@ -220,13 +220,18 @@ def _remark(fitted: Fitted, shifts: FloatArray, sizes: Sequence[int], rng: np.ra
     """Say what is odd about a curve, and whether it falls, so that no family fits.
 
     The trend is the slope of the mean errors on the logarithm of the size, weighted by their precision, over draws of
-    the test examples and of the training noise.
+    the test examples and of the training noise. The scatter is that around the trend itself: around a family that
+    cannot fall with the score it would hide a fall.
     """
-    measured, place = fitted.measured, np.log(fitted.measured.sizes)
-    spread = fitted.dispersion * fitted.freedom / rng.chisquare(fitted.freedom, len(shifts))
-    noise = rng.standard_normal(shifts.shape) * np.sqrt(spread[:, None] / fitted.precision)
-    centred = place - np.average(place, weights=fitted.precision)
-    slopes = (measured.errors + shifts + noise) @ (fitted.precision * centred)
+    measured, weights = fitted.measured, fitted.precision
+    place = np.log(measured.sizes) - np.average(np.log(measured.sizes), weights=weights)
+    centred = measured.errors - np.average(measured.errors, weights=weights)
+    slope = float(weights * place @ centred / (weights * place @ place))
+    freedom = len(sizes) - 2 + measured.freedom + 1
+    around = float(weights @ (centred - slope * place) ** 2) + measured.between + PRIOR_DISPERSION
+    spread = around / rng.chisquare(freedom, len(shifts))
+    noise = rng.standard_normal(shifts.shape) * np.sqrt(spread[:, None] / weights)
+    slopes = (measured.errors + shifts + noise) @ (weights * place)
     first, last = (wording.percent(1.0 - float(measured.errors[at])) for at in (0, -1))
     path = f"from {first} at {wording.count(sizes[0])} training examples to {last} at {wording.count(sizes[-1])}"
     if float(np.mean(slopes > 0.0)) >= _SURE:
@@ -258,7 +263,7 @@ def _curve(
     return replace(
         plain,
         fits=tuple(CurveFit(one.family, one.parameters, one.weight) for one in fitted.fits),
-        band=tuple(BandPoint(int(size), _interval(sketch.score(size)), size <= largest) for size in sketch.shown),
+        band=tuple(BandPoint(int(size), _interval(sketch.score(size)), bool(size <= largest)) for size in sketch.shown),
         crossing=_crossing(sketch, sketches, resampled) if table.tuned else None,
         more=tuple(_more(sketch, multiple, economics, rng) for multiple in MULTIPLES),
         calibration=_calibration(fitted, rng),
@@ -336,4 +341,5 @@ def _calibration(fitted: Fitted, rng: np.random.Generator) -> Calibration | None
     errors = shorter.draw(measured.sizes[-1:], still, rng)[:, 0]
     errors = np.clip(errors + shorter.noise(errors, float(measured.repeats[-1]), rng), 0.0, 1.0)
     predicted, score = _interval(1.0 - errors), 1.0 - float(measured.errors[-1])
-    return Calibration(int(measured.sizes[-1]), predicted, score, predicted.low <= score <= predicted.high)
+    inside = bool(predicted.low <= score <= predicted.high)
+    return Calibration(int(measured.sizes[-1]), predicted, score, inside)

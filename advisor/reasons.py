@@ -240,7 +240,7 @@ def would_flip(evidence: Evidence, answer: Answer) -> tuple[str, ...]:
     """
     if not evidence.tuned or not evidence.alternative:
         return ("A fine-tuned strategy and one that is not, both with a score: 1 of each is enough.",)
-    found = [*_money_flips(evidence), *_margin_flips(evidence, answer)]
+    found = [*_money_flips(evidence), *_margin_flips(evidence, answer), *_label_flips(evidence, answer)]
     if not found:
         lead = evidence.lead(evidence.alternative)
         size = f"{wording.points(abs(lead.estimate))} {'ahead' if lead.estimate > 0.0 else 'behind'}"
@@ -310,6 +310,24 @@ def _margin_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]
             )
             found.append((_distance(no, margin), text))
     return found
+
+
+def _label_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
+    """Return how many more labels bring tuning ahead, where it is not surely ahead yet and its curve says they do."""
+    curve = next((one for one in evidence.curves if one.label == evidence.tuned), None)
+    crossing = curve.crossing if curve is not None else None
+    if crossing is None or crossing.size is None or answer != "not_yet":
+        return []
+    lead, more = evidence.lead(crossing.rival), crossing.size.estimate - evidence.n_train
+    if crossing.probability_never > 0.5 or (lead.real and lead.estimate > 0.0) or more < 1.0:
+        return []
+    ends = f"{wording.count(max(crossing.size.low, 0.0))} to {wording.count(crossing.size.high)}"
+    never = wording.percent(crossing.probability_never)
+    text = (
+        f"Labels: {wording.count(more)} more examples would bring {evidence.tuned} above {crossing.rival} by its "
+        f"learning curve ({ends} in all; not within reach in {never} of draws)."
+    )
+    return [(_distance(crossing.size.estimate, float(evidence.n_train)), text)]
 
 
 def _distance(flip: float, now: float | None) -> float:

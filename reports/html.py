@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import charts, data, numbers, prompt_search, view
+from . import charts, curves, data, numbers, prompt_search, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -80,6 +80,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "searches": prompt_search.searches(comparison),
         "searches_how": prompt_search.HOW,
         "figures": figures,
+        **curves.content(comparison),
         "slices": view.slices(comparison),
         "examples": [_example(d) for d in comparison.disagreements[:SHOWN_EXAMPLES]],
         "examples_left": numbers.count(max(len(comparison.disagreements) - SHOWN_EXAMPLES, 0)),

@@ -6,7 +6,7 @@ import re
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import data, numbers, prompt_search, view
+from . import curves, data, numbers, prompt_search, view
 from .safe import line, shorten
 
 SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
@@ -28,6 +28,7 @@ def render(comparison: Comparison) -> str:
         _strategies(comparison),
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
         _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
+        _listed("What more training examples would bring", [text(one) for one in curves.lines(comparison)]),
         _listed("Checks before a yes", [_check(g.state, g.name, g.finding) for g in verdict.guards]),
         _listed("The examples", [_fact(fact) for fact in data.facts(comparison)]),
         _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
