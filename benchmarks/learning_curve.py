@@ -162,7 +162,7 @@ def real(parts: int) -> list[dict[str, Any]]:
 
     warnings.filterwarnings("ignore", category=UserWarning)
     embed, found = Embedder(silent), []
-    for name, most in (("banking77", 2400), ("sms_spam", 2400)):
+    for name, most in (("banking77", 1200), ("sms_spam", 1200)):
         evalset = load_evalset(str(MIRROR / name)).limited(train=most, test=900)
         vectors = {e.id: v for e, v in zip(evalset.train, embed([str(e.input) for e in evalset.train]), strict=True)}
         asked = embed([str(e.input) for e in evalset.test])
