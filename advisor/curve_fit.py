@@ -23,6 +23,9 @@ TEMPER = 0.5
 PRIOR_DISPERSION = 1.0
 """One imagined observation of the dispersion, at that of a binomial: the mean scatters as if no example were shared."""
 
+LEAST_SHARE = 0.02
+"""A curve that has nothing left to gain stays possible, at this fraction of the odds of one that can lose it all."""
+
 _STARTS, _STEPS = 3, 12
 
 
@@ -159,9 +162,9 @@ class Fitted:
         """Draw error curves: float64 (D, M), at the sizes `at`.
 
         The test examples are resampled (`shifts`), which moves all sizes together; given them, a shape is drawn with
-        probability in proportion to its quasi-likelihood, every family and every shape of it being equally likely at
-        first, and then `drop` and `end` from their normal distribution, held to ``drop >= 0`` and ``end >= floor``. The
-        dispersion is drawn too (scaled inverse chi-squared).
+        probability in proportion to its quasi-likelihood and its prior (see `fit_curve`), and then `drop` and `end`
+        from their normal distribution, held to ``drop >= 0`` and ``end >= floor``. The dispersion is drawn too (scaled
+        inverse chi-squared).
 
         Departs from the percentile bootstrap of the best fit of decision.md, section 4: that fit levels off too early
         on average, and the percentiles of its refits repeat the bias. Both were measured on planted curves, see
@@ -181,8 +184,9 @@ class Fitted:
             grid = family.grid(sizes[0], sizes[-1])
             shapes.append(family.shape(grid, sizes, sizes[0]))
             shown.append(family.shape(grid, at, sizes[0]))
-            deviance = project(shapes[-1], self.precision, observed, self.floor)[2]
-            scores.append(-deviance / (2.0 * spread) - np.log(len(grid)))
+            found = project(shapes[-1], self.precision, observed, self.floor)
+            prior = np.log(_left_to_gain(shapes[-1], found[0], found[1], self.floor) / len(grid))
+            scores.append(prior - found[2] / (2.0 * spread))
         table = np.concatenate(scores)
         picked = np.argmax(table + rng.gumbel(size=table.shape), axis=0)  # a draw in proportion to exp(table)
         noise = rng.standard_normal(observed.shape) * np.sqrt(spread[:, None] / self.precision)
@@ -205,8 +209,10 @@ def fit_curve(measured: Measured, floor: float = 0.0) -> Fitted:
     the scatter around the curve is that of training and may be below a binomial's; it is estimated from the seeds and
     from the misfit of the best family together, with `PRIOR_DISPERSION` as one further observation.
 
-    The weight of a family is its quasi-likelihood averaged over its shapes (a flat prior over the grid), to the power
-    `TEMPER`; a family with more freedom pays for it in the average.
+    The weight of a family is its quasi-likelihood, to the power `TEMPER`, averaged over its shapes with their prior; a
+    family with more freedom pays for it in the average. Families are equally likely at first, and so are the shapes of
+    one, but for a factor: the share of the last error that the curve can still lose. Without it the curves level off
+    too early on average, on planted curves as on real ones (benchmarks/README.md); it was set by looking at these.
 
     Args:
         measured: at least three sizes.
@@ -221,14 +227,21 @@ def fit_curve(measured: Measured, floor: float = 0.0) -> Fitted:
     smooth = found[best][0][at, 0] * shapes[best][at] + found[best][1][at, 0]
     smooth = np.clip(smooth, 0.5 / (measured.n + 1), 1.0 - 0.5 / (measured.n + 1))
     precision = measured.repeats * measured.n / (smooth * (1.0 - smooth))
-    tables = [project(shape, precision, measured.errors[None], floor)[2][:, 0] for shape in shapes]
+    found = [project(shape, precision, measured.errors[None], floor) for shape in shapes]
+    tables = [deviance[:, 0] for _, _, deviance in found]
+    priors = [_left_to_gain(shape, drop, end, floor)[:, 0] for shape, (drop, end, _) in zip(shapes, found, strict=True)]
     polished = [
         _polish(family, measured, precision, floor, table) for family, table in zip(FAMILIES, tables, strict=True)
     ]
     freedom = max(len(measured.sizes) - 3, 0) + measured.freedom + 1
     misfit = min(deviance for _, deviance in polished)
     dispersion = (misfit + measured.between + PRIOR_DISPERSION) / freedom
-    weights = np.array([np.mean(np.exp(-TEMPER * (t - misfit) / (2.0 * dispersion))) for t in tables])
+    weights = np.array(
+        [
+            np.mean(prior * np.exp(-TEMPER * (table - misfit) / (2.0 * dispersion)))
+            for prior, table in zip(priors, tables, strict=True)
+        ]
+    )
     weights /= weights.sum()
     fits = tuple(
         BestFit(family.name, named, float(weight), deviance)
@@ -296,6 +309,12 @@ def _held(
     drop_found = np.where(free, drop, np.where(lower, low_drop, 0.0))
     end_found = np.where(free, end, np.where(lower, floor, level_end))
     return drop_found, end_found, np.maximum(deviance(drop_found, end_found), 0.0)
+
+
+def _left_to_gain(shapes: FloatArray, drop: FloatArray, end: FloatArray, floor: float) -> FloatArray:
+    """Return which share of the error at the largest size each curve can still lose, never quite 0: float64 (G, D)."""
+    left = drop * shapes[:, -1:]
+    return np.asarray(left / np.maximum(left + end - floor, 1e-9) + LEAST_SHARE)
 
 
 def _ends(measured: Measured) -> tuple[float, float]:

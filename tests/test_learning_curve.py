@@ -314,8 +314,8 @@ def test_more_labels_may_be_what_would_flip_it(never: float, behind: bool, answe
 
 
 def test_coverage_of_the_gain_and_of_the_hidden_size() -> None:
-    """A smoke test on 24 curves; benchmarks/learning_curve.py measures it on many, of families that are not fitted."""
-    inside, hidden, tries = 0, 0, 24
+    """A smoke test on 12 curves; benchmarks/learning_curve.py measures it on many, of families that are not fitted."""
+    inside, hidden, tries = 0, 0, 12
     for seed in range(tries):
         planted = Planted.of(300, 100 + seed)
         rate = planted.rng.uniform(0.3, 1.0)
@@ -325,5 +325,5 @@ def test_coverage_of_the_gain_and_of_the_hidden_size() -> None:
         inside += gain.low <= error(300) - error(600) <= gain.high
         assert curve.calibration is not None
         hidden += curve.calibration.inside
-    assert inside >= 18, "90 of 100 are promised; 18 of 24 are the least that chance allows"
-    assert hidden >= 18
+    assert inside >= 8, "90 of 100 are promised; 8 of 12 are the least that chance allows"
+    assert hidden >= 8
