@@ -349,15 +349,6 @@ def _looked(store: Store, runs: Sequence[Run], evalset: EvalSet) -> tuple[int, .
     return store.earlier_looks(evalset.name, model, len(evalset.test))
 
 
-def _note(run: Run) -> str:
-    if run.error:
-        return f"failed: {run.error}"
-    scores = [outcome.score for outcome in run.outcomes if outcome.score is not None]
-    failed = sum(bool(outcome.error) for outcome in run.outcomes)
-    mean = f"{run.metric} {sum(scores) / len(scores):.3f} on {len(scores)}" if scores else "no scores"
-    return f"{mean}, {failed} failed" if failed else mean
-
-
 def _sized(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], specs: Mapping[str, str]) -> list[SizedRun]:
     """Run what the learning curves need beside the comparison's `runs`; those count as the largest size."""
     from advisor.curve_points import SizedRun
