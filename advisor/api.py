@@ -12,8 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from advisor import metrics, registry, runner
-from advisor.costs import Economics, Prices, Range, prices_for, request_cost
+from advisor.costs import Economics, Prices, prices_for, request_cost
 from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
+from advisor.flags import MONEY_FLAGS, typed
 from advisor.models.metered import Price, Purse
 from advisor.paths import home
 from advisor.store import Store
@@ -346,14 +347,6 @@ def environment(options: CompareOptions, model: object = None) -> dict[str, str]
 
 
 _FLAGS = ("seeds", "limit", "train_limit", "seed")
-_MONEY_FLAGS = {
-    "requests_per_month": "--requests-per-month",
-    "usd_per_correct_answer": "--value-per-correct",
-    "horizon_months": "--horizon-months",
-    "usd_per_hour": "--usd-per-hour",
-    "margin": "--margin",
-    "target_quality": "--target-quality",
-}
 
 
 def command_line(options: CompareOptions) -> str:
@@ -368,9 +361,9 @@ def command_line(options: CompareOptions) -> str:
     for field_name, column in (options.columns or {}).items():
         words += ["--column", f"{field_name}={column}"]
     flags = {name: f"--{name.replace('_', '-')}" for name in _FLAGS}
-    for given, usual, names in ((options, plain, flags), (options.economics, plain.economics, _MONEY_FLAGS)):
+    for given, usual, names in ((options, plain, flags), (options.economics, plain.economics, MONEY_FLAGS)):
         for name, flag in names.items():
             value = getattr(given, name)
             if value != getattr(usual, name):
-                words += [flag, f"{value.low!r}..{value.high!r}" if isinstance(value, Range) else str(value)]
+                words += [flag, typed(value)]
     return shlex.join(words)
