@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from advisor.costs import Economics, Money, weigh
+from advisor.costs import Economics, Money, weigh_ledger
 from advisor.findings import Findings
 from advisor.hypothesis_tests import holm, paired_tests
 from advisor.information import Information
 from advisor.intervals import interval, simultaneous_intervals
 from advisor.learning_curve import LearningCurve, SizedRun, learning_curves
+from advisor.ledger import open_ledger
+from advisor.next_steps import inform
 from advisor.power import detectable_difference
 from advisor.stats import Contrast, Draws, FloatArray, Interval, Panel, Unseen, bootstrap, contrast
 from advisor.summaries import Group, Table, disagreements, group_runs, panel_of, summarise, tabulate
@@ -195,8 +197,9 @@ class Circumstances(TypedDict, total=False):
     """What a comparison carries along beside its runs.
 
     For its reports: strategies not run and why, remarks, machine and versions. For command lines that can be typed
-    again: `asked_as` is what the user typed for the eval set, `columns` for its columns, and `specs`, by run id, for
-    the strategies. For the guards and the learning curves: what was found beside the scores, and the runs on smaller
+    again: `asked_as` is what the user typed for the eval set, `columns` for its columns, `specs`, by run id, for the
+    strategies, and `asked` by flag all else that decides what is run; `test_at_hand` test examples there are without a
+    limit. For the guards and the learning curves: what was found beside the scores, and the runs on smaller
     training sets.
     """
 
@@ -206,6 +209,8 @@ class Circumstances(TypedDict, total=False):
     asked_as: str
     columns: Mapping[str, str]
     specs: Mapping[str, str]
+    asked: Mapping[str, str]
+    test_at_hand: int
     findings: Findings
     sized: Sequence[SizedRun]
 
@@ -241,6 +246,7 @@ def compare_runs(
     groups = group_runs(runs)
     tables = [tabulate(group, evalset.test) for group in groups]
     evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
+    evidence = replace(evidence, information=inform(evidence))
     return Comparison(
         id=digest([[run.id for run in runs], evalset.fingerprint, repr(economics), seed, draws]),
         **{name: getattr(evidence, name) for name in _SHARED},
@@ -250,7 +256,7 @@ def compare_runs(
         verdict=decide(evidence),
         disagreements=disagreements(groups, tables, evalset),
         skipped=circumstances.get("skipped", {}),
-        notes=circumstances.get("notes", ()),
+        notes=(*circumstances.get("notes", ()), *evidence.money.remarks),
         environment=circumstances.get("environment", {}),
     )
 
@@ -274,11 +280,13 @@ def gather(
     runs = [run for group in groups for run in group.runs]
     model = next((run.model for run in runs if run.model), "")
     specs = circumstances.get("specs", {})
+    ledger = open_ledger(found.draws, strategies, economics, model, rng)
     return Evidence(
         strategies=strategies,
         differences=found.differences,
         family=found.family,
-        money=weigh(found.draws, strategies, economics, model, rng),
+        money=weigh_ledger(ledger, strategies, economics, model),
+        ledger=ledger,
         draws=found.draws,
         panel=panel,
         pivot=found.pivot or next((row.label for row in strategies if row.tuned), strategies[0].label),
@@ -294,6 +302,8 @@ def gather(
         economics=economics,
         specs={group.label: specs[run.id] for group in groups for run in group.runs[:1] if run.id in specs},
         columns=circumstances.get("columns", {}),
+        asked=circumstances.get("asked", {}),
+        test_at_hand=circumstances.get("test_at_hand", len(evalset.test)),
         findings=circumstances.get("findings", Findings()),
         curves=learning_curves(circumstances.get("sized", ()), panel, found.draws, economics, rng),
     )
@@ -301,7 +311,7 @@ def gather(
 
 _SHARED = (
     *("metric", "model", "n_train", "n_test", "strategies", "pivot", "differences", "money"),
-    *("curves", "findings"),
+    *("curves", "findings", "information"),
 )
 
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.costs import Economics, Money, Range
+from advisor.costs import Economics, Money
 from advisor.findings import Findings
+from advisor.flags import MONEY_FLAGS, typed
+from advisor.information import Information
 from advisor.learning_curve import LearningCurve
+from advisor.ledger import Ledger
 from advisor.stats import Draws, FloatArray, Panel
 
 if TYPE_CHECKING:
@@ -93,6 +96,10 @@ class Evidence:
         economics: the user's side, the same as in `money`.
         specs: label to what was typed for it, where that is known: a file's class, parameters.
         columns: the columns of the file, as they were typed.
+        asked: by flag, what else was typed that decides what is run: limits, seeds, the comparison file.
+        test_at_hand: test examples that there are, those that a limit left out included; 0 where that is not known.
+        ledger: the books behind `money`, as joint draws.
+        information: what it is worth to know more.
         family: the differences of every tuned strategy, for where not the pivot but another one is the better buy.
         panel: the scores behind the differences, by strategy, seed and test example.
         test_ids: the test examples in the order of the panel.
@@ -116,6 +123,10 @@ class Evidence:
     economics: Economics
     specs: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
+    test_at_hand: int = 0
+    ledger: Ledger | None = None
+    information: Information | None = None
     family: tuple[Difference, ...] = ()
     panel: Panel | None = None
     test_ids: tuple[str, ...] = ()
@@ -203,21 +214,21 @@ class Evidence:
         return bool(leads) and all(lead.real and lead.estimate > 0.0 for lead in leads)
 
     def line(self, strategies: Sequence[str], *flags: str) -> str:
-        """Return the command line that compares `strategies` on this eval set, with the user's amounts."""
+        """Return the command line that compares `strategies` on this eval set, all else as it was asked for.
+
+        Limits, seeds, columns, the comparison file and the user's amounts stay; `flags` (``--seeds 3``) win over them.
+        """
         words = ["advisor", "compare", self.evalset, "--model", self.model]
         for strategy in strategies:
             words += ["--strategy", self.specs.get(strategy, strategy)]
         for name, column in self.columns.items():
             words += ["--column", f"{name}={column}"]
-        for flag, amount in (
-            ("--requests-per-month", self.economics.requests_per_month),
-            ("--value-per-correct", self.economics.usd_per_correct_answer),
-        ):
-            if amount is not None:
-                words += [
-                    flag,
-                    f"{amount.low:.9g}..{amount.high:.9g}" if isinstance(amount, Range) else f"{amount:.9g}",
-                ]
+        usual, new = Economics(), {flag.split()[0] for flag in flags}
+        amounts = {name: getattr(self.economics, name) for name in MONEY_FLAGS}
+        changed = {MONEY_FLAGS[name]: typed(v) for name, v in amounts.items() if v != getattr(usual, name)}
+        for flag, value in {**changed, **self.asked}.items():
+            if flag not in new:
+                words += [flag, value]
         return " ".join([*(shlex.quote(word) for word in words if word), *flags])
 
 

@@ -17,6 +17,10 @@ MONEY_FLAGS: Mapping[str, str] = {
     "margin": "--margin",
     "confidence": "--confidence",
     "target_quality": "--target-quality",
+    "batch_discount": "--batch-discount",
+    "hosting_usd_per_hour": "--hosting-usd-per-hour",
+    "unmerged_slowdown": "--unmerged-slowdown",
+    "base_model_shutdown": "--base-model-shutdown",
 }
 """Field of `advisor.costs.Economics`, which is the key in the ``economics:`` block, to its flag."""
 

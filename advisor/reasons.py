@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from advisor import wording
-from advisor.amounts import Range, mean, middle
+from advisor.amounts import mean, middle
 from advisor.evidence import Answer, Evidence, Guard
 from advisor.guards import BASELINE, DATA, MISSING, baseline_line, data_sentence, owed_baselines
+from advisor.information import Step
 from advisor.stats import Interval
 
 MOST_REASONS = 6
@@ -36,7 +37,7 @@ def _yes(evidence: Evidence) -> str:
     gain, tuned, other = evidence.money.expected_gain_usd, evidence.tuned, evidence.alternative
     if evidence.netted and gain is not None:
         sure = wording.percent(evidence.money.probability_tuned_best)
-        months = wording.months(evidence.economics.horizon_months)
+        months = wording.months(evidence.money.months)
         more = f"{wording.usd(gain.estimate)} more than {other} over {months}"
         return f"Fine-tune: {tuned} brings {more}, best in {sure} of draws."
     lead = evidence.lead(other)
@@ -45,7 +46,7 @@ def _yes(evidence: Evidence) -> str:
         size = wording.points(lead.estimate)
         return f"Fine-tune: {tuned} is {size} better than {other} and costs no more per request."
     margin = wording.points(evidence.economics.margin)
-    months = wording.months(evidence.economics.horizon_months)
+    months = wording.months(evidence.money.months)
     return f"Fine-tune: {tuned} is not worse than the margin of {margin} and its saving pays it back within {months}."
 
 
@@ -53,7 +54,7 @@ def _no(evidence: Evidence) -> str:
     gain, held = evidence.money.expected_gain_usd, evidence.money.dominance
     if evidence.netted and gain is not None:
         sure = wording.percent(evidence.money.probability_tuned_best)
-        months = wording.months(evidence.economics.horizon_months)
+        months = wording.months(evidence.money.months)
         loss = f", and would lose {wording.usd(-gain.estimate)} over {months}" if gain.estimate < 0.0 else ""
         return (
             f"Do not fine-tune: {evidence.use_now} is the better buy; "
@@ -270,7 +271,7 @@ def _quality_flip(evidence: Evidence, gain: float) -> list[tuple[float, str]]:
     economics, lead = evidence.economics, evidence.lead(evidence.alternative).estimate
     if economics.requests_per_month is None or economics.usd_per_correct_answer is None:
         return []
-    each = mean(economics.requests_per_month) * mean(economics.usd_per_correct_answer) * economics.horizon_months
+    each = mean(economics.requests_per_month) * mean(economics.usd_per_correct_answer) * evidence.money.months
     flip = lead - gain / each if each > 0.0 else math.inf
     if not -1.0 < flip < 1.0:
         return []
@@ -327,7 +328,7 @@ def next_step(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> 
         return f"Confirm it with more trainings before it goes live: {_more_seeds(evidence)}"
     if answer == "do_not_fine_tune":
         return f"Use {evidence.use_now}, and ask again when labels, volume or models change: {evidence.line(labels)}"
-    return _undecided_step(evidence, labels)
+    return _undecided_step(evidence, labels, guards)
 
 
 def _more_seeds(evidence: Evidence) -> str:
@@ -336,7 +337,7 @@ def _more_seeds(evidence: Evidence) -> str:
     return evidence.line([evidence.tuned, evidence.alternative], flag)
 
 
-def _undecided_step(evidence: Evidence, labels: list[str]) -> str:
+def _undecided_step(evidence: Evidence, labels: list[str], guards: tuple[Guard, ...]) -> str:
     economics = evidence.economics
     if _price_unknown(evidence):
         return (
@@ -350,12 +351,40 @@ def _undecided_step(evidence: Evidence, labels: list[str]) -> str:
     ]
     if asked and (lead.real or lead.estimate <= 0.0):
         return f"Say what a correct answer is worth and how many requests there are: {evidence.line(labels, *asked)}"
-    if lead.real and isinstance(economics.usd_per_correct_answer, Range):
-        needed = evidence.money.break_even.usd_per_correct_answer if evidence.money.break_even else None
-        point = wording.usd(needed.estimate if needed else None)
-        return f"Find out more closely what a correct answer is worth, {point} decides: {evidence.line(labels)}"
-    if len(evidence.summary(evidence.tuned).seeds) < 2:
-        return f"Train it once more with other seeds: {_more_seeds(evidence)}"
-    n = wording.count(lead.n or evidence.n_test)
-    more = "" if lead.detectable is None else f" ({n} show differences from {wording.points(lead.detectable)} on)"
-    return f"Add test examples{more} and run it again: {evidence.line(labels)}"
+    best = evidence.information.best if evidence.information else None
+    if best is not None:
+        return f"{best.action[0].upper()}{best.action[1:]}: {_worth(best)} ({best.assumption}): {best.command}"
+    return (
+        f"{_nothing_worth_it(evidence, guards)} Ask again when labels, volume or models change: {evidence.line(labels)}"
+    )
+
+
+def _worth(step: Step) -> str:
+    price = f"it costs {wording.usd(step.usd)}"
+    decides = "" if step.chance_decides is None else f" and decides in {wording.percent(step.chance_decides)} of cases"
+    worth = "" if step.worth_usd is None else f"worth {wording.usd(step.worth_usd)}, "
+    return f"{worth}{price}{decides}"
+
+
+def _nothing_worth_it(evidence: Evidence, guards: tuple[Guard, ...]) -> str:
+    """Say that no step is worth its price, and what is the better expected choice now (decision.md, section 5)."""
+    found, now = evidence.information, better_now(evidence, guards)
+    gain = evidence.money.expected_gain_usd
+    if found is None or found.evpi_usd is None or gain is None:
+        return f"No single step is likely to decide; {now} is the choice now."
+    ahead = evidence.tuned if gain.estimate > 0.0 else evidence.use_now
+    least = f"No step is worth its price: to know all for sure would bring {wording.usd(found.evpi_usd)}"
+    if ahead == now:
+        return f"{least}, and {now} is the better expected choice now."
+    return f"{least}. {ahead} is expected to bring more, but a check does not hold, so that {now} is the choice now."
+
+
+def better_now(evidence: Evidence, guards: tuple[Guard, ...]) -> str:
+    """Return what to use while the answer is not yet.
+
+    Where no step is worth its price, the better expected choice, if no guard fails; else what is not tuned.
+    """
+    gain, found = evidence.money.expected_gain_usd, evidence.information
+    settled = found is not None and found.evpi_usd is not None and found.best is None
+    holds = all(guard.state != "fail" for guard in guards)
+    return evidence.tuned if settled and holds and gain is not None and gain.estimate > 0.0 else evidence.use_now

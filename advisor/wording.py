@@ -96,6 +96,11 @@ def months(value: float | None) -> str:
     return f"{shown} month{'' if shown == '1' else 's'}"
 
 
+def times(value: float | None) -> str:
+    """Format a factor: ``1.7 times``."""
+    return _special(value) or f"{value:.2g} times"
+
+
 def amount(value: object, form: Callable[[float | None], str]) -> str:
     """Format an amount the user gave: ``$0.40``, or ``$0.10 to $0.50 (90% range)``."""
     low, high = getattr(value, "low", None), getattr(value, "high", None)
@@ -119,5 +124,8 @@ def money_words(economics: object) -> dict[str, str]:
         "usd_per_engineering_hour": usd,
         "retrains_per_year": count,
         "confidence": percent,
+        "batch_discount": percent,
+        "hosting_usd_per_hour": usd,
+        "unmerged_slowdown": times,
     }
     return {name: amount(getattr(economics, name), form) for name, form in forms.items()}

@@ -257,7 +257,7 @@ def break_even(comparison: Comparison) -> Figure | None:
     value = _middle(money.economics.usd_per_correct_answer)
     chart = _lines(sides, 2 * max(volumes), comparison, value)
     tuned, other = sides
-    horizon = numbers.months(money.economics.horizon_months)
+    horizon = numbers.months(money.months)
     if value is None:
         title = "Total cost by volume"
         reading = f"Where the lines cross, {tuned.label} and {other.label} cost the same."
@@ -313,7 +313,7 @@ def _marks_in_words(comparison: Comparison) -> str:
 def _lines(sides: tuple[_Side, _Side], most: float, comparison: Comparison, value: float | None) -> Any:
     import altair as alt
 
-    horizon, height = comparison.money.economics.horizon_months, 250
+    horizon, height = comparison.money.months, 250
     tuned, other = sides
     curves: list[dict[str, Any]] = []
     for volume in (0.0, most):

@@ -111,7 +111,7 @@ def _row(s: StrategySummary, money: StrategyMoney | None, lead: Difference | Non
 def money_facts(comparison: Comparison) -> tuple[Fact, ...]:
     """Return the money side as facts; only what is known is listed."""
     money, economics = comparison.money, comparison.money.economics
-    horizon = numbers.months(economics.horizon_months)
+    horizon = numbers.months(money.months)
     facts = []
     if money.probability_tuned_best is not None:
         meaning = "that a tuned strategy brings more, after all costs, than every other one"

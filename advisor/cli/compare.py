@@ -54,6 +54,10 @@ def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the v
     margin: options.Margin = None,
     confidence: options.Confidence = None,
     target_quality: options.TargetQuality = None,
+    batch_discount: options.BatchDiscount = None,
+    hosting_usd_per_hour: options.HostingUsdPerHour = None,
+    unmerged_slowdown: options.UnmergedSlowdown = None,
+    base_model_shutdown: options.BaseModelShutdown = None,
     output: options.Output = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -107,7 +111,7 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
     chosen = {name: value for name, value in merged.items() if name in known and value is not None}
     if "strategies" in chosen:
         chosen["strategies"] = tuple(chosen["strategies"])
-    asked = replace(CompareOptions(), **chosen, economics=economics.build())
+    asked = replace(CompareOptions(), **chosen, economics=economics.build(), config=given.get("config") or "")
     return asked, tuple(merged.get("output") or ())
 
 

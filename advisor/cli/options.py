@@ -166,6 +166,38 @@ TargetQuality = Annotated[
     float | None,
     typer.Option(envvar="ADVISOR_TARGET_QUALITY", rich_help_panel=MONEY, help="Quality that is needed, 0 to 1."),
 ]
+BatchDiscount = Annotated[
+    float | None,
+    typer.Option(
+        envvar="ADVISOR_BATCH_DISCOUNT",
+        rich_help_panel=MONEY,
+        help="Share off for requests sent as a batch, 0.5 is half. Default: the price table.",
+    ),
+]
+HostingUsdPerHour = Annotated[
+    float | None,
+    typer.Option(
+        envvar="ADVISOR_HOSTING_USD_PER_HOUR",
+        rich_help_panel=MONEY,
+        help="Price of a machine kept for the tuned model alone.",
+    ),
+]
+UnmergedSlowdown = Annotated[
+    float | None,
+    typer.Option(
+        envvar="ADVISOR_UNMERGED_SLOWDOWN",
+        rich_help_panel=MONEY,
+        help="How much longer answers take if the adapter is not merged. Default: 1.7.",
+    ),
+]
+BaseModelShutdown = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ADVISOR_BASE_MODEL_SHUTDOWN",
+        rich_help_panel=MONEY,
+        help="The last day of the base model, e.g. 2027-03-01. Default: a dated table.",
+    ),
+]
 Output = Annotated[
     list[str] | None,
     typer.Option(
