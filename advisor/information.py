@@ -72,7 +72,7 @@ def evpi(nets: FloatArray) -> float:
     Args:
         nets: float64 (D, S), net benefit of S choices in D joint draws.
     """
-    return max(0.0, float(nets.max(axis=1).mean() - nets.mean(axis=0).max()))
+    return _above(float(nets.max(axis=1).mean()), float(nets.mean(axis=0).max()))
 
 
 def evsi(means: FloatArray, part: FloatArray, share: float) -> float:
@@ -90,7 +90,13 @@ def evsi(means: FloatArray, part: FloatArray, share: float) -> float:
         share: of its variance that the sample resolves, 0 to 1.
     """
     after = means + math.sqrt(share) * (part - part.mean(axis=0))
-    return max(0.0, float(after.max(axis=1).mean() - means.max()))
+    return _above(float(after.max(axis=1).mean()), float(means.max()))
+
+
+def _above(knowing: float, now: float) -> float:
+    """Return the difference, at least 0; what rounding leaves of two equal sums is 0."""
+    gain = knowing - now
+    return gain if gain > 1e-12 * max(abs(knowing), abs(now)) else 0.0
 
 
 def evppi(conditional: FloatArray) -> float:

@@ -90,7 +90,8 @@ def _examples(desk: Desk) -> Iterator[Step]:
             part = desk.world_parts[0]
             worth = min(information.evpi(desk.nets), information.evsi(desk.means, part, share))
         new = max(0, size - hand)
-        source = "at hand, left out by the limit" if not new else f"{wording.count(new)} of them to be labelled"
+        some = "to be labelled" if new == size else f"{wording.count(new)} of them to be labelled"
+        source = some if new else "at hand, left out by the limit"
         limited = [f"--limit {evidence.n_test + size}"] if hand or "--limit" in evidence.asked else []
         yield Step(
             name="test_examples",

@@ -360,10 +360,9 @@ def _undecided_step(evidence: Evidence, labels: list[str], guards: tuple[Guard, 
 
 
 def _worth(step: Step) -> str:
-    price = f"it costs {wording.usd(step.usd)}"
-    decides = "" if step.chance_decides is None else f" and decides in {wording.percent(step.chance_decides)} of cases"
-    worth = "" if step.worth_usd is None else f"worth {wording.usd(step.worth_usd)}, "
-    return f"{worth}{price}{decides}"
+    worth = [f"worth {wording.usd(step.worth_usd)}"] * (step.worth_usd is not None)
+    decides = [f"decides in {wording.percent(step.chance_decides)} of cases"] * (step.chance_decides is not None)
+    return ", ".join([*worth, f"costs {wording.usd(step.usd)}", *decides])
 
 
 def _nothing_worth_it(evidence: Evidence, guards: tuple[Guard, ...]) -> str:
