@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,48 @@ class Guard:
     remedy: str = ""
 
 
+Unit = Literal["usd", "count", "months", "points", "hours", "times"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """One input of the decision, moved alone.
+
+    Attributes:
+        name: which input: `value`, `volume`, `horizon`, `one_off`, `price` (by the hour or the token, of requests and
+            training), `lead`, `labels`, `engineering`, `retraining`, `margin` (up to which tuning counts as better) or
+            `margin_needless` (from which on another counts as no worse).
+        unit: of `now`, `low`, `high` and `flip`; `times` is a factor on what it is now.
+        now: its value (the mean of a range); `None` where the user gave none.
+        low, high: the ends it is moved to: those of the range or interval; where there is none, half and double, and
+            for what is 0 now a plain example.
+        gain_low, gain_high: expected gain of tuning over its alternative there, USD over the horizon; `None` where
+            money cannot be netted, and for the margin, which net benefit does not know.
+        flip: where the answer turns; `None` where it does not turn for any value that can be.
+    """
+
+    name: str
+    unit: Unit
+    now: float | None
+    low: float
+    high: float
+    gain_low: float | None
+    gain_high: float | None
+    flip: float | None
+
+    @property
+    def swing(self) -> float:
+        """How far the gain moves, USD."""
+        return 0.0 if self.gain_low is None or self.gain_high is None else abs(self.gain_high - self.gain_low)
+
+    @property
+    def distance(self) -> float:
+        """How far the flip point is from now, as a logarithm of their ratio; infinite where there is none."""
+        if self.now is None or self.flip is None or self.now <= 0.0 or self.flip <= 0.0 or math.isinf(self.flip):
+            return math.inf
+        return abs(math.log(self.flip / self.now))
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer and why.
@@ -52,6 +95,7 @@ class Verdict:
         next_step: the cheapest step that would tell more, with the line to type.
         rule: which rule decided (`expected net benefit` or `dominance`).
         guards: the conditions that were checked.
+        flips: all inputs, moved one at a time, the one that moves the gain most first.
     """
 
     answer: Answer
@@ -62,6 +106,7 @@ class Verdict:
     next_step: str
     rule: str
     guards: tuple[Guard, ...]
+    flips: tuple[Flip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,57 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from advisor import wording
 from advisor.amounts import Amount, Range, mean
-from advisor.evidence import Evidence
+from advisor.evidence import Evidence, Flip, Unit
 from advisor.ledger import Account, Ledger
 from advisor.stats import FloatArray
 
-Unit = Literal["usd", "count", "months", "points", "hours", "times"]
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """One input of the decision, moved alone.
-
-    Attributes:
-        name: which input: `value`, `volume`, `horizon`, `one_off`, `price`, `lead`, `labels`, `engineering`,
-            `retraining` or `margin`.
-        unit: of `now`, `low`, `high` and `flip`; `times` is a factor on what it is now.
-        now: its value (the mean of a range); `None` where the user gave none.
-        low, high: the ends it is moved to: those of the range or interval; where there is none, half and double, and
-            for what is 0 now a plain example.
-        gain_low, gain_high: expected gain of tuning over its alternative there, USD over the horizon; `None` where money
-            cannot be netted, and for the margin, which net benefit does not know.
-        flip: where the answer turns; `None` where it does not turn for any value that can be.
-    """
-
-    name: str
-    unit: Unit
-    now: float | None
-    low: float
-    high: float
-    gain_low: float | None
-    gain_high: float | None
-    flip: float | None
-
-    @property
-    def swing(self) -> float:
-        """How far the gain moves, USD."""
-        return 0.0 if self.gain_low is None or self.gain_high is None else abs(self.gain_high - self.gain_low)
-
-    @property
-    def distance(self) -> float:
-        """How far the flip point is from now, as a logarithm of their ratio; infinite where there is none."""
-        if self.now is None or self.flip is None or self.now <= 0.0 or self.flip <= 0.0 or math.isinf(self.flip):
-            return math.inf
-        return abs(math.log(self.flip / self.now))
-
-
+NAMES = {
+    "value": "Value of a correct answer",
+    "volume": "Volume",
+    "horizon": "Horizon",
+    "one_off": "One-off cost of tuning",
+    "price": "Price of requests and training",
+    "lead": "Quality",
+    "labels": "Price of a label",
+    "engineering": "Engineering",
+    "retraining": "Retraining",
+    "margin": "Margin",
+    "margin_needless": "Margin",
+}
 EXAMPLES = {"labels": 1.0, "engineering": 40.0, "retraining": 4.0}
 """What an input that is 0 is moved to: $1 a label, a week of work, a retraining each quarter."""
 
@@ -153,8 +126,8 @@ def _lead(evidence: Evidence, ledger: Ledger, parts: _Gain) -> list[Flip]:
     lead = evidence.lead(evidence.alternative)
     each = float(np.mean(ledger.volume * ledger.value)) * ledger.horizon
     at = lead.estimate - parts.total / each if each > 0.0 else math.inf
-    ends = [parts.total + each * (end - lead.estimate) for end in (lead.low, lead.high)]
-    return [Flip("lead", "points", lead.estimate, lead.low, lead.high, *ends, at if -1.0 < at < 1.0 else None)]
+    low, high = (parts.total + each * (end - lead.estimate) for end in (lead.low, lead.high))
+    return [Flip("lead", "points", lead.estimate, lead.low, lead.high, low, high, at if -1.0 < at < 1.0 else None)]
 
 
 def _without_netting(evidence: Evidence) -> list[Flip]:
@@ -177,17 +150,74 @@ def _known_point(name: str, unit: Unit, amount: Amount | None, flip: float) -> F
 
 
 def _margin(evidence: Evidence) -> list[Flip]:
-    """The margin up to which tuning counts as better, or from which on another counts as no worse; dominance only."""
+    """The margin up to which tuning counts as better, and that from which on another counts as no worse.
+
+    They are where the probability meets the user's confidence. Net benefit knows no margin.
+    """
     held, economics = evidence.money.dominance, evidence.economics
     if evidence.netted or held is None:
         return []
     margin, need = economics.margin, economics.confidence
     least = np.min([evidence.gap(other.label) for other in evidence.others], axis=0)
-    yes = float(np.quantile(least, 1 - need))
-    no = float(np.quantile(evidence.gap(held.instead), need)) if held.instead else math.inf
-    known = [at for at, counts in ((yes, held.better_and_not_dearer is not None), (no, True)) if counts and 0 < at < 1]
-    at = min(known, key=lambda point: abs(point - margin), default=None)
-    return [Flip("margin", "points", margin, margin / 2, margin * 2, None, None, at)]
+    found = {}
+    if held.better_and_not_dearer is not None:
+        found["margin"] = float(np.quantile(least, 1 - need))
+    if held.instead:
+        found["margin_needless"] = float(np.quantile(evidence.gap(held.instead), need))
+    ends = margin / 2, margin * 2
+    return [
+        Flip(name, "points", margin, *ends, None, None, at if 0.0 < at < 1.0 else None) for name, at in found.items()
+    ]
+
+
+# --- in words --------------------------------------------------------------------------------------------------------
+
+
+def amount_words(flip: Flip, value: float | None) -> str:
+    """Return a value of this input in words, with its unit."""
+    forms: dict[str, Callable[[float | None], str]] = {
+        "usd": wording.usd,
+        "months": wording.months,
+        "points": wording.points,
+        "times": lambda factor: f"{wording.times(factor)} what it is now",
+        "hours": lambda hours: f"{wording.number(hours)} hours",
+    }
+    if value is None:
+        return "not given"
+    if flip.name == "volume":
+        return f"{wording.count(value)} requests a month"
+    if flip.name == "retraining":
+        return f"{wording.number(value)} times a year"
+    return forms[flip.unit](value)
+
+
+def sentence(flip: Flip, evidence: Evidence) -> str:
+    """Return where the answer turns, for an input that has a flip point."""
+    at = amount_words(flip, flip.flip)
+    if flip.name == "lead":
+        return (
+            f"Quality: tuning pays from a lead of {at} over {evidence.alternative} on "
+            f"(measured: {amount_words(flip, flip.now)})."
+        )
+    if flip.name == "margin":
+        return f"Margin: better by more than the margin up to {at} (yours: {amount_words(flip, flip.now)})."
+    if flip.name == "margin_needless":
+        held = evidence.money.dominance
+        instead = held.instead if held else evidence.alternative
+        return f"Margin: {instead} counts as no worse from {at} on (yours: {amount_words(flip, flip.now)})."
+    rises = flip.gain_low is None or flip.gain_high is None or flip.gain_high > flip.gain_low
+    side = "above" if rises else "below"
+    now = "" if flip.unit == "times" else f" ({_now(flip, evidence)})"
+    return f"{NAMES[flip.name]}: tuning pays {side} {at}{now}."
+
+
+def _now(flip: Flip, evidence: Evidence) -> str:
+    """Return what the input is now; a range of the user's as a range."""
+    if flip.name == "value":
+        return f"yours: {wording.amount(evidence.economics.usd_per_correct_answer, wording.usd)}"
+    if flip.name == "volume":
+        return f"yours: {wording.amount(evidence.economics.requests_per_month, wording.count)}"
+    return f"now {amount_words(flip, flip.now)}"
 
 
 def _known(amount: FloatArray | None) -> FloatArray:

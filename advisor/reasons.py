@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from advisor import wording
-from advisor.amounts import mean, middle
-from advisor.evidence import Answer, Evidence, Guard
+from advisor.evidence import Answer, Evidence, Flip, Guard
+from advisor.flips import sentence
 from advisor.guards import BASELINE, DATA, MISSING, baseline_line, data_sentence, owed_baselines
 from advisor.information import Step
 from advisor.stats import Interval
@@ -223,7 +221,7 @@ def _payback(evidence: Evidence) -> str:
 # --- what would flip it ----------------------------------------------------------------------------------------------
 
 
-def would_flip(evidence: Evidence, answer: Answer) -> tuple[str, ...]:
+def would_flip(evidence: Evidence, answer: Answer, inputs: tuple[Flip, ...]) -> tuple[str, ...]:
     """Return the flip point of every input that has one, nearest first by ratio; what you did not give comes last.
 
     Value and volume flip where the expected gain changes its sign; the margin where the probability meets your
@@ -231,81 +229,16 @@ def would_flip(evidence: Evidence, answer: Answer) -> tuple[str, ...]:
     """
     if not evidence.tuned or not evidence.alternative:
         return ("A fine-tuned strategy and one that is not, both with a score: 1 of each is enough.",)
-    found = [*_money_flips(evidence), *_margin_flips(evidence, answer)]
+    settled = {"fine_tune": "margin_needless", "do_not_fine_tune": "margin", "not_yet": ""}[answer]
+    turning = [one for one in inputs if one.flip is not None and one.name != settled]
+    found = [one for one in turning if one.name != "volume" or (one.flip or 0.0) >= 1.0]
     if not found:
         lead = evidence.lead(evidence.alternative)
         size = f"{wording.points(abs(lead.estimate))} {'ahead' if lead.estimate > 0.0 else 'behind'}"
         if _price_unknown(evidence):
             return (f"The price that is missing: without it no flip point is known; tuning is {size}.",)
         return (f"None of value, volume and margin does by itself: tuning is {size}.",)
-    return tuple(sentence for _, sentence in sorted(found, key=lambda item: item[0]))
-
-
-def _money_flips(evidence: Evidence) -> list[tuple[float, str]]:
-    point, economics = evidence.money.break_even, evidence.economics
-    rows = {row.label: row for row in evidence.money.strategies}
-    found = []
-    if point and point.usd_per_correct_answer and point.usd_per_correct_answer.estimate > 0.0:
-        flip, given = point.usd_per_correct_answer.estimate, economics.usd_per_correct_answer
-        yours = f"yours: {wording.amount(given, wording.usd)}"
-        text = f"Value of a correct answer: tuning pays above {wording.usd(flip)} ({yours})."
-        found.append((_distance(flip, None if given is None else middle(given)), text))
-    mostly = point is not None and (point.probability_never or 0.0) <= 0.5
-    if point and point.volume and mostly and point.volume.estimate >= 1.0:
-        flip, stated = point.volume.estimate, economics.requests_per_month
-        yours = f"yours: {wording.amount(stated, wording.count)}"
-        text = f"Volume: tuning pays above {wording.count(flip)} requests a month ({yours})."
-        found.append((_distance(flip, None if stated is None else middle(stated)), text))
-    gain, once = evidence.money.expected_gain_usd, rows[evidence.tuned].one_off_usd
-    if gain is not None and once is not None and once + gain.estimate > 0.0:
-        flip = once + gain.estimate
-        text = f"One-off cost of tuning: it pays below {wording.usd(flip)} (now {wording.usd(once)})."
-        found.append((_distance(flip, once), text))
-    if gain is not None:
-        found += _quality_flip(evidence, gain.estimate)
-    return found
-
-
-def _quality_flip(evidence: Evidence, gain: float) -> list[tuple[float, str]]:
-    """Return the lead in quality at which the expected gain is 0: one point more brings ``V*T*u/100``."""
-    economics, lead = evidence.economics, evidence.lead(evidence.alternative).estimate
-    if economics.requests_per_month is None or economics.usd_per_correct_answer is None:
-        return []
-    each = mean(economics.requests_per_month) * mean(economics.usd_per_correct_answer) * evidence.money.months
-    flip = lead - gain / each if each > 0.0 else math.inf
-    if not -1.0 < flip < 1.0:
-        return []
-    text = f"Quality: tuning pays from a lead of {wording.points(flip)} over {evidence.alternative} on"
-    return [(_distance(flip, lead), f"{text} (measured: {wording.points(lead)}).")]
-
-
-def _margin_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
-    """Return the margin at which the dominance rule would speak differently; the net-benefit rule knows no margin."""
-    held = evidence.money.dominance
-    if evidence.netted or held is None:
-        return []
-    need, margin = evidence.economics.confidence, evidence.economics.margin
-    least = np.min([evidence.gap(other.label) for other in evidence.others], axis=0)
-    found = []
-    yes = float(np.quantile(least, 1 - need))
-    if yes > 0.0 and held.better_and_not_dearer is not None and answer != "do_not_fine_tune":
-        text = f"Margin: better by more than the margin up to {wording.points(yes)} (yours: {wording.points(margin)})."
-        found.append((_distance(yes, margin), text))
-    if held.instead and answer != "fine_tune":
-        no = float(np.quantile(evidence.gap(held.instead), need))
-        if 0.0 < no < 1.0:
-            text = (
-                f"Margin: {held.instead} counts as no worse from {wording.points(no)} on "
-                f"(yours: {wording.points(margin)})."
-            )
-            found.append((_distance(no, margin), text))
-    return found
-
-
-def _distance(flip: float, now: float | None) -> float:
-    if now is None or now <= 0.0 or flip <= 0.0 or not math.isfinite(flip):
-        return math.inf
-    return abs(math.log(flip / now))
+    return tuple(sentence(one, evidence) for one in sorted(found, key=lambda one: one.distance))
 
 
 # --- next step -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.evidence import Answer, Evidence, Guard, Verdict
+from advisor.flips import flips
 from advisor.guards import MISSING, check_guards
 from advisor.reasons import better_now, headline, next_step, reasons, would_flip
 
@@ -28,16 +29,17 @@ def decide(evidence: Evidence) -> Verdict:
     rule = NET_BENEFIT if evidence.netted else DOMINANCE
     if evidence.tuned and evidence.alternative:
         leaning = by_net_benefit(evidence) if evidence.netted else by_dominance(evidence)
-    answer = _withheld(leaning, guards)
+    answer, inputs = _withheld(leaning, guards), flips(evidence)
     return Verdict(
         answer=answer,
         headline=headline(evidence, answer, leaning, guards),
         recommended=_recommended(evidence, answer, guards),
         reasons=reasons(evidence, guards),
-        would_flip=would_flip(evidence, answer),
+        would_flip=would_flip(evidence, answer, inputs),
         next_step=next_step(evidence, answer, guards),
         rule=rule,
         guards=guards,
+        flips=inputs,
     )
 
 

@@ -96,9 +96,16 @@ def months(value: float | None) -> str:
     return f"{shown} month{'' if shown == '1' else 's'}"
 
 
+def number(value: float | None) -> str:
+    """Format a number that may have decimals: ``40``, ``2.5``, ``1,742``."""
+    if (special := _special(value)) or value is None:
+        return special or MISSING
+    return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
+
+
 def times(value: float | None) -> str:
     """Format a factor: ``1.7 times``."""
-    return _special(value) or f"{value:.2g} times"
+    return f"{number(value)} times"
 
 
 def amount(value: object, form: Callable[[float | None], str]) -> str:

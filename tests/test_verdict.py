@@ -197,9 +197,10 @@ def test_a_range_that_decides_is_asked_for_more_closely():
 def test_the_flip_points_come_nearest_first_and_with_what_the_user_said():
     found = answer(FEW, SLOW, economics=Economics(10_000, 0.001))
     assert found.answer == "fine_tune"
-    assert found.would_flip[0].startswith(
-        ("Value of a correct answer: tuning pays above $0.00042 (yours: $0.0010)", "Quality")
-    )
+    assert "Value of a correct answer: tuning pays above $0.00042 (yours: $0.0010)." in found.would_flip
+    turning = {flip.name: flip.distance for flip in found.flips if flip.flip is not None}
+    assert found.would_flip[0].startswith("Price of requests and training")
+    assert turning["price"] == min(turning.values())
     assert any(flip.startswith("Quality: tuning pays from a lead of 8.") for flip in found.would_flip)
 
 
