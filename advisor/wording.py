@@ -100,6 +100,8 @@ def number(value: float | None) -> str:
     """Format a number that may have decimals: ``40``, ``2.5``, ``1,742``."""
     if (special := _special(value)) or value is None:
         return special or MISSING
+    if 0.0 < value < 0.001:
+        return "less than 0.001"
     return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
 
 

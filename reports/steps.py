@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 
 from advisor.comparison import Comparison
 from advisor.information import Information, Step
+from advisor.stats import Interval
 
 from . import numbers
 
@@ -92,13 +95,17 @@ def what_ifs(comparison: Comparison) -> tuple[WhatIf, ...]:
         WhatIf(
             label=one.label,
             name=one.name,
-            cost=numbers.interval(one.usd_per_1000_requests, numbers.usd),
+            cost=_cost(one.usd_per_1000_requests),
             hosting=numbers.usd(one.hosting_usd_per_month),
             brings=numbers.between(one.net_benefit_usd, numbers.usd),
             assumption=one.assumption,
         )
         for one in comparison.money.scenarios
     )
+
+
+def _cost(found: Interval) -> str:
+    return numbers.usd(found.estimate) if found.low == found.high else numbers.interval(found, numbers.usd)
 
 
 WHAT_IF_METHOD = (
@@ -108,26 +115,44 @@ WHAT_IF_METHOD = (
 
 
 def console(comparison: Comparison) -> tuple[list[str], list[str]]:
-    """Return the items of both sections for a terminal."""
-    steps = [
-        f"{_told(row)}{f' Type: {row.command}' if row.mark != 'not worth its price' else ''}"
-        for row in rows(comparison)
-    ]
+    """Return the items of both sections for a terminal; what the lines to type have in common stands there once."""
+    found = rows(comparison)
+    base, own = _shared([row.command for row in found])
+    steps = [_told(row, words) for row, words in zip(found, own, strict=True)]
     what_if = [
         f"{row.label}, {row.name}: {row.cost} for 1,000 requests"
         f"{f', hosting {row.hosting} a month' if row.hosting != '$0' else ''}"
         f"{f', brings {row.brings}' if row.brings != numbers.MISSING else ''} - {row.assumption}"
         for row in what_ifs(comparison)
     ]
-    return ([summary(comparison), *steps] if steps else []), what_if
+    line = f"The line to type, and behind it what a step adds: {base}"
+    return ([summary(comparison), *steps, line] if steps else []), what_if
 
 
-def _told(row: StepRow) -> str:
+def _shared(commands: list[str]) -> tuple[str, list[str]]:
+    """Return the flags that all lines have, as one line, and by line those that only it has."""
+    split = [_flags(shlex.split(command)) for command in commands]
+    common = [pair for pair in split[0] if all(pair in pairs for pairs in split)] if split else []
+    own = [[pair for pair in pairs if pair not in common] for pairs in split]
+    return _joined(common), [_joined(pairs) for pairs in own]
+
+
+def _flags(words: list[str]) -> list[tuple[str, ...]]:
+    """Cut a line before each of its flags."""
+    starts = [0, *(at for at, word in enumerate(words) if at and word.startswith("--")), len(words)]
+    return [tuple(words[start:end]) for start, end in pairwise(starts)]
+
+
+def _joined(pairs: list[tuple[str, ...]]) -> str:
+    return shlex.join([word for pair in pairs for word in pair])
+
+
+def _told(row: StepRow, adds: str) -> str:
     figures = [f"costs {row.cost if row.cost != numbers.MISSING else 'an unknown sum'}"]
     figures += [f"worth {row.worth}"] * (row.worth != numbers.MISSING)
     figures += [f"decides in {row.chance} of cases"] * (row.chance != numbers.MISSING)
     mark = f" [{row.mark}]" if row.mark else ""
-    typed = "" if row.mark == "not worth its price" else f" Type: {row.command}"
+    typed = f" Adds: {adds}" if adds else ""
     return f"{row.action}: {', '.join(figures)}{mark} ({row.assumption}).{typed}"
 
 

@@ -46,7 +46,7 @@ def _chart(moved: list[Flip], now: float, months: str) -> Any:
     axis = alt.Axis(title=f"gain from tuning, USD over {months}", values=x.ticks(4), labelExpr=axis_labels(x.ticks(4)))
     scale = x.scale(alt)
     base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("row:N", axis=None))
-    bars = base.mark_bar(height=9, yOffset=9, cornerRadius=2).encode(
+    bars = base.mark_bar(height=8, yOffset=12, cornerRadius=2).encode(
         x=alt.X("from:Q", scale=scale, axis=axis),
         x2="to:Q",
         color=alt.condition("datum.crosses", alt.value(TUNED), alt.value(OTHER)),
