@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -50,11 +50,11 @@ class Account:
     once_usd: FloatArray | None
     retrain_usd: float
     hosting_usd_per_month: float
-    fit_usd: float | None
-    labels: float
-    seeds: int
-    parts: Mapping[str, FloatArray]
-    prices: Prices
+    fit_usd: float | None = None
+    labels: float = 0.0
+    seeds: int = 1
+    parts: Mapping[str, FloatArray] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
 
     @property
     def known(self) -> bool:
@@ -76,7 +76,7 @@ class Ledger:
     value: FloatArray | None
     horizon: float
     retrains: float
-    horizon_words: str
+    horizon_words: str = ""
 
     def fixed(self, account: Account) -> FloatArray:
         """Return what `account` costs over the horizon beside its requests, USD, float64 (D,); its costs are known."""
