@@ -22,7 +22,7 @@ from advisor.ledger import open_ledger
 from advisor.stats import Draws, Panel
 from advisor.verdict import by_dominance, by_net_benefit
 
-DRAWS, TIMES = 600, 80
+DRAWS, TIMES = 600, 300
 NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 
 
