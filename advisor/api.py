@@ -7,13 +7,15 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from advisor import metrics, registry, runner
-from advisor.costs import Economics, Prices, Range, prices_for, request_cost
+from advisor.costs import Economics, Prices, prices_for, request_cost
 from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
+from advisor.flags import MONEY_FLAGS, typed
+from advisor.life import check_shutdown
 from advisor.models.metered import Price, Purse
 from advisor.paths import home
 from advisor.store import Store
@@ -51,6 +53,7 @@ class CompareOptions:
         budget_usd: stop before spending more than this.
         offline: make no request to any network.
         learning_curve: also run strategies that learn from examples on parts of them, and say what more would bring.
+        config: the comparison file that options were read from, so that it stands in lines to type again.
     """
 
     evalset: str = "harrow_desk"
@@ -67,6 +70,7 @@ class CompareOptions:
     budget_usd: float | None = None
     offline: bool = False
     learning_curve: bool = False
+    config: str = ""
 
     def __post_init__(self) -> None:
         evalset: Any = self.evalset
@@ -149,6 +153,8 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             notes=(*prepared.evalset.notes, *getattr(bench.model, "notes", ()), *prepared.curve_notes, *_broken(sized)),
             asked_as=options.evalset,
             columns=options.columns or {},
+            asked=asked_flags(options),
+            test_at_hand=prepared.test_at_hand,
             specs=specs,
             findings=_findings(prepared, bench, runs),
             looked=_looked(store, runs, prepared.evalset),
@@ -161,24 +167,30 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A comparison whose eval set is loaded and whose strategies are chosen; nothing has been run."""
+    """A comparison whose eval set is loaded and whose strategies are chosen; nothing has been run.
+
+    `test_at_hand` counts the test examples before the limit.
+    """
 
     options: CompareOptions
     evalset: EvalSet
     strategies: tuple[str, ...]
     skipped: Mapping[str, str]
+    test_at_hand: int = 0
 
     @classmethod
     def of(cls, options: CompareOptions) -> Prepared:
         """Load the eval set and settle which strategies run.
 
         Raises:
-            ConfigurationError: nothing is left to run, or a strategy that was asked for does not apply.
+            ConfigurationError: nothing is left to run, a strategy that was asked for does not apply, or the base model
+                is said to be gone already.
         """
+        check_shutdown(options.economics, date.today())
         loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
         evalset = loaded.limited(train=options.train_limit, test=options.limit)
         chosen, skipped = _choose(options.strategies, Task.of(evalset))
-        return cls(options, evalset, chosen, skipped)
+        return cls(options, evalset, chosen, skipped, len(loaded.test))
 
     def bench(self, store: Store, progress: Progress) -> runner.Bench:
         """Open the model and put together what all strategies share."""
@@ -389,18 +401,18 @@ def environment(options: CompareOptions, model: object = None) -> dict[str, str]
 
 
 _FLAGS = ("seeds", "limit", "train_limit", "seed")
-_MONEY_FLAGS = {
-    "requests_per_month": "--requests-per-month",
-    "usd_per_correct_answer": "--value-per-correct",
-    "horizon_months": "--horizon-months",
-    "usd_per_hour": "--usd-per-hour",
-    "margin": "--margin",
-    "target_quality": "--target-quality",
-}
+
+
+def asked_flags(options: CompareOptions) -> dict[str, str]:
+    """Return by flag what was asked for beside eval set, model, strategies, columns and amounts."""
+    plain = CompareOptions()
+    changed = [name for name in _FLAGS if getattr(options, name) != getattr(plain, name)]
+    found = {f"--{name.replace('_', '-')}": typed(getattr(options, name)) for name in changed}
+    return {**found, **({"--config": options.config} if options.config else {})}
 
 
 def command_line(options: CompareOptions) -> str:
-    """Return the `advisor compare` line that gives the same figures; prices of one's own have no flag, only a file."""
+    """Return the `advisor compare` line that gives the same figures; prices of one's own are in the file it names."""
     import shlex
 
     words, plain = ["advisor", "compare", options.evalset], CompareOptions()
@@ -410,11 +422,11 @@ def command_line(options: CompareOptions) -> str:
         words += ["--strategy", spec]
     for field_name, column in (options.columns or {}).items():
         words += ["--column", f"{field_name}={column}"]
-    flags = {name: f"--{name.replace('_', '-')}" for name in _FLAGS}
-    for given, usual, names in ((options, plain, flags), (options.economics, plain.economics, _MONEY_FLAGS)):
-        for name, flag in names.items():
-            value = getattr(given, name)
-            if value != getattr(usual, name):
-                words += [flag, f"{value.low!r}..{value.high!r}" if isinstance(value, Range) else str(value)]
+    for flag, value in asked_flags(options).items():
+        words += [flag, value]
+    for name, flag in MONEY_FLAGS.items():
+        value = getattr(options.economics, name)
+        if value != getattr(plain.economics, name):
+            words += [flag, typed(value)]
     words += ["--learning-curve"] * options.learning_curve
     return shlex.join(words)

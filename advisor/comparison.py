@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 
 from advisor import wording
-from advisor.costs import Economics, Money, weigh
+from advisor.costs import Economics, Money, weigh_ledger
 from advisor.curve_points import SizedRun
 from advisor.findings import Findings
 from advisor.information import Information
 from advisor.learning_curve import LearningCurve, learning_curves
+from advisor.ledger import open_ledger
+from advisor.next_steps import inform
 from advisor.paired import Difference, paired_statistics
 from advisor.spending import error_of_differences
 from advisor.stats import Interval
@@ -163,10 +165,11 @@ class Circumstances(TypedDict, total=False):
     """What a comparison carries along beside its runs.
 
     For its reports: strategies not run and why, remarks, machine and versions. For command lines that can be typed
-    again: `asked_as` is what the user typed for the eval set, `columns` for its columns, and `specs`, by run id, for
-    the strategies. For the guards and the learning curves: what was found beside the scores, and the runs on smaller
-    training sets. For the error control: `looked` are the sizes of the smaller test splits of this eval set that were
-    compared before with this model.
+    again: `asked_as` is what the user typed for the eval set, `columns` for its columns, `specs`, by run id, for the
+    strategies, and `asked` by flag all else that decides what is run; `test_at_hand` test examples there are without a
+    limit. For the guards and the learning curves: what was found beside the scores, and the runs on smaller training
+    sets. For the error control: `looked` are the sizes of the smaller test splits of this eval set that were compared
+    before with this model.
     """
 
     skipped: Mapping[str, str]
@@ -175,6 +178,8 @@ class Circumstances(TypedDict, total=False):
     asked_as: str
     columns: Mapping[str, str]
     specs: Mapping[str, str]
+    asked: Mapping[str, str]
+    test_at_hand: int
     findings: Findings
     sized: Sequence[SizedRun]
     looked: Sequence[int]
@@ -211,6 +216,7 @@ def compare_runs(
     groups = group_runs(runs)
     tables = [tabulate(group, evalset.test) for group in groups]
     evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
+    evidence = replace(evidence, information=inform(evidence))
     ids = [run.id for run in (*runs, *(one.run for one in circumstances.get("sized", ())))]
     return Comparison(
         id=digest([ids, evalset.fingerprint, repr(economics), seed, draws, evidence.looks]),
@@ -221,7 +227,11 @@ def compare_runs(
         verdict=decide(evidence),
         disagreements=disagreements(groups, tables, evalset),
         skipped=circumstances.get("skipped", {}),
-        notes=(*circumstances.get("notes", ()), *look_note(evidence, circumstances.get("looked", ()))),
+        notes=(
+            *circumstances.get("notes", ()),
+            *evidence.money.remarks,
+            *look_note(evidence, circumstances.get("looked", ())),
+        ),
         environment=circumstances.get("environment", {}),
     )
 
@@ -247,11 +257,13 @@ def gather(
     runs = [run for group in groups for run in group.runs]
     model = next((run.model for run in runs if run.model), "")
     specs, findings = circumstances.get("specs", {}), circumstances.get("findings", Findings())
+    ledger = open_ledger(found.draws, strategies, economics, model, rng)
     return Evidence(
         strategies=strategies,
         differences=found.differences,
         family=found.family,
-        money=weigh(found.draws, strategies, economics, model, rng),
+        money=weigh_ledger(ledger, strategies, economics, model),
+        ledger=ledger,
         draws=found.draws,
         panel=panel,
         pivot=found.pivot or next((row.label for row in strategies if row.tuned), strategies[0].label),
@@ -267,6 +279,8 @@ def gather(
         economics=economics,
         specs={group.label: specs[run.id] for group in groups for run in group.runs[:1] if run.id in specs},
         columns=circumstances.get("columns", {}),
+        asked=circumstances.get("asked", {}),
+        test_at_hand=circumstances.get("test_at_hand", len(evalset.test)),
         findings=findings,
         curves=learning_curves(
             circumstances.get("sized", ()), panel, evalset.test, economics, rng, findings.label_noise
@@ -277,7 +291,7 @@ def gather(
 
 _SHARED = (
     *("metric", "model", "n_train", "n_test", "strategies", "pivot", "differences", "money"),
-    *("curves", "findings", "looks"),
+    *("curves", "findings", "looks", "information"),
 )
 
 

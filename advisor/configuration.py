@@ -13,6 +13,7 @@ An unknown key is an error with the nearest name. `json_schema` is published as 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -112,6 +113,10 @@ class EconomicsBlock(Block):
     retrains_per_year: NotNegative | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
     false_yes: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    batch_discount: Annotated[float, Field(ge=0, lt=1)] | None = None
+    hosting_usd_per_hour: NotNegative | None = None
+    unmerged_slowdown: Annotated[float, Field(ge=1), AfterValidator(_not_nan)] | None = None
+    base_model_shutdown: date | None = None
 
     def build(self) -> Economics:
         """Return the core's `Economics`, its defaults where nothing is said."""

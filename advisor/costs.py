@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +15,10 @@ from advisor.break_even import LEVEL, BreakEven, Dominance, break_even, dominanc
 from advisor.errors import ConfigurationError
 from advisor.ledger import Account, Ledger, open_ledger, price_pair
 from advisor.prices import Prices, prices_for, tuned_prices_for, usd_of
+from advisor.scenarios import Scenario, scenarios
 from advisor.stats import SEED_SD_PRIOR, Draws, FloatArray, Interval
 from advisor.types import Usage
-from advisor.wording import money_words, points
+from advisor.wording import money_words, percent, points
 
 if TYPE_CHECKING:
     from advisor.comparison import StrategySummary
@@ -47,6 +49,11 @@ class Economics:
     `confidence` is the chance from which on an answer is given; a yes is also held to `false_yes`, the highest
     probability of ever saying yes where fine-tuning is just not worth it (see `advisor.spending`).
 
+    For the rows "what if" (`advisor.scenarios`): `batch_discount` is the share off for requests sent as a batch (else
+    the price table's own batch price), `hosting_usd_per_hour` a machine kept for the tuned model alone, and
+    `unmerged_slowdown` how much longer an answer takes where the adapter is not merged into the weights; 1.7 is what a
+    public 2 x 2 of RAG and tuning (Qwen2.5-7B) measured. `base_model_shutdown` ends the horizon (`advisor.life`).
+
     Raises:
         ConfigurationError: an amount is negative or infinite, or a share lies outside its range.
     """
@@ -66,6 +73,10 @@ class Economics:
     retrains_per_year: float = 0.0
     confidence: float = 0.90
     false_yes: float = 0.05
+    batch_discount: float | None = None
+    hosting_usd_per_hour: float | None = None
+    unmerged_slowdown: float = 1.7
+    base_model_shutdown: date | None = None
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -78,6 +89,8 @@ class Economics:
             "confidence": ("above 0.5 and below 1", 0.5 < self.confidence < 1.0),
             "false_yes": ("above 0 and below 0.5", 0.0 < self.false_yes < 0.5),
             "margin": ("from 0 and below 1 (0.02 is 2 points)", self.margin < 1.0),
+            "batch_discount": ("from 0 and below 1 (0.5 is half the price)", (self.batch_discount or 0.0) < 1.0),
+            "unmerged_slowdown": ("at least 1", self.unmerged_slowdown >= 1.0),
             "target_quality": ("0 to 1", self.target_quality is None or self.target_quality <= 1.0),
         }
         for name, (allowed, holds) in within.items():
@@ -107,7 +120,8 @@ class Money:
     `probability_tuned_best`, `expected_gain_usd` (best tuned minus the best alternative, both picked by expected net
     benefit as in `break_even`; 5-95 %) and `expected_regret_usd` (what choosing now loses against knowing for sure)
     are `None` unless the user gave both the volume and the value of a correct answer, and every price is known.
-    `dominance` needs neither.
+    `dominance` needs neither. `months` is the horizon that counts; `scenarios` are rows "what if", from the same draws.
+    `remarks` say what in the user's own figures does not fit together.
     """
 
     economics: Economics
@@ -120,11 +134,19 @@ class Money:
     cheapest_at_target: str | None = None
     assumptions: Mapping[str, str] = field(default_factory=dict)
     dominance: Dominance | None = None
+    months: float = 12.0
+    scenarios: tuple[Scenario, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def weigh(
     draws: Draws, strategies: Sequence[StrategySummary], economics: Economics, model: str, rng: np.random.Generator
 ) -> Money:
+    """Open the books of all strategies and weigh them. See `open_ledger` and `weigh_ledger`."""
+    return weigh_ledger(open_ledger(draws, strategies, economics, model, rng), strategies, economics, model)
+
+
+def weigh_ledger(ledger: Ledger, strategies: Sequence[StrategySummary], economics: Economics, model: str) -> Money:
     """Put quality and cost together: ``NB[a] = V*T*(u*q[a] - c[a]) - h[a]*T - F[a] - n_retrain*F_re[a]``.
 
     Every draw takes one resample of the examples and one value of each of the user's ranges for all strategies. Of
@@ -133,13 +155,11 @@ def weigh(
     draw, which is the stricter way; the gain is against the one of them with the highest expected net benefit.
 
     Args:
-        draws: joint draws of quality and usage.
+        ledger: the accounts, as joint draws.
         strategies: one summary a strategy, in the order of the result.
         economics: the user's side.
         model: a model specification, e.g. ``smollm2`` or ``openai:gpt-4.1-mini``.
-        rng: draws the user's ranges.
     """
-    ledger = open_ledger(draws, strategies, economics, model, rng)
     nets = {account.label: ledger.net_benefit(account) for account in ledger.accounts}
     netted = {label: net for label, net in nets.items() if net is not None}
     complete = bool(netted) and len(netted) == len(nets)
@@ -158,8 +178,11 @@ def weigh(
         expected_regret_usd=_regret(netted) if complete else None,
         pareto=_pareto(ledger.accounts),
         cheapest_at_target=_cheapest_at_target(ledger, strategies, economics.target_quality),
-        assumptions=_assumptions(economics, model),
+        assumptions=_assumptions(economics, model, ledger.horizon_words),
         dominance=held,
+        months=ledger.horizon,
+        scenarios=scenarios(ledger, pair, economics, model) if pair else (),
+        remarks=_remarks(ledger, economics),
     )
 
 
@@ -249,7 +272,20 @@ def _cheapest_at_target(ledger: Ledger, strategies: Sequence[StrategySummary], t
     return min(costs, key=lambda label: costs[label]) if costs else None
 
 
-def _assumptions(economics: Economics, model: str) -> dict[str, str]:
+def _remarks(ledger: Ledger, economics: Economics) -> tuple[str, ...]:
+    target = economics.target_quality
+    gratis = [one for one in ledger.accounts if one.request_usd is not None and not one.request_usd.any()]
+    free = [one for one in gratis if target is not None and one.score >= target]
+    if not free:
+        return ()
+    best = max(free, key=lambda account: account.score)
+    return (
+        f"The quality that is needed, {percent(target)}, is below what costs nothing: {best.label} scores "
+        f"{percent(best.score)} and its requests are free, so the target decides nothing.",
+    )
+
+
+def _assumptions(economics: Economics, model: str, shutdown: str) -> dict[str, str]:
     """Return every input as ``value (yours)`` or ``value (default)``."""
     default = Economics()
     found = {}
@@ -257,6 +293,7 @@ def _assumptions(economics: Economics, model: str) -> dict[str, str]:
         mine = getattr(economics, name) != getattr(default, name)
         found[name] = words if words.startswith("not given") else f"{words} ({'yours' if mine else 'default'})"
     base, tuned = price_pair(economics, model)
+    found["base_model_shutdown"] = shutdown
     found["prices"] = f"{base.source or 'given'} ({'yours' if economics.prices else 'default'})"
     found["tuned_prices"] = f"{tuned.source or 'given'} ({'yours' if economics.tuned_prices else 'default'})"
     found["trainings"] = (

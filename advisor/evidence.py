@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from advisor.costs import Economics, Money, Range
+from advisor.costs import Economics, Money
 from advisor.findings import Findings
+from advisor.flags import MONEY_FLAGS, typed
+from advisor.information import Information
 from advisor.learning_curve import LearningCurve
+from advisor.ledger import Ledger
 from advisor.spending import LEVEL, chance_needed, surely
 from advisor.stats import Draws, FloatArray, Panel
 
@@ -37,6 +41,48 @@ class Guard:
     remedy: str = ""
 
 
+Unit = Literal["usd", "count", "months", "points", "hours", "times"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """One input of the decision, moved alone.
+
+    Attributes:
+        name: which input: `value`, `volume`, `horizon`, `one_off`, `price` (by the hour or the token, of requests and
+            training), `lead`, `labels`, `engineering`, `retraining`, `margin` (up to which tuning counts as better) or
+            `margin_needless` (from which on another counts as no worse).
+        unit: of `now`, `low`, `high` and `flip`; `times` is a factor on what it is now.
+        now: its value (the mean of a range); `None` where the user gave none.
+        low, high: the ends it is moved to: those of the range or interval; where there is none, half and double, and
+            for what is 0 now a plain example.
+        gain_low, gain_high: expected gain of tuning over its alternative there, USD over the horizon; `None` where
+            money cannot be netted, and for the margin, which net benefit does not know.
+        flip: where the answer turns; `None` where it does not turn for any value that can be.
+    """
+
+    name: str
+    unit: Unit
+    now: float | None
+    low: float
+    high: float
+    gain_low: float | None
+    gain_high: float | None
+    flip: float | None
+
+    @property
+    def swing(self) -> float:
+        """How far the gain moves, USD."""
+        return 0.0 if self.gain_low is None or self.gain_high is None else abs(self.gain_high - self.gain_low)
+
+    @property
+    def distance(self) -> float:
+        """How far the flip point is from now, as a logarithm of their ratio; infinite where there is none."""
+        if self.now is None or self.flip is None or self.now <= 0.0 or self.flip <= 0.0 or math.isinf(self.flip):
+            return math.inf
+        return abs(math.log(self.flip / self.now))
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer and why.
@@ -50,6 +96,7 @@ class Verdict:
         next_step: the cheapest step that would tell more, with the line to type.
         rule: which rule decided (`expected net benefit` or `dominance`).
         guards: the conditions that were checked.
+        flips: all inputs, moved one at a time, the one that moves the gain most first.
     """
 
     answer: Answer
@@ -60,6 +107,7 @@ class Verdict:
     next_step: str
     rule: str
     guards: tuple[Guard, ...]
+    flips: tuple[Flip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +143,10 @@ class Evidence:
         economics: the user's side, the same as in `money`.
         specs: label to what was typed for it, where that is known: a file's class, parameters.
         columns: the columns of the file, as they were typed.
+        asked: by flag, what else was typed that decides what is run: limits, seeds, the comparison file.
+        test_at_hand: test examples that there are, those that a limit left out included; 0 where that is not known.
+        ledger: the books behind `money`, as joint draws.
+        information: what it is worth to know more.
         family: the differences of every tuned strategy, for where not the pivot but another one is the better buy.
         panel: the scores behind the differences, by strategy, seed and test example.
         test_ids: the test examples in the order of the panel.
@@ -119,6 +171,10 @@ class Evidence:
     economics: Economics
     specs: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
+    test_at_hand: int = 0
+    ledger: Ledger | None = None
+    information: Information | None = None
     family: tuple[Difference, ...] = ()
     panel: Panel | None = None
     test_ids: tuple[str, ...] = ()
@@ -163,8 +219,12 @@ class Evidence:
     @property
     def chance_needed(self) -> float:
         """The chance from which on a yes is said: the user's confidence, and the error budget of this look."""
+        return self.chance_needed_at(self.looks)
+
+    def chance_needed_at(self, look: int) -> float:
+        """Return the chance from which on a yes would be said at another look at a growing test set."""
         tuned = sum(one.tuned for one in self.scored)
-        return chance_needed(self.economics.confidence, self.economics.false_yes, look=self.looks, tuned=tuned)
+        return chance_needed(self.economics.confidence, self.economics.false_yes, look=look, tuned=tuned)
 
     def sure(self, chance: float | None) -> bool:
         """Return whether a chance is enough for a yes."""
@@ -218,21 +278,21 @@ class Evidence:
         return bool(leads) and all(lead.real and lead.estimate > 0.0 for lead in leads)
 
     def line(self, strategies: Sequence[str], *flags: str) -> str:
-        """Return the command line that compares `strategies` on this eval set, with the user's amounts."""
+        """Return the command line that compares `strategies` on this eval set, all else as it was asked for.
+
+        Limits, seeds, columns, the comparison file and the user's amounts stay; `flags` (``--seeds 3``) win over them.
+        """
         words = ["advisor", "compare", self.evalset, "--model", self.model]
         for strategy in strategies:
             words += ["--strategy", self.specs.get(strategy, strategy)]
         for name, column in self.columns.items():
             words += ["--column", f"{name}={column}"]
-        for flag, amount in (
-            ("--requests-per-month", self.economics.requests_per_month),
-            ("--value-per-correct", self.economics.usd_per_correct_answer),
-        ):
-            if amount is not None:
-                words += [
-                    flag,
-                    f"{amount.low:.9g}..{amount.high:.9g}" if isinstance(amount, Range) else f"{amount:.9g}",
-                ]
+        usual, new = Economics(), {flag.split()[0] for flag in flags}
+        amounts = {name: getattr(self.economics, name) for name in MONEY_FLAGS}
+        changed = {MONEY_FLAGS[name]: typed(v) for name, v in amounts.items() if v != getattr(usual, name)}
+        for flag, value in {**changed, **self.asked}.items():
+            if flag not in new:
+                words += [flag, value]
         return " ".join([*(shlex.quote(word) for word in words if word), *flags])
 
 

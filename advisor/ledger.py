@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from advisor.amounts import draw
+from advisor.life import horizon
 from advisor.prices import Prices, is_local, prices_for, tuned_prices_for, usd_of, usd_of_parts
 from advisor.stats import Draws, FloatArray
 from advisor.types import FitCost
@@ -33,6 +35,11 @@ class Account:
         once_usd: float64 (D,), one-off cost; `None` where a price is unknown.
         retrain_usd: cost of one retraining; 0 for a strategy that is not tuned.
         hosting_usd_per_month: fixed cost a month.
+        fit_usd: the part of the one-off cost that is its measured fit; `None` where a price is unknown.
+        labels: how many labels are paid for it.
+        seeds: how many trainings its figures rest on.
+        parts: per `Usage` field float64 (D,), mean of one request; empty where it was not measured.
+        prices: what its requests are priced with.
     """
 
     label: str
@@ -43,6 +50,11 @@ class Account:
     once_usd: FloatArray | None
     retrain_usd: float
     hosting_usd_per_month: float
+    fit_usd: float | None = None
+    labels: float = 0.0
+    seeds: int = 1
+    parts: Mapping[str, FloatArray] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
 
     @property
     def known(self) -> bool:
@@ -55,7 +67,8 @@ class Ledger:
     """The accounts of all strategies that have a score, and what the user says about volume, value and time.
 
     `volume` (requests a month) and `value` (USD of one more correct answer) are float64 (D,), the same draws for every
-    strategy; `None` where the user did not say. `retrains` is how often a tuned model is trained anew in the horizon.
+    strategy; `None` where the user did not say. `horizon` is the months that count, `horizon_words` the assumption on
+    the base model's last day, `retrains` how often a tuned model is trained anew in the horizon.
     """
 
     accounts: tuple[Account, ...]
@@ -63,6 +76,7 @@ class Ledger:
     value: FloatArray | None
     horizon: float
     retrains: float
+    horizon_words: str = ""
 
     def fixed(self, account: Account) -> FloatArray:
         """Return what `account` costs over the horizon beside its requests, USD, float64 (D,); its costs are known."""
@@ -79,7 +93,12 @@ class Ledger:
 
 
 def open_ledger(
-    draws: Draws, strategies: Sequence[StrategySummary], economics: Economics, model: str, rng: np.random.Generator
+    draws: Draws,
+    strategies: Sequence[StrategySummary],
+    economics: Economics,
+    model: str,
+    rng: np.random.Generator,
+    today: date | None = None,
 ) -> Ledger:
     """Price every strategy that has a score.
 
@@ -92,6 +111,7 @@ def open_ledger(
         economics: the user's side.
         model: a model specification.
         rng: draws the user's ranges.
+        today: from when the base model's life counts; the day of the call where not given.
     """
     size = len(draws.quality)
     base, tuned = price_pair(economics, model)
@@ -106,26 +126,34 @@ def open_ledger(
             continue
         prices = tuned if summary.tuned else base
         fit = fit_usd(summary.fit, prices, summary.tuned)
-        labels = per_label * summary.fit.examples * (summary.tuned or summary.kind == "classifier")
+        labels = summary.fit.examples * (summary.tuned or summary.kind == "classifier")
+        parts = _parts(draws, column)
         accounts.append(
             Account(
                 label=summary.label,
                 tuned=summary.tuned,
                 score=summary.quality.estimate,
                 quality=draws.quality[:, column],
-                request_usd=_request_usd(draws, column, prices, economics.utilisation),
-                once_usd=None if fit is None else fit + labels + hours * summary.tuned,
+                request_usd=request_usd(parts, prices, economics.utilisation),
+                once_usd=None if fit is None else fit + per_label * labels + hours * summary.tuned,
                 retrain_usd=(fit or 0.0) * summary.tuned,
                 hosting_usd_per_month=prices.hosting_usd_per_month,
+                fit_usd=fit,
+                labels=labels,
+                seeds=len(summary.seeds),
+                parts=parts,
+                prices=prices,
             )
         )
     volume, value = economics.requests_per_month, economics.usd_per_correct_answer
+    counted = horizon(economics, model, today or date.today())
     return Ledger(
         accounts=tuple(accounts),
         volume=None if volume is None else draw(volume, size, rng),
         value=None if value is None else draw(value, size, rng),
-        horizon=economics.horizon_months,
-        retrains=economics.retrains_per_year * economics.horizon_months / 12.0,
+        horizon=counted.months,
+        retrains=economics.retrains_per_year * counted.months / 12.0,
+        horizon_words=counted.words,
     )
 
 
@@ -156,7 +184,7 @@ def fit_usd(fit: FitCost, prices: Prices, tuned: bool) -> float | None:
 
 
 def _own_fit_usd(fit: FitCost, prices: Prices, tuned: bool) -> float | None:
-    if prices.usd_per_hour is not None and prices.usd_per_1m_input_tokens is None:
+    if prices.usd_per_hour is not None:
         seconds = max(fit.seconds, fit.training_seconds + fit.usage.seconds)
         return seconds * prices.usd_per_hour / 3600
     calls = usd_of(fit.usage, prices)
@@ -167,11 +195,14 @@ def _own_fit_usd(fit: FitCost, prices: Prices, tuned: bool) -> float | None:
     return calls + fit.training_tokens * prices.usd_per_1m_training_tokens / 1e6
 
 
-def _request_usd(draws: Draws, column: int, prices: Prices, utilisation: float) -> FloatArray | None:
+def _parts(draws: Draws, column: int) -> dict[str, FloatArray]:
     if not all(name in draws.usage for name in NEEDED):
-        return None
+        return {}
     parts = {name: draws.usage[name][:, column] for name in NEEDED}
-    if not all(np.isfinite(part).all() for part in parts.values()):
-        return None
-    found = usd_of_parts(parts, prices, utilisation=utilisation)
+    return parts if all(np.isfinite(part).all() for part in parts.values()) else {}
+
+
+def request_usd(parts: Mapping[str, FloatArray], prices: Prices, utilisation: float) -> FloatArray | None:
+    """Return the cost of one request, USD, float64 (D,); `None` where it was not measured or a price is unknown."""
+    found = usd_of_parts(parts, prices, utilisation=utilisation) if parts else None
     return None if found is None else np.asarray(found, dtype=np.float64)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from advisor.amounts import check_not_negative
+from advisor.errors import ConfigurationError
 from advisor.types import Usage
 
 TABLE = Path(__file__).with_name("prices.yaml")
@@ -22,7 +23,8 @@ class Prices:
     """What a model charges, USD. `None` is unknown and is never taken for 0.
 
     Raises:
-        ConfigurationError: a price is negative, infinite or not a number.
+        ConfigurationError: a price is negative, infinite or not a number, or requests are paid by the hour and by the
+            token both.
     """
 
     usd_per_1m_input_tokens: float | None = None
@@ -38,6 +40,16 @@ class Prices:
             value = getattr(self, field.name)
             if field.name != "source" and value is not None:
                 check_not_negative(field.name, value)
+        if self.usd_per_hour is not None and self.by_token:
+            raise ConfigurationError(
+                "prices by the hour (usd_per_hour) and by the token (usd_per_1m_...) contradict each other: a request "
+                "would be paid twice; give one of them, and a fixed price of hosting as hosting_usd_per_month"
+            )
+
+    @property
+    def by_token(self) -> bool:
+        """Whether requests are paid by the token, as far as that is known."""
+        return self.usd_per_1m_input_tokens is not None or self.usd_per_1m_output_tokens is not None
 
 
 def is_local(model: str) -> bool:
@@ -89,9 +101,9 @@ def usd_of(usage: Usage, prices: Prices, *, utilisation: float = 1.0) -> float |
 def usd_of_parts(usage: Mapping[str, Any], prices: Prices, *, utilisation: float = 1.0) -> Any:
     """Return what usage cost, USD, for numbers or arrays alike; `None` if a price that is needed is unknown.
 
-    ``seconds * usd_per_hour / 3600 / utilisation + tokens * price``. `input_tokens` include the cached ones; where a
-    provider states no price for cached input it is charged as other input, an upper bound. What was not used costs
-    nothing, whatever its price.
+    ``seconds * usd_per_hour / 3600 / utilisation``, or ``tokens * price``. `input_tokens` include the cached ones;
+    where a provider states no price for cached input it is charged as other input, an upper bound. What was not used
+    costs nothing, whatever its price.
 
     Args:
         usage: per `Usage` field a number or an array.
@@ -103,11 +115,8 @@ def usd_of_parts(usage: Mapping[str, Any], prices: Prices, *, utilisation: float
     fresh = usage["input_tokens"] - cached
     per_cached = prices.usd_per_1m_cached_input_tokens
     if prices.usd_per_hour is not None:
-        total = total + usage["seconds"] * (prices.usd_per_hour / 3600 / utilisation)
-    by_token = prices.usd_per_1m_input_tokens is not None or prices.usd_per_1m_output_tokens is not None
-    if prices.usd_per_hour is not None and not by_token:
         timed = _any(usage["seconds"]) or prices.usd_per_hour == 0 or not _any(usage["calls"])
-        return total if timed else None
+        return total + usage["seconds"] * (prices.usd_per_hour / 3600 / utilisation) if timed else None
     for tokens, price in (
         (fresh, prices.usd_per_1m_input_tokens),
         (cached, prices.usd_per_1m_input_tokens if per_cached is None else per_cached),
@@ -147,7 +156,19 @@ def _from_table(provider: str, name: str) -> Prices | None:
     )
 
 
-def _from_genai_prices(provider: str, name: str) -> Prices | None:
+def batch_prices_for(model: str) -> Prices | None:
+    """Return what a provider charges for requests sent as a batch; `None` where that is not known.
+
+    Where the provider states no batch price for cached input, that of single requests stays.
+    """
+    if is_local(model) or model.startswith(("http://", "https://")):
+        return None
+    provider, _, name = model.partition(":")
+    found = _from_genai_prices(provider, name, processing="batch")
+    return None if found is None or replace(found, source="") == replace(prices_for(model), source="") else found
+
+
+def _from_genai_prices(provider: str, name: str, **context: str) -> Prices | None:
     """Look `name` up in the data shipped with genai-prices; a tuned (``ft:``) name is never looked up there."""
     if name.startswith("ft:"):
         return None
@@ -160,7 +181,7 @@ def _from_genai_prices(provider: str, name: str) -> Prices | None:
         _, found = get_snapshot().find_provider_model(name, None, provider, None)
     except LookupError:
         return None
-    rates = found.get_prices(datetime.now(tz=UTC))
+    rates = found.get_prices(datetime.now(tz=UTC), context or None)
     return Prices(
         usd_per_1m_input_tokens=_rate(rates, "input_mtok"),
         usd_per_1m_cached_input_tokens=_rate(rates, "cache_read_mtok"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from advisor import wording
-from advisor.amounts import Range, mean, middle
-from advisor.evidence import Answer, Evidence, Guard
+from advisor.evidence import Answer, Evidence, Flip, Guard
+from advisor.flips import sentence
 from advisor.guards import BASELINE, DATA, MISSING, baseline_line, data_sentence, owed_baselines
+from advisor.information import Step
 from advisor.stats import Interval
 
 MOST_REASONS = 6
@@ -36,7 +35,7 @@ def _yes(evidence: Evidence) -> str:
     gain, tuned, other = evidence.money.expected_gain_usd, evidence.tuned, evidence.alternative
     if evidence.netted and gain is not None:
         sure = wording.percent(evidence.money.probability_tuned_best)
-        months = wording.months(evidence.economics.horizon_months)
+        months = wording.months(evidence.money.months)
         more = f"{wording.usd(gain.estimate)} more than {other} over {months}"
         return f"Fine-tune: {tuned} brings {more}, best in {sure} of draws."
     lead = evidence.lead(other)
@@ -45,7 +44,7 @@ def _yes(evidence: Evidence) -> str:
         size = wording.points(lead.estimate)
         return f"Fine-tune: {tuned} is {size} better than {other} and costs no more per request."
     margin = wording.points(evidence.economics.margin)
-    months = wording.months(evidence.economics.horizon_months)
+    months = wording.months(evidence.money.months)
     return f"Fine-tune: {tuned} is not worse than the margin of {margin} and its saving pays it back within {months}."
 
 
@@ -53,7 +52,7 @@ def _no(evidence: Evidence) -> str:
     gain, held = evidence.money.expected_gain_usd, evidence.money.dominance
     if evidence.netted and gain is not None:
         sure = wording.percent(evidence.money.probability_tuned_best)
-        months = wording.months(evidence.economics.horizon_months)
+        months = wording.months(evidence.money.months)
         loss = f", and would lose {wording.usd(-gain.estimate)} over {months}" if gain.estimate < 0.0 else ""
         return (
             f"Do not fine-tune: {evidence.use_now} is the better buy; "
@@ -232,7 +231,7 @@ def _payback(evidence: Evidence) -> str:
 # --- what would flip it ----------------------------------------------------------------------------------------------
 
 
-def would_flip(evidence: Evidence, answer: Answer) -> tuple[str, ...]:
+def would_flip(evidence: Evidence, answer: Answer, inputs: tuple[Flip, ...]) -> tuple[str, ...]:
     """Return the flip point of every input that has one, nearest first by ratio; what you did not give comes last.
 
     Value and volume flip where the expected gain changes its sign; the margin where the probability meets what a yes or
@@ -240,76 +239,18 @@ def would_flip(evidence: Evidence, answer: Answer) -> tuple[str, ...]:
     """
     if not evidence.tuned or not evidence.alternative:
         return ("A fine-tuned strategy and one that is not, both with a score: 1 of each is enough.",)
-    found = [*_money_flips(evidence), *_margin_flips(evidence, answer), *_label_flips(evidence, answer)]
-    if not found:
+    settled = {"fine_tune": "margin_needless", "do_not_fine_tune": "margin", "not_yet": ""}[answer]
+    turning = [one for one in inputs if one.flip is not None and one.name != settled]
+    found = [one for one in turning if one.name != "volume" or (one.flip or 0.0) >= 1.0]
+    labels = _label_flips(evidence, answer)
+    if not found and not labels:
         lead = evidence.lead(evidence.alternative)
         size = f"{wording.points(abs(lead.estimate))} {'ahead' if lead.estimate > 0.0 else 'behind'}"
         if _price_unknown(evidence):
             return (f"The price that is missing: without it no flip point is known; tuning is {size}.",)
         return (f"None of value, volume and margin does by itself: tuning is {size}.",)
-    return tuple(sentence for _, sentence in sorted(found, key=lambda item: item[0]))
-
-
-def _money_flips(evidence: Evidence) -> list[tuple[float, str]]:
-    point, economics = evidence.money.break_even, evidence.economics
-    rows = {row.label: row for row in evidence.money.strategies}
-    found = []
-    if point and point.usd_per_correct_answer and point.usd_per_correct_answer.estimate > 0.0:
-        flip, given = point.usd_per_correct_answer.estimate, economics.usd_per_correct_answer
-        yours = f"yours: {wording.amount(given, wording.usd)}"
-        text = f"Value of a correct answer: tuning pays above {wording.usd(flip)} ({yours})."
-        found.append((_distance(flip, None if given is None else middle(given)), text))
-    mostly = point is not None and (point.probability_never or 0.0) <= 0.5
-    if point and point.volume and mostly and point.volume.estimate >= 1.0:
-        flip, stated = point.volume.estimate, economics.requests_per_month
-        yours = f"yours: {wording.amount(stated, wording.count)}"
-        text = f"Volume: tuning pays above {wording.count(flip)} requests a month ({yours})."
-        found.append((_distance(flip, None if stated is None else middle(stated)), text))
-    gain, once = evidence.money.expected_gain_usd, rows[evidence.tuned].one_off_usd
-    if gain is not None and once is not None and once + gain.estimate > 0.0:
-        flip = once + gain.estimate
-        text = f"One-off cost of tuning: it pays below {wording.usd(flip)} (now {wording.usd(once)})."
-        found.append((_distance(flip, once), text))
-    if gain is not None:
-        found += _quality_flip(evidence, gain.estimate)
-    return found
-
-
-def _quality_flip(evidence: Evidence, gain: float) -> list[tuple[float, str]]:
-    """Return the lead in quality at which the expected gain is 0: one point more brings ``V*T*u/100``."""
-    economics, lead = evidence.economics, evidence.lead(evidence.alternative).estimate
-    if economics.requests_per_month is None or economics.usd_per_correct_answer is None:
-        return []
-    each = mean(economics.requests_per_month) * mean(economics.usd_per_correct_answer) * economics.horizon_months
-    flip = lead - gain / each if each > 0.0 else math.inf
-    if not -1.0 < flip < 1.0:
-        return []
-    text = f"Quality: tuning pays from a lead of {wording.points(flip)} over {evidence.alternative} on"
-    return [(_distance(flip, lead), f"{text} (measured: {wording.points(lead)}).")]
-
-
-def _margin_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
-    """Return the margin at which the dominance rule would speak differently; the net-benefit rule knows no margin."""
-    held = evidence.money.dominance
-    if evidence.netted or held is None:
-        return []
-    need, margin = evidence.economics.confidence, evidence.economics.margin
-    sure = evidence.chance_needed
-    least = np.min([evidence.gap(other.label) for other in evidence.others], axis=0)
-    found = []
-    yes = float(np.quantile(least, 1 - sure))
-    if yes > 0.0 and held.better_and_not_dearer is not None and answer != "do_not_fine_tune":
-        text = f"Margin: better by more than the margin up to {wording.points(yes)} (yours: {wording.points(margin)})."
-        found.append((_distance(yes, margin), text))
-    if held.instead and answer != "fine_tune":
-        no = float(np.quantile(evidence.gap(held.instead), need))
-        if 0.0 < no < 1.0:
-            text = (
-                f"Margin: {held.instead} counts as no worse from {wording.points(no)} on "
-                f"(yours: {wording.points(margin)})."
-            )
-            found.append((_distance(no, margin), text))
-    return found
+    ranked = [*((one.distance, sentence(one, evidence)) for one in found), *labels]
+    return tuple(text for _, text in sorted(ranked, key=lambda item: item[0]))
 
 
 def _label_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
@@ -327,13 +268,7 @@ def _label_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
         f"Labels: {wording.count(more)} more examples would bring {evidence.tuned} above {crossing.rival} by its "
         f"learning curve ({ends} in all; not within reach in {never} of draws)."
     )
-    return [(_distance(crossing.size.estimate, float(evidence.n_train)), text)]
-
-
-def _distance(flip: float, now: float | None) -> float:
-    if now is None or now <= 0.0 or flip <= 0.0 or not math.isfinite(flip):
-        return math.inf
-    return abs(math.log(flip / now))
+    return [(math.log(crossing.size.estimate / evidence.n_train), text)]
 
 
 # --- next step -------------------------------------------------------------------------------------------------------
@@ -356,7 +291,7 @@ def next_step(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> 
         return f"Confirm it with more trainings before it goes live: {_more_seeds(evidence)}"
     if answer == "do_not_fine_tune":
         return f"Use {evidence.use_now}, and ask again when labels, volume or models change: {evidence.line(labels)}"
-    return _undecided_step(evidence, labels)
+    return _undecided_step(evidence, labels, guards)
 
 
 def _more_seeds(evidence: Evidence) -> str:
@@ -365,7 +300,7 @@ def _more_seeds(evidence: Evidence) -> str:
     return evidence.line([evidence.tuned, evidence.alternative], flag)
 
 
-def _undecided_step(evidence: Evidence, labels: list[str]) -> str:
+def _undecided_step(evidence: Evidence, labels: list[str], guards: tuple[Guard, ...]) -> str:
     economics = evidence.economics
     if _price_unknown(evidence):
         return (
@@ -379,12 +314,39 @@ def _undecided_step(evidence: Evidence, labels: list[str]) -> str:
     ]
     if asked and (lead.real or lead.estimate <= 0.0):
         return f"Say what a correct answer is worth and how many requests there are: {evidence.line(labels, *asked)}"
-    if lead.real and isinstance(economics.usd_per_correct_answer, Range):
-        needed = evidence.money.break_even.usd_per_correct_answer if evidence.money.break_even else None
-        point = wording.usd(needed.estimate if needed else None)
-        return f"Find out more closely what a correct answer is worth, {point} decides: {evidence.line(labels)}"
-    if len(evidence.summary(evidence.tuned).seeds) < 2:
-        return f"Train it once more with other seeds: {_more_seeds(evidence)}"
-    n = wording.count(lead.n or evidence.n_test)
-    more = "" if lead.detectable is None else f" ({n} show differences from {wording.points(lead.detectable)} on)"
-    return f"Add test examples{more} and run it again: {evidence.line(labels)}"
+    best = evidence.information.best if evidence.information else None
+    if best is not None:
+        return f"{best.action[0].upper()}{best.action[1:]}: {_worth(best)} ({best.assumption}): {best.command}"
+    return (
+        f"{_nothing_worth_it(evidence, guards)} Ask again when labels, volume or models change: {evidence.line(labels)}"
+    )
+
+
+def _worth(step: Step) -> str:
+    worth = [f"worth {wording.usd(step.worth_usd)}"] * (step.worth_usd is not None)
+    decides = [f"decides in {wording.percent(step.chance_decides)} of cases"] * (step.chance_decides is not None)
+    return ", ".join([*worth, f"costs {wording.usd(step.usd)}", *decides])
+
+
+def _nothing_worth_it(evidence: Evidence, guards: tuple[Guard, ...]) -> str:
+    """Say that no step is worth its price, and what is the better expected choice now (decision.md, section 5)."""
+    found, now = evidence.information, better_now(evidence, guards)
+    gain = evidence.money.expected_gain_usd
+    if found is None or found.evpi_usd is None or gain is None:
+        return f"No single step is likely to decide; {now} is the choice now."
+    ahead = evidence.tuned if gain.estimate > 0.0 else evidence.use_now
+    least = f"No step is worth its price: to know all for sure would bring {wording.usd(found.evpi_usd)}"
+    if ahead == now:
+        return f"{least}, and {now} is the better expected choice now."
+    return f"{least}. {ahead} is expected to bring more, but a check does not hold, so that {now} is the choice now."
+
+
+def better_now(evidence: Evidence, guards: tuple[Guard, ...]) -> str:
+    """Return what to use while the answer is not yet.
+
+    Where no step is worth its price, the better expected choice, if no guard fails; else what is not tuned.
+    """
+    gain, found = evidence.money.expected_gain_usd, evidence.information
+    settled = found is not None and found.evpi_usd is not None and found.best is None
+    holds = all(guard.state != "fail" for guard in guards)
+    return evidence.tuned if settled and holds and gain is not None and gain.estimate > 0.0 else evidence.use_now

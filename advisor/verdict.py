@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from advisor.evidence import Answer, Evidence, Guard, Verdict
+from advisor.flips import flips
 from advisor.guards import MISSING, check_guards
-from advisor.reasons import headline, next_step, reasons, would_flip
+from advisor.reasons import better_now, headline, next_step, reasons, would_flip
 
 __all__ = ["Answer", "Evidence", "Guard", "Verdict", "decide"]
 
@@ -28,16 +29,17 @@ def decide(evidence: Evidence) -> Verdict:
     rule = NET_BENEFIT if evidence.netted else DOMINANCE
     if evidence.tuned and evidence.alternative:
         leaning = by_net_benefit(evidence) if evidence.netted else by_dominance(evidence)
-    answer = _withheld(leaning, guards)
+    answer, inputs = _withheld(leaning, guards), flips(evidence)
     return Verdict(
         answer=answer,
         headline=headline(evidence, answer, leaning, guards),
-        recommended=evidence.tuned if answer == "fine_tune" else evidence.use_now,
+        recommended=_recommended(evidence, answer, guards),
         reasons=reasons(evidence, guards),
-        would_flip=would_flip(evidence, answer),
+        would_flip=would_flip(evidence, answer, inputs),
         next_step=next_step(evidence, answer, guards),
         rule=rule,
         guards=guards,
+        flips=inputs,
     )
 
 
@@ -73,6 +75,12 @@ def by_dominance(evidence: Evidence) -> Answer:
     if better or evidence.sure(held.cheaper_and_as_good):
         return "fine_tune"
     return "do_not_fine_tune" if (held.needless or 0.0) >= need else "not_yet"
+
+
+def _recommended(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> str:
+    if answer == "not_yet":
+        return better_now(evidence, guards)
+    return evidence.tuned if answer == "fine_tune" else evidence.use_now
 
 
 def _withheld(leaning: Answer, guards: tuple[Guard, ...]) -> Answer:

@@ -110,6 +110,20 @@ def months(value: float | None) -> str:
     return f"{shown} month{'' if shown == '1' else 's'}"
 
 
+def number(value: float | None) -> str:
+    """Format a number that may have decimals: ``40``, ``2.5``, ``1,742``."""
+    if (special := _special(value)) or value is None:
+        return special or MISSING
+    if 0.0 < value < 0.001:
+        return "less than 0.001"
+    return f"{value:,.0f}" if abs(value) >= 99.5 else f"{value:.2g}"
+
+
+def times(value: float | None) -> str:
+    """Format a factor: ``1.7 times``."""
+    return f"{number(value)} times"
+
+
 def amount(value: object, form: Callable[[float | None], str]) -> str:
     """Format an amount the user gave: ``$0.40``, or ``$0.10 to $0.50 (90% range)``."""
     low, high = getattr(value, "low", None), getattr(value, "high", None)
@@ -134,5 +148,8 @@ def money_words(economics: object) -> dict[str, str]:
         "retrains_per_year": count,
         "confidence": percent,
         "false_yes": percent,
+        "batch_discount": percent,
+        "hosting_usd_per_hour": usd,
+        "unmerged_slowdown": times,
     }
     return {name: amount(getattr(economics, name), form) for name, form in forms.items()}

@@ -63,7 +63,7 @@ def quality(comparison: Comparison) -> Figure | None:
     rows = [_interval_row(s.label, s.quality, s.tuned, numbers.interval(s.quality)) for s in scored if s.quality]
     chart = _intervals(rows, "mean score (1 is perfect)", Axis(0.0, 1.0))
     best = f"Best on average: {scored[0].label} with {numbers.interval(scored[0].quality)}."
-    return _figure(
+    return figure_of(
         "quality",
         "How good each strategy is",
         chart,
@@ -90,7 +90,7 @@ def lead(comparison: Comparison) -> Figure | None:
     room = max((high - low) * 0.06, 0.01)
     title = f"lead of {shorten(line(comparison.pivot), 34)} in score"
     chart = _intervals(rows, title, Axis(max(low - room, -1.0), min(high + room, 1.0)), margin)
-    return _figure(
+    return figure_of(
         "lead",
         f"How far {line(comparison.pivot)} is ahead",
         chart,
@@ -121,15 +121,15 @@ def _intervals(rows: list[dict[str, Any]], title: str, x: Axis, margin: float | 
         row["row"] = f"{number:04}"
     scale, form = x.scale(alt), numbers.score if margin is None else numbers.signed
     base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("row:N", axis=None))
-    axis = alt.Axis(title=title, values=x.ticks(), labelExpr=_labels(x.ticks(), form))
+    axis = alt.Axis(title=title, values=x.ticks(), labelExpr=axis_labels(x.ticks(), form))
     span = base.encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=_by_tuning(alt))
     layers = [
         span.mark_rule(strokeWidth=3, yOffset=9, strokeCap="round", opacity=0.55),
         base.encode(x=alt.X("mean:Q", scale=scale), color=_by_tuning(alt), shape=_shape(alt)).mark_point(
             filled=True, size=85, opacity=1, yOffset=9
         ),
-        *_written(base.encode(text="name:N"), INK, align="left", x=0, yOffset=-7, fontWeight=600),
-        *_written(base.encode(text="text:N"), MUTED, align="right", x=WIDTH, yOffset=-7),
+        *written(base.encode(text="name:N"), INK, align="left", x=0, yOffset=-7, fontWeight=600),
+        *written(base.encode(text="text:N"), MUTED, align="right", x=WIDTH, yOffset=-7),
     ]
     if margin is not None:
         zero = alt.Chart(alt.Data(values=[{"from": -margin, "to": margin, "zero": 0}]))
@@ -138,7 +138,7 @@ def _intervals(rows: list[dict[str, Any]], title: str, x: Axis, margin: float | 
     return alt.layer(*layers).properties(width=WIDTH, height=ROW * len(rows))
 
 
-def _written(texts: Any, colour: str, **where: Any) -> list[Any]:
+def written(texts: Any, colour: str, **where: Any) -> list[Any]:
     """Two layers: the letters on a halo of the page's colour, so that no line runs through them."""
     return [texts.mark_text(color=PAPER, stroke=PAPER, strokeWidth=7, **where), texts.mark_text(color=colour, **where)]
 
@@ -165,7 +165,7 @@ def quality_cost(comparison: Comparison) -> Figure | None:
     chart, unnamed = _scatter(known)
     missing = f" Not drawn, because a price or a score is unknown: {', '.join(unpriced)}." if unpriced else ""
     crowded = f" Too crowded to be named in the drawing: {', '.join(unnamed)}." if unnamed else ""
-    return _figure(
+    return figure_of(
         "cost",
         "What quality costs",
         chart,
@@ -200,7 +200,7 @@ def _scatter(points: list[dict[str, Any]]) -> tuple[Any, list[str]]:
     at = [(x.pixel(p["cost"], WIDTH), height - y.pixel(p["mean"], height)) for p in points]
     boxes = place(at, [p["name"] for p in points], (WIDTH, height))
     named = [{"name": p["name"], "at": b.x, "up": b.y} for p, b in zip(points, boxes, strict=True) if b]
-    money = alt.Axis(title="USD for 1,000 requests", values=x.ticks(), labelExpr=_labels(x.ticks()))
+    money = alt.Axis(title="USD for 1,000 requests", values=x.ticks(), labelExpr=axis_labels(x.ticks()))
     xs = alt.X("cost:Q", scale=x.scale(alt), axis=money)
     ys = alt.Y("mean:Q", scale=y.scale(alt), axis=alt.Axis(title="mean score", format=".1f", values=y.ticks()))
     base = alt.Chart(alt.Data(values=points)).encode(x=xs, y=ys, color=_by_tuning(alt))
@@ -214,12 +214,12 @@ def _scatter(points: list[dict[str, Any]]) -> tuple[Any, list[str]]:
     ]
     spots = {"x": alt.X("at:Q", scale=None, axis=None), "y": alt.Y("up:Q", scale=None, axis=None)}
     texts = alt.Chart(alt.Data(values=named)).encode(text="name:N", **spots)
-    layers += _written(texts, INK, align="left", baseline="middle")
+    layers += written(texts, INK, align="left", baseline="middle")
     chart = alt.layer(*layers).properties(width=WIDTH, height=height)
     return chart, [p["name"] for p, b in zip(points, boxes, strict=True) if b is None]
 
 
-def _labels(values: list[float], form: numbers.Formatter = numbers.usd_tick) -> str:
+def axis_labels(values: list[float], form: numbers.Formatter = numbers.usd_tick) -> str:
     """Return a Vega expression that writes tick number i as we would; tick values themselves are never compared."""
     written = ", ".join(f"'{form(value)}'" for value in values)
     return f"[{written}][round(datum.index * {len(values) - 1})]" if len(values) > 1 else f"[{written}][0]"
@@ -257,14 +257,14 @@ def break_even(comparison: Comparison) -> Figure | None:
     value = _middle(money.economics.usd_per_correct_answer)
     chart = _lines(sides, 2 * max(volumes), comparison, value)
     tuned, other = sides
-    horizon = numbers.months(money.economics.horizon_months)
+    horizon = numbers.months(money.months)
     if value is None:
         title = "Total cost by volume"
         reading = f"Where the lines cross, {tuned.label} and {other.label} cost the same."
     else:
         title = "From which volume tuning pays"
         reading = f"Above the line at 0, {tuned.label} brings more than {other.label} over {horizon}; below it, less."
-    return _figure(
+    return figure_of(
         "volume",
         title,
         chart,
@@ -313,7 +313,7 @@ def _marks_in_words(comparison: Comparison) -> str:
 def _lines(sides: tuple[_Side, _Side], most: float, comparison: Comparison, value: float | None) -> Any:
     import altair as alt
 
-    horizon, height = comparison.money.economics.horizon_months, 250
+    horizon, height = comparison.money.months, 250
     tuned, other = sides
     curves: list[dict[str, Any]] = []
     for volume in (0.0, most):
@@ -326,9 +326,11 @@ def _lines(sides: tuple[_Side, _Side], most: float, comparison: Comparison, valu
     low, high = min(0.0, *(c["usd"] for c in curves)), max(0.0, *(c["usd"] for c in curves))
     room = (high - low) * 0.08 or 1.0
     x, y = Axis(0.0, most), Axis(low - room if low < 0 else 0.0, high + room)
-    xs = alt.Axis(title="requests a month", values=x.ticks(), labelExpr=_labels(x.ticks(), numbers.about))
+    xs = alt.Axis(title="requests a month", values=x.ticks(), labelExpr=axis_labels(x.ticks(), numbers.about))
     what = "cost" if value is None else "gain from tuning"
-    ys = alt.Axis(title=f"{what}, USD over {numbers.months(horizon)}", values=y.ticks(), labelExpr=_labels(y.ticks()))
+    ys = alt.Axis(
+        title=f"{what}, USD over {numbers.months(horizon)}", values=y.ticks(), labelExpr=axis_labels(y.ticks())
+    )
     enc = {"x": alt.X("v:Q", scale=x.scale(alt), axis=xs), "y": alt.Y("usd:Q", scale=y.scale(alt), axis=ys)}
     line_layer = alt.Chart(alt.Data(values=curves)).mark_line(strokeWidth=2.5)
     layers = [
@@ -350,7 +352,7 @@ def _line_names(alt: Any, curves: list[dict[str, Any]], enc: dict[str, Any]) -> 
     found = []
     for end, shift in zip(ends, (16, -12), strict=True):
         named = alt.Chart(alt.Data(values=[{**end, "who": shorten(end["who"], 30)}])).encode(**enc, text="who:N")
-        found += _written(named, INK, align="right", fontWeight=600, dx=-4, dy=shift)
+        found += written(named, INK, align="right", fontWeight=600, dx=-4, dy=shift)
     return found
 
 
@@ -370,7 +372,8 @@ def _volume_marks(alt: Any, comparison: Comparison, x: Axis) -> list[Any]:
 # --- from a chart to an SVG -------------------------------------------------------------------------------------------
 
 
-def _figure(name: str, title: str, chart: Any, caption: str, method: str) -> Figure:
+def figure_of(name: str, title: str, chart: Any, caption: str, method: str) -> Figure:
+    """Draw `chart` and put it together with what is to be read beside it."""
     return Figure(name, title, draw(chart, name, title, caption), caption, f"How this was computed: {method}")
 
 

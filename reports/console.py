@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.comparison import Comparison
 
 from . import curves, data, prompt_search, view
+from . import steps as section
 from .safe import line, shorten
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     )
     parts += _listed("What would change the answer", list(verdict.would_flip))
     failed = [f"{f.name}: {f.value}{f' - {f.meaning}' if f.meaning else ''}" for f in view.failures(comparison)]
+    steps, what_if = section.console(comparison)
+    parts += _listed(section.WHAT_IF_TITLE, what_if)
+    parts += _listed(section.NEXT_TITLE, steps)
     parts += _listed("Failed or not run", [shorten(line(text), 240) for text in failed])
     parts += _listed("Notes", list(comparison.notes))
     parts += _listed("Next step", [verdict.next_step] if verdict.next_step else [])
@@ -91,7 +95,9 @@ def _verdict(comparison: Comparison, width: int) -> list[RenderableType]:
         subtitle=subject if fits else None,
         padding=(0, 1),
     )
-    return [box] if fits else [box, subject]
+    lost = view.silent(comparison)
+    warned = [_text(lost, "bold red")] if lost else []
+    return [box, *warned] if fits else [box, subject, *warned]
 
 
 COLUMNS = {

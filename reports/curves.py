@@ -138,7 +138,7 @@ def _chart(curve: LearningCurve, rival: Interval | None) -> Any:
     y = Axis.of_scores(scores)
     ticks = _ticks(sorted({point.size for point in curve.points}), sizes)
     below = alt.Axis(
-        title="training examples", values=ticks, labelExpr=charts._labels(ticks, numbers.count), labelOverlap=False
+        title="training examples", values=ticks, labelExpr=charts.axis_labels(ticks, numbers.count), labelOverlap=False
     )
     xs = alt.X("size:Q", scale=x.scale(alt), axis=below)
     up = alt.Axis(title="mean score", format=".1f", values=y.ticks())
@@ -185,7 +185,7 @@ def _level(alt: Any, score: float, name: str, y: Axis) -> list[Any]:
     data = alt.Chart(alt.Data(values=[{"score": score, "name": shorten(name, 30)}]))
     rule = data.mark_rule(color=charts.MUTED, strokeWidth=1.2).encode(y=alt.Y("score:Q", scale=y.scale(alt)))
     where = data.encode(y=alt.Y("score:Q", scale=y.scale(alt)), text="name:N")
-    return [rule, *charts._written(where, charts.INK, align="right", x=charts.WIDTH - 2, dy=-11, fontWeight=600)]
+    return [rule, *charts.written(where, charts.INK, align="right", x=charts.WIDTH - 2, dy=-11, fontWeight=600)]
 
 
 def _mean(values: Sequence[float]) -> float:

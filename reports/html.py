@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import charts, curves, data, numbers, prompt_search, view
+from . import charts, curves, data, numbers, prompt_search, steps, tornado, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -62,6 +62,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
     command, facts = view.reproduction(comparison)
     step, step_command = view.next_step(comparison)
     # The SVGs are the only markup that is not the template's own; vl-convert has escaped the texts in them.
+    turning = tornado.tornado(comparison)
     figures = [{"figure": figure, "svg": Markup(figure.svg)} for figure in charts.figures(comparison)]
     return {
         "comparison": comparison,
@@ -72,6 +73,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "step_command": step_command,
         "states": view.STATES,
         "subject": view.subject(comparison),
+        "silent": view.silent(comparison),
         "rows": view.rows(comparison),
         "level": view.level(comparison),
         "methods": view.methods(comparison),
@@ -81,6 +83,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "searches_how": prompt_search.HOW,
         "figures": figures,
         **curves.content(comparison),
+        "tornado": {"figure": turning, "svg": Markup(turning.svg)} if turning else None,
+        **steps.content(comparison),
         "slices": view.slices(comparison),
         "examples": [_example(d) for d in comparison.disagreements[:SHOWN_EXAMPLES]],
         "examples_left": numbers.count(max(len(comparison.disagreements) - SHOWN_EXAMPLES, 0)),

@@ -6,7 +6,7 @@ import re
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import curves, data, numbers, prompt_search, view
+from . import curves, data, numbers, prompt_search, steps, view
 from .safe import line, shorten
 
 SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
@@ -24,6 +24,7 @@ def render(comparison: Comparison) -> str:
         f"## {SIGNS[verdict.answer]} {view.ANSWERS[verdict.answer]}",
         f"**{text(verdict.headline)}**",
         f"Use now: {code(verdict.recommended)}",
+        f"❌ **{text(view.silent(comparison))}**" if view.silent(comparison) else "",
         _listed("Why", [text(reason) for reason in verdict.reasons]),
         _strategies(comparison),
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
@@ -33,6 +34,7 @@ def render(comparison: Comparison) -> str:
         _listed("The examples", [_fact(fact) for fact in data.facts(comparison)]),
         _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
         _next_step(comparison),
+        steps.markdown(comparison),
         _listed("Failed or not run", [_fact(fact) for fact in view.failures(comparison)]),
         _slices(comparison),
         _examples(comparison),
@@ -84,7 +86,7 @@ def _check(state: str, name: str, finding: str) -> str:
     return f"{box} {view.STATES[state]}: **{text(name)}** {text(finding)}"
 
 
-def _table(header: list[str], rows: list[list[str]], words: tuple[int, ...] = (0,)) -> str:
+def table(header: list[str], rows: list[list[str]], words: tuple[int, ...] = (0,)) -> str:
     """Lay out a table; the columns in `words` hold words and stand left, the others figures."""
     align = [":--" if column in words else "--:" for column in range(len(header))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, align, *rows))
@@ -110,7 +112,7 @@ def _strategies(comparison: Comparison) -> str:
         f"In brackets: where the true value lies in {view.level(comparison)} cases. A lead whose bracket holds 0 could "
         "be chance. A dash is not known, never zero."
     )
-    return f"{_table(header, [[_unlinked(c) for c in row] for row in rows])}\n\n<sub>{note} {_how(comparison)}</sub>"
+    return f"{table(header, [[_unlinked(c) for c in row] for row in rows])}\n\n<sub>{note} {_how(comparison)}</sub>"
 
 
 def _unlinked(cell: str) -> str:
@@ -128,34 +130,35 @@ def _slices(comparison: Comparison) -> str:
         return ""
     labels = [code(row.label, 40) for row in view.rows(comparison)]
     rows = [[code(name, 60), n, *scores] for name, n, scores in found]
-    return _folded("Score by kind of example", _table(["Slice", "Examples", *labels], rows))
+    return folded("Score by kind of example", table(["Slice", "Examples", *labels], rows))
 
 
 def _examples(comparison: Comparison) -> str:
     shown = comparison.disagreements[:SHOWN_EXAMPLES]
-    return _folded("Where the strategies disagree", "\n\n".join(_example(d) for d in shown)) if shown else ""
+    return folded("Where the strategies disagree", "\n\n".join(_example(d) for d in shown)) if shown else ""
 
 
 def _example(d: Disagreement) -> str:
     rows = [[code(label, 60), numbers.score(score), code(answer)] for label, (answer, score) in d.answers.items()]
     head = f"{code(d.example_id, 60)} asked {code(d.input)}, wanted {code(d.target)}"
-    return f"{head}\n\n{_table(['Strategy', 'Score', 'Answer'], rows, (0, 2))}"
+    return f"{head}\n\n{table(['Strategy', 'Score', 'Answer'], rows, (0, 2))}"
 
 
 def _assumptions(comparison: Comparison) -> str:
     items = [f"{text(fact.name)}: {text(fact.value)}" for fact in view.assumptions(comparison)]
     items += [text(note) for note in comparison.notes]
-    return _folded("Assumptions and notes", "\n".join(f"- {item}" for item in items)) if items else ""
+    return folded("Assumptions and notes", "\n".join(f"- {item}" for item in items)) if items else ""
 
 
 def _next_step(comparison: Comparison) -> str:
     sentence, command = view.next_step(comparison)
     if not sentence:
         return ""
-    return f"**Next step:** {text(sentence)}" + (f"\n\n{_block(command)}" if command else "")
+    return f"**Next step:** {text(sentence)}" + (f"\n\n{block(command)}" if command else "")
 
 
-def _block(command: str) -> str:
+def block(command: str) -> str:
+    """Return a line to type as a block of its own, fenced by more backticks than it contains."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
     return f"{fence}\n{line(command)}\n{fence}"
 
@@ -163,9 +166,10 @@ def _block(command: str) -> str:
 def _reproduction(comparison: Comparison) -> str:
     command, facts = view.reproduction(comparison)
     listed = "\n".join(f"- {text(fact.name)}: {code(fact.value)}" for fact in facts)
-    shown = f"{_block(command)}\n\n" if command else ""
-    return _folded("How to get the same again", f"{shown}- compared: {text(view.subject(comparison))}\n{listed}")
+    shown = f"{block(command)}\n\n" if command else ""
+    return folded("How to get the same again", f"{shown}- compared: {text(view.subject(comparison))}\n{listed}")
 
 
-def _folded(title: str, body: str) -> str:
+def folded(title: str, body: str) -> str:
+    """Return a part that opens when it is clicked."""
     return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -20,6 +21,7 @@ _NUMBER: dict[str, Any] = {
     "anyOf": [{"type": "number"}, {"enum": ["Infinity", "-Infinity"]}],
 }
 _PLAIN: Mapping[Any, dict[str, Any]] = {
+    date: {"type": "string", "format": "date"},
     str: {"type": "string"},
     bool: {"type": "boolean"},
     int: {"type": "integer"},

@@ -12,6 +12,7 @@ from advisor.paired import Difference
 from advisor.verdict import Answer
 
 from . import numbers
+from .safe import line, shorten
 
 ANSWERS: Mapping[Answer, str] = {
     "fine_tune": "Yes, fine-tune",
@@ -112,7 +113,7 @@ def _row(s: StrategySummary, money: StrategyMoney | None, lead: Difference | Non
 def money_facts(comparison: Comparison) -> tuple[Fact, ...]:
     """Return the money side as facts; only what is known is listed."""
     money, economics = comparison.money, comparison.money.economics
-    horizon = numbers.months(economics.horizon_months)
+    horizon = numbers.months(money.months)
     facts = []
     if money.probability_tuned_best is not None:
         meaning = "that a tuned strategy brings more, after all costs, than every other one"
@@ -205,6 +206,20 @@ def failures(comparison: Comparison) -> tuple[Fact, ...]:
             facts.append(Fact(f"{run.strategy}, seed {run.seed}", "stopped", run.error))
     facts.extend(Fact(label, "not run", why) for label, why in comparison.skipped.items())
     return tuple(facts)
+
+
+def silent(comparison: Comparison) -> str:
+    """Return one sentence on the strategies that have no score at all; empty where each has one.
+
+    The comparison goes on without them and the program ends well, so it must be read where the verdict stands.
+    """
+    lost = [s for s in comparison.strategies if s.quality is None]
+    if not lost:
+        return ""
+    said = [shorten(line(next(iter(s.errors))), 120) for s in lost if s.errors]
+    many = "failed entirely and has" if len(lost) == 1 else "failed entirely and have"
+    why = f" It said: {said[0]}" if said else ""
+    return f"{', '.join(s.label for s in lost)} {many} no score: the verdict is about the other strategies only.{why}"
 
 
 def subject(comparison: Comparison) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from advisor.comparison import StrategySummary
-from advisor.costs import Economics, weigh
+from advisor.costs import Economics, weigh_ledger
 from advisor.evidence import Evidence
+from advisor.ledger import open_ledger
+from advisor.next_steps import inform
 from advisor.paired import Difference
-from advisor.stats import Draws, Interval
+from advisor.stats import Draws, Interval, Panel
 from advisor.types import FitCost, Usage
 
 DRAWS = 2000
@@ -75,6 +77,16 @@ def draws_of(*plants: Plant, seed: int = 0) -> Draws:
     return Draws(tuple(p.label for p in plants), quality, table)
 
 
+def panel_of(*plants: Plant, n: int = 500) -> Panel:
+    """Scores with the planted means; trainings of one strategy differ by two points from one to the next."""
+    scores = []
+    for plant in plants:
+        means = [plant.quality + 0.02 * (at - (len(plant.seeds) - 1) / 2) for at in range(len(plant.seeds))]
+        scores.append(np.array([[float(i < round(n * mean)) for i in range(n)] for mean in means]))
+    tuned = tuple(plant.tuned for plant in plants)
+    return Panel(tuple(plant.label for plant in plants), tuple(scores), tuned, np.arange(n))
+
+
 def difference(a: Plant, b: Plant) -> Difference:
     gap, half = a.quality - b.quality, 2.5 * float(np.hypot(a.sd, b.sd))
     ends = Interval(gap, gap - half, gap + half)
@@ -88,10 +100,13 @@ def evidence(*plants: Plant, economics: Economics | None = None, model: str = "s
     drawn = draws_of(*plants)
     summaries = tuple(summary(p) for p in plants)
     pivot = max([p for p in plants if p.tuned] or plants, key=lambda p: p.quality)
-    return Evidence(
+    ledger = open_ledger(drawn, summaries, economics, model, np.random.default_rng(1))
+    found = Evidence(
         strategies=summaries,
         differences=tuple(difference(pivot, p) for p in plants if p is not pivot),
-        money=weigh(drawn, summaries, economics, model, np.random.default_rng(1)),
+        money=weigh_ledger(ledger, summaries, economics, model),
+        ledger=ledger,
+        panel=panel_of(*plants),
         draws=drawn,
         pivot=pivot.label,
         evalset="support tickets",
@@ -104,3 +119,4 @@ def evidence(*plants: Plant, economics: Economics | None = None, model: str = "s
         has_schema=carries.get("schema", False),
         economics=economics,
     )
+    return replace(found, information=inform(found))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import fields, replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +17,11 @@ from small_comparison import STRATEGY, asked, write_evalset, write_model, write_
 from typer.main import get_command
 
 import advisor
-from advisor.api import CompareOptions, Prepared, _findings, command_line
+from advisor.api import CompareOptions, Prepared, _findings, command_line, compare_options
 from advisor.cli import app
 from advisor.cli.compare import settle
 from advisor.comparison import Comparison
-from advisor.costs import Economics, Range
+from advisor.costs import Economics, Prices, Range
 from advisor.errors import AdvisorError, ConfigurationError
 from advisor.store import Store
 from advisor.strategy import silent
@@ -273,16 +275,61 @@ def test_offline_refuses_other_hosts_and_ends_with_the_comparison(small: Small, 
         CompareOptions(strategies=(SHOTS, "mine.py:Mine"), model="http://h/v1#m", seeds=3, seed=1),
         CompareOptions(economics=Economics(requests_per_month=Range(10, 2e6), usd_per_correct_answer=0.25, margin=0.1)),
         CompareOptions(economics=Economics(usd_per_hour=2.5, horizon_months=6.0, target_quality=0.9)),
+        CompareOptions(
+            economics=Economics(
+                usd_per_label=Range(0.1, 0.5),
+                engineering_hours=3.0,
+                retrains_per_year=2.0,
+                confidence=0.95,
+                utilisation=0.3,
+                batch_discount=0.5,
+                hosting_usd_per_hour=2.0,
+                unmerged_slowdown=1.5,
+                base_model_shutdown=date(2100, 3, 1),
+            )
+        ),
     ],
 )
 def test_the_command_in_the_report_does_the_same(options: CompareOptions) -> None:
-    import shlex
+    assert parsed(command_line(options)) == options
 
-    words = shlex.split(command_line(options))
+
+def parsed(line: str) -> CompareOptions:
+    """Return the options of a command line as it is typed."""
+    words = shlex.split(line)
     assert words[:2] == ["advisor", "compare"]
     command: Any = get_command(app)
     context = command.commands["compare"].make_context("compare", words[2:], parent=typer.Context(command))
-    assert settle(context.params)[0] == options
+    return settle(context.params)[0]
+
+
+def test_the_line_of_a_step_is_the_same_comparison_plus_the_step(small: Small, tmp_path: Path) -> None:
+    """Limits, seeds, the comparison file and every amount stay; only what the step changes is changed."""
+    file = tmp_path / "prices.yaml"
+    file.write_text("economics:\n  prices: {usd_per_hour: 2.0}\n", encoding="utf-8")
+    wanted = CompareOptions(
+        evalset=str(small.evalset),
+        model=small.model,
+        strategies=(SHOTS, "zero_shot", "fine_tuning"),
+        seeds=3,
+        seed=1,
+        limit=15,
+        train_limit=9,
+        economics=Economics(
+            1000.0,
+            0.5,
+            margin=0.03,
+            confidence=0.8,
+            usd_per_label=0.2,
+            prices=Prices(usd_per_hour=2.0, source="the comparison's own file"),
+        ),
+        config=str(file),
+    )
+    steps = compare_options(wanted).information.steps
+    lines = {(step.name, step.action.split()[0]): parsed(step.command) for step in steps}
+    assert lines["test_examples", "6"] == replace(wanted, limit=21)  # all that there are
+    assert lines["seed", "train"] == replace(wanted, seeds=4)
+    assert {step.name for step in steps} >= {"test_examples", "seed"}
 
 
 # --- what else people pass -------------------------------------------------------------------------------------------

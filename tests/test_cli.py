@@ -384,3 +384,29 @@ def test_pairs_and_table() -> None:
         pairs(["=x"], "--column")
     assert table([("a", "b"), ("long", "c")]) == "a     b\nlong  c"
     assert table([]) == ""
+
+
+# --- economics that contradict themselves ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--base-model-shutdown", "2001-01-01"], "base_model_shutdown is 2001-01-01, which has passed"),
+        (["--base-model-shutdown", "soon"], "--base-model-shutdown: input should be a valid date"),
+        (["--requests-per-month", "20..10"], "--requests-per-month: '20..10' is neither a number from 0 nor a range"),
+        (["--usd-per-label", "-1"], "--usd-per-label: '-1' is neither"),
+        (["--engineering-hours", "inf"], "--engineering-hours: 'inf' is neither"),
+        (["--batch-discount", "1"], "--batch-discount: input should be less than 1"),
+        (["--unmerged-slowdown", "0.5"], "--unmerged-slowdown: input should be greater than or equal to 1"),
+        (["--hosting-usd-per-hour", "nan"], "--hosting-usd-per-hour"),
+        (["--confidence", "0.3"], "--confidence: input should be greater than 0.5"),
+    ],
+)
+def test_contradictory_economics_are_one_sentence(mine: list[str], advise: Advise, flags: list[str], says: str) -> None:
+    refused(advise(*mine, *flags, "--dry-run"), 2, says)
+
+
+def test_prices_by_the_hour_and_by_the_token_are_refused(mine: list[str], advise: Advise, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("economics: {prices: {usd_per_hour: 1, usd_per_1m_input_tokens: 2}}\n")
+    refused(advise(*mine, "--config", "c.yaml", "--dry-run"), 2, "contradict each other")

@@ -18,6 +18,7 @@ from planted_evidence import Plant, evidence
 from advisor.costs import Economics, Range
 from advisor.curve_fit import FAMILIES, Measured, fit_curve, project
 from advisor.curve_points import SizedRun
+from advisor.flips import flips
 from advisor.learning_curve import Crossing, LearningCurve, learning_curves
 from advisor.reasons import would_flip
 from advisor.stats import Interval
@@ -302,7 +303,7 @@ def test_more_labels_may_be_what_would_flip_it(never: float, behind: bool, answe
     crossing = Crossing("few_shot", Interval(700.0, 450.0, 1500.0, 0.9), never, 0.1)
     curve = LearningCurve("fine_tuning", True, (), crossing=crossing)
     seen = replace(evidence(Plant("few_shot", 0.6), tuned), curves=(curve,))
-    found = [sentence for sentence in would_flip(seen, answer) if sentence.startswith("Labels:")]
+    found = [sentence for sentence in would_flip(seen, answer, flips(seen)) if sentence.startswith("Labels:")]
     sentence = (
         "Labels: 300 more examples would bring fine_tuning above few_shot by its learning curve (450 to 1,500 in all; "
         "not within reach in 20% of draws)."

@@ -54,8 +54,11 @@ def test_usage_is_priced_by_hand():
     assert usd_of(Usage(1000, 200, 50, 1), TOKENS) == pytest.approx(800e-6 + 20e-6 + 200e-6)
     # 36 s at $1 an hour, half of the paid time used
     assert usd_of(Usage(9, 0, 9, 1, 36.0), Prices(usd_per_hour=1.0), utilisation=0.5) == pytest.approx(0.02)
-    both = Prices(usd_per_1m_input_tokens=1.0, usd_per_1m_output_tokens=4.0, usd_per_hour=1.0)
-    assert usd_of(Usage(1000, 0, 50, 1, 36.0), both) == pytest.approx(0.01 + 1000e-6 + 200e-6)
+
+
+def test_prices_by_the_hour_and_by_the_token_contradict_each_other():
+    with pytest.raises(ConfigurationError, match="contradict each other"):
+        Prices(usd_per_1m_input_tokens=1.0, usd_per_hour=1.0)
 
 
 def test_cached_input_without_a_price_is_charged_as_other_input():

@@ -11,8 +11,11 @@ import numpy as np
 from advisor._shipped import shipped
 from advisor.comparison import Comparison, Disagreement, StrategySummary
 from advisor.costs import BreakEven, Dominance, Economics, Money, Range, StrategyMoney
+from advisor.evidence import Flip
 from advisor.findings import DataFindings, Findings, Leak, SuspiciousLabel
+from advisor.information import Information, Step
 from advisor.paired import Difference
+from advisor.scenarios import Scenario
 from advisor.stats import Interval
 from advisor.types import FitCost, Outcome, Run, Usage
 from advisor.verdict import Answer, Guard, Verdict
@@ -81,6 +84,7 @@ def comparison(answer: Answer = "fine_tune", payload: str = "") -> Comparison:
         verdict=_verdict(answer, payload),
         disagreements=tuple(_disagreement(number, payload) for number in range(4)),
         findings=Findings(data=_data(payload)),
+        information=_information(answer, payload),
         skipped={"fine_tuning_tools": f"{payload}the training examples carry no tool calls"},
         notes=(f"{payload}2 of 200 test examples are near-copies of training examples.",),
         environment={
@@ -123,6 +127,9 @@ def without_money(base: Comparison) -> Comparison:
     """Return `base` with no price, no value and no volume known."""
     unknown = tuple(StrategyMoney(s.label, None, None, 0.0) for s in base.strategies)
     held = Dominance(PIVOT, "", 0.61, None, None, None, None, ())
+    verdict = replace(base.verdict, flips=())
+    steps = tuple(replace(s, usd=None, worth_usd=None, chance_decides=None) for s in base.information.steps)
+    base = replace(base, verdict=verdict, information=Information(None, steps, None))
     return replace(base, money=Money(Economics(), unknown, None, None, None, None, (), dominance=held))
 
 
@@ -211,6 +218,14 @@ def _money(answer: Answer) -> Money:
             "usd_per_correct_answer": "$0.0020 (yours)",
             "usd_per_hour": "$0.10 (default)",
         },
+        scenarios=tuple(
+            Scenario(PIVOT, name, how, Interval(usd, usd * 0.9, usd * 1.1), month, Interval(500.0 - month, 9.0, 900.0))
+            for name, how, usd, month in (
+                ("as measured", "priced as in the table above", 0.029, 0.0),
+                ("unmerged adapter", "answers take 1.7 times as long, a default", 0.0493, 0.0),
+                ("a machine of its own", "$0.10 an hour around the clock, $73.05 a month", 0.0, 73.05),
+            )
+        ),
     )  # fmt: skip
 
 
@@ -235,6 +250,7 @@ def _verdict(answer: Answer, payload: str) -> Verdict:
         ),
         next_step="Label 150 more test examples: advisor compare support-tickets --limit 350",
         rule="expected net benefit",
+        flips=FLIPS,
         guards=(
             Guard("strong baseline", "pass", "few_shot and rag ran with what dev chose; none was left out."),
             Guard(
@@ -243,6 +259,28 @@ def _verdict(answer: Answer, payload: str) -> Verdict:
             Guard("no leak", "unknown", "near-duplicates between train and test were not looked for."),
         ),
     )
+
+
+def _information(answer: Answer, payload: str) -> Information:
+    label = f"{payload}150 more test examples (to be labelled)"
+    steps = (
+        Step(
+            "test_examples", label, 15.02, 31.4, 0.62, "advisor compare support-tickets", f"{payload}labels as stated"
+        ),
+        Step("seed", "train once more, with 3 seeds in all", 0.01, 0.004, 0.03, f"{COMMAND} --seeds 3", "as measured"),
+        Step("strategy", "run optimised_prompt", None, 12.0, 0.21, COMMAND, "assumed, not measured: 3 points better"),
+    )
+    return Information(41.0, steps, steps[0] if answer == "not_yet" else None)
+
+
+FLIPS = (
+    Flip("value", "usd", 0.002, 0.001, 0.004, -95.0, 840.0, 0.0012),
+    Flip("volume", "count", 36_000.0, 20_000.0, 60_000.0, 40.0, 700.0, 14_300.0),
+    Flip("lead", "points", 0.08, 0.01, 0.15, -520.0, 610.0, 0.031),
+    Flip("engineering", "hours", 6.0, 3.0, 12.0, 612.0, -288.0, 9.1),
+    Flip("price", "times", 1.0, 0.5, 2.0, 330.0, 280.0, 11.0),
+    Flip("retraining", "count", 0.0, 0.0, 4.0, 312.0, 312.0, None),
+)
 
 
 def _disagreement(number: int, payload: str) -> Disagreement:

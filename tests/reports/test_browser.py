@@ -61,7 +61,7 @@ def test_the_page_is_quiet_and_fits(browser, pages, name, width, scheme):
     assert [url for url in requests if not url.startswith("file:")] == []
     assert len(requests) == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("figure svg").count() == (4 if name == "plain" else page.locator("figure").count())
+    assert page.locator("figure svg").count() == (5 if name == "plain" else page.locator("figure").count())
     context.close()
 
 
