@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from advisor import metrics, registry, runner
 from advisor.costs import Economics, Prices, Range, prices_for, request_cost
 from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
+from advisor.findings import Checks, DataFindings, Findings
 from advisor.models.metered import Price, Purse
 from advisor.paths import home
 from advisor.store import Store
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from advisor.models.base import Model
 
 
+CHECKS: tuple[Checks, ...] = ("none", "quick", "full")
 ALL = "all"
 """In place of a strategy: every one that applies, the slow hybrids included."""
 
@@ -48,6 +50,9 @@ class CompareOptions:
         draws: bootstrap draws.
         budget_usd: stop before spending more than this.
         offline: make no request to any network.
+        checks: how much is looked at beside the scores before a yes: `none`, `quick` or `full`.
+        suite: a file of general questions that a tuned model must still answer; empty for the shipped ones.
+        retention_margin: the loss on them that is still acceptable, as a share of right answers.
     """
 
     evalset: str = "harrow_desk"
@@ -63,6 +68,9 @@ class CompareOptions:
     draws: int = 10_000
     budget_usd: float | None = None
     offline: bool = False
+    checks: Checks = "quick"
+    suite: str = ""
+    retention_margin: float = 0.05
 
     def __post_init__(self) -> None:
         evalset: Any = self.evalset
@@ -83,6 +91,12 @@ class CompareOptions:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ConfigurationError(f"{name} is {value!r}; it must be a whole number of at least 1")
+        if self.checks not in CHECKS:
+            raise ConfigurationError(f"checks is {self.checks!r}; {did_you_mean(str(self.checks), CHECKS)}")
+        if not 0.0 < self.retention_margin < 1.0:
+            raise ConfigurationError(
+                f"retention_margin is {self.retention_margin!r}; allowed: above 0 and below 1 (0.05 is 5 points)"
+            )
 
 
 def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
@@ -134,7 +148,8 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
     with _network(options.offline), Store() as store:
         bench = prepared.bench(store, progress)
         runs, specs = _run_all(prepared, bench)
-        comparison = compare_runs(
+        join = partial(
+            compare_runs,
             runs,
             prepared.evalset,
             options.economics,
@@ -145,9 +160,14 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             asked_as=options.evalset,
             columns=options.columns or {},
             specs=specs,
-            findings=_findings(prepared, bench, runs),
             environment=environment(options, bench.model),
         )
+        findings = _findings(prepared, bench, runs)
+        comparison = join(findings=findings)
+        if options.checks != "none":
+            closer = _look_closer(comparison, prepared, bench, specs)
+            skipped = {**findings.skipped, **closer.skipped}
+            comparison = join(findings=replace(closer, data=findings.data, skipped=skipped))
         store.add_comparison(comparison)
     return comparison
 
@@ -190,6 +210,7 @@ class Prepared:
             progress=progress,
             purse=Purse(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
             open_other=partial(self._open_other, progress=progress),
+            kept=None if options.checks == "none" else {},
         )
 
     def _open_other(self, spec: str, progress: Progress) -> tuple[Model, Price]:
@@ -309,8 +330,6 @@ def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> F
     """
     import numpy as np
 
-    from advisor.findings import Findings
-
     if not any(run.tuned for run in runs):
         return Findings(skipped={"data": "looked at only where a strategy was tuned"})
     try:
@@ -320,6 +339,29 @@ def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> F
     except Exception as error:
         return Findings(skipped={"data": f"could not be looked at: {type(error).__name__}: {error}"})
     return Findings(data=data)
+
+
+def _look_closer(comparison: Comparison, prepared: Prepared, bench: runner.Bench, specs: dict[str, str]) -> Findings:
+    """Ask again what the guards need; who leads, and the best alternatives, are those of `comparison`."""
+    from advisor.probes import Closer, Subject, look_closer
+    from advisor.summaries import group_runs
+
+    options, point = prepared.options, comparison.money.break_even
+    others = [one for one in comparison.strategies if not one.tuned and one.quality is not None]
+    best = max(others, key=lambda one: one.quality.estimate if one.quality else 0.0, default=None)
+    tuned = next((one.label for one in comparison.strategies if one.tuned and one.label == comparison.pivot), "")
+    local = prepared.prices.usd_per_hour is not None
+    closer = Closer(
+        subjects=tuple(Subject(group.label, group.runs) for group in group_runs(comparison.runs)),
+        specs=specs,
+        tuned=point.tuned if point else tuned,
+        alternatives=(point.alternative,) if point else (best.label,) if best else (),
+        checks=options.checks,
+        suite=options.suite,
+        retention_margin=options.retention_margin,
+        concurrency=f"in batches of {runner.CHUNK}" if local else f"with {options.jobs} requests in flight",
+    )
+    return look_closer(closer, bench)
 
 
 def _note(run: Run) -> str:
@@ -345,7 +387,7 @@ def environment(options: CompareOptions, model: object = None) -> dict[str, str]
     }
 
 
-_FLAGS = ("seeds", "limit", "train_limit", "seed")
+_FLAGS = ("seeds", "limit", "train_limit", "seed", "checks", "suite", "retention_margin")
 _MONEY_FLAGS = {
     "requests_per_month": "--requests-per-month",
     "usd_per_correct_answer": "--value-per-correct",

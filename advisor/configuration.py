@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -136,6 +136,9 @@ class ComparisonFile(Block):
     draws: Annotated[int, Field(ge=100)] | None = None
     budget_usd: Positive | None = None
     offline: bool | None = None
+    checks: Literal["none", "quick", "full"] | None = None
+    suite: Annotated[str, Field(min_length=1)] | None = None
+    retention_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
     output: list[str] | None = None
     economics: EconomicsBlock = Field(default_factory=EconomicsBlock)
 

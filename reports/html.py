@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import charts, data, numbers, prompt_search, view
+from . import charts, checklist, data, numbers, prompt_search, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -70,7 +70,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "rule": view.RULES.get(verdict.rule, ""),
         "step": step,
         "step_command": step_command,
-        "states": view.STATES,
+        "checks": checklist.checks(comparison),
         "subject": view.subject(comparison),
         "rows": view.rows(comparison),
         "level": view.level(comparison),

@@ -112,6 +112,30 @@ def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the v
         float | None,
         typer.Option(min=0, envvar="ADVISOR_BUDGET", rich_help_panel=MUCH, help="Stop before spending more USD."),
     ] = None,
+    checks: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ADVISOR_CHECKS",
+            rich_help_panel=MUCH,
+            help="How much is looked at beside the scores before a yes: none, quick or full. Default: quick.",
+        ),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ADVISOR_SUITE",
+            rich_help_panel=WHAT,
+            help="A file of questions that a tuned model must still answer. Default: the shipped ones.",
+        ),
+    ] = None,
+    retention_margin: Annotated[
+        float | None,
+        typer.Option(
+            envvar="ADVISOR_RETENTION_MARGIN",
+            rich_help_panel=MUCH,
+            help="Loss on those questions that is acceptable. Default: 0.05.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -251,7 +275,8 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
 
 def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flags that were given, under the names of the file's keys."""
-    names = ("evalset", "model", "offline", "limit", "train_limit", "seeds", "seed", "jobs")
+    names: tuple[str, ...] = ("evalset", "model", "offline", "limit", "train_limit", "seeds", "seed", "jobs")
+    names += ("checks", "suite", "retention_margin")
     typed: dict[str, Any] = {name: given.get(name) for name in names}
     typed["strategies"] = list(given.get("strategy") or ()) or None
     typed["columns"] = common.pairs(given.get("column") or (), "--column") or None
