@@ -43,6 +43,11 @@ class Kept:
             return "fail"
         return "pass" if self.test.shown and self.detectable <= margin else "unknown"
 
+    @property
+    def unseen(self) -> bool:
+        """Whether the questions are too few to see a loss of the margin."""
+        return self.detectable > self.test.margin
+
 
 def nothing_else_broke(evidence: Evidence) -> Guard:
     """Hold if the tuned model is not worse than its base model by the margin, on every suite that was asked."""
@@ -87,12 +92,17 @@ def _groups(probe: Probe) -> dict[str, str]:
 def _sentence(kept: Kept) -> str:
     change = kept.after - kept.before
     way = "no change" if change == 0.0 else f"{wording.points(abs(change))} {'more' if change > 0 else 'less'}"
-    margin = wording.points(kept.test.margin)
-    excluded = f"a loss of {margin} is {'excluded' if kept.test.shown else 'not excluded'}"
+    margin, seen = wording.points(kept.test.margin), wording.points(kept.detectable)
+    judged = {
+        "pass": f"a loss of {margin} is excluded, and losses from {seen} on show",
+        "fail": f"at most {margin} less is acceptable, and losses from {seen} on show",
+        "unknown": f"losses show from {seen} on, so one of {margin} can go unseen"
+        if kept.unseen
+        else f"a loss of {margin} is not excluded",
+    }
     return (
         f"{_WORDS[kept.suite]}: {wording.percent(kept.before)} right before the tune and "
-        f"{wording.percent(kept.after)} after it, {way}, on {wording.count(kept.n)}; {excluded}, and the smallest loss "
-        f"that shows is {wording.points(kept.detectable)}"
+        f"{wording.percent(kept.after)} after it, {way}, on {wording.count(kept.n)}; {judged[kept.state]}"
     )
 
 

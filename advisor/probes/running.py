@@ -42,7 +42,7 @@ class Sizes:
 
 
 SIZES: Mapping[Checks, Sizes] = {
-    "quick": Sizes(constrained=100, condition=30, oracle=30, variants=1, suite=150, all_seeds=False),
+    "quick": Sizes(constrained=100, condition=24, oracle=24, variants=1, suite=150, all_seeds=False),
     "full": Sizes(constrained=None, condition=None, oracle=None, variants=3, suite=None, all_seeds=True),
 }
 
@@ -138,8 +138,6 @@ class _Looking:
     @contextmanager
     def _noting(self, what: str, label: str) -> Iterator[None]:
         """Run a probe; what goes wrong in it is its own affair."""
-        started = getattr(self.bench.progress, "probe_started", lambda *_: None)
-        started(f"{what} {label}".strip())
         try:
             yield
         except EXPECTED as error:
