@@ -68,7 +68,7 @@ def test_the_checks_before_a_yes_are_run_once_and_kept(small: Small, tmp_path: P
 
 
 @pytest.mark.parametrize(("name", "value", "says"), [
-    ("checks", "fast", "did you mean 'full'|Allowed: none, quick, full"),
+    ("checks", "fast", "Allowed: full, none, quick"),
     ("retention_margin", 0.0, "allowed: above 0 and below 1"),
     ("retention_margin", 5, "0.05 is 5 points"),
 ])  # fmt: skip
