@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ SIGNS = {"pass": "✅", "fail": "❌", "unknown": "❔"}
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
 _ORDER = ("fail", "unknown", "pass")
 _COMMAND = ": advisor "
+_ADDED = re.compile(r"(--checks full|--suite FILE)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,17 @@ def terminal(comparison: Comparison) -> list[RenderableType]:
     for check in found:
         body = Text.assemble((line(check.name), "bold"), f": {line(check.finding)}")
         if check.remedy:
-            body.append(f"\n{line(check.remedy)}", "dim")
+            body.append(f"\n{line(check.remedy)}{_briefly(check)}", "dim")
         grid.add_row(Text(check.word, style=COLOURS[check.state]), body)
     return [Text(""), Text("Checks before a yes", style="bold"), Padding(grid, (0, 0, 0, 1))]
+
+
+def _briefly(check: Check) -> str:
+    """Return the line to type where the check fails; where it is not known, only what to add to the same command."""
+    if not check.command or check.state == "fail":
+        return f": {line(check.command)}" if check.command else ""
+    added = _ADDED.search(check.command)
+    return f": the same command with {added[1]}" if added else f": {line(check.command)}"
 
 
 def markdown(comparison: Comparison, text: Callable[[str], str]) -> str:
