@@ -9,21 +9,25 @@ from __future__ import annotations
 from advisor.evidence import Evidence, Guard
 
 from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
-from .consistency import consistent
+from .consistency import CONSISTENCY, consistent
 from .enough import DATA, MISSING, MISSING_ALLOWED, data_sentence, enough_data, missing_shares, nothing_missing
 from .labels import LABELS, label_quality
 from .leak import LEAK, no_leak
-from .retention import nothing_else_broke
-from .skill import skill_or_format
-from .trainer import trainer_worked
+from .retention import RETENTION, nothing_else_broke
+from .skill import SKILL, skill_or_format
+from .trainer import TRAINER, trainer_worked
 
 __all__ = [
     "BASELINE",
+    "CONSISTENCY",
     "DATA",
     "LABELS",
     "LEAK",
     "MISSING",
     "MISSING_ALLOWED",
+    "RETENTION",
+    "SKILL",
+    "TRAINER",
     "baseline_line",
     "check_guards",
     "consistent",
