@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from advisor import metrics, registry, runner
 from advisor.costs import Economics, Prices, prices_for, request_cost
 from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
+from advisor.findings import Checks, DataFindings, Findings
 from advisor.flags import MONEY_FLAGS, typed
 from advisor.life import check_shutdown
 from advisor.models.metered import Price, Purse
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from advisor.models.base import Model
 
 
+CHECKS: tuple[Checks, ...] = ("none", "quick", "full")
 ALL = "all"
 """In place of a strategy: every one that applies, the slow hybrids included."""
 
@@ -54,6 +56,9 @@ class CompareOptions:
         offline: make no request to any network.
         learning_curve: also run strategies that learn from examples on parts of them, and say what more would bring.
         config: the comparison file that options were read from, so that it stands in lines to type again.
+        checks: how much is looked at beside the scores before a yes: `none`, `quick` or `full`.
+        suite: a file of general questions that a tuned model must still answer; empty for the shipped ones.
+        retention_margin: the loss on them that is still acceptable, as a share of right answers.
     """
 
     evalset: str = "harrow_desk"
@@ -71,6 +76,9 @@ class CompareOptions:
     offline: bool = False
     learning_curve: bool = False
     config: str = ""
+    checks: Checks = "quick"
+    suite: str = ""
+    retention_margin: float = 0.05
 
     def __post_init__(self) -> None:
         evalset: Any = self.evalset
@@ -91,6 +99,12 @@ class CompareOptions:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ConfigurationError(f"{name} is {value!r}; it must be a whole number of at least 1")
+        if self.checks not in CHECKS:
+            raise ConfigurationError(f"checks is {self.checks!r}; {did_you_mean(str(self.checks), CHECKS)}")
+        if not 0.0 < self.retention_margin < 1.0:
+            raise ConfigurationError(
+                f"retention_margin is {self.retention_margin!r}; allowed: above 0 and below 1 (0.05 is 5 points)"
+            )
 
 
 def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
@@ -143,7 +157,8 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
         bench = prepared.bench(store, progress)
         runs, specs = _run_all(prepared, bench)
         sized = _sized(prepared, bench, runs, specs)
-        comparison = compare_runs(
+        join = partial(
+            compare_runs,
             runs,
             prepared.evalset,
             options.economics,
@@ -156,11 +171,16 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             asked=asked_flags(options),
             test_at_hand=prepared.test_at_hand,
             specs=specs,
-            findings=_findings(prepared, bench, runs),
             looked=_looked(store, runs, prepared.evalset),
             environment=environment(options, bench.model),
             sized=sized,
         )
+        findings = _findings(prepared, bench, runs)
+        comparison = join(findings=findings)
+        if options.checks != "none":
+            closer = _look_closer(comparison, prepared, bench, specs)
+            skipped = {**findings.skipped, **closer.skipped}
+            comparison = join(findings=replace(closer, data=findings.data, skipped=skipped))
         store.add_comparison(comparison)
     return comparison
 
@@ -209,6 +229,7 @@ class Prepared:
             progress=progress,
             purse=Purse(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
             open_other=partial(self._open_other, progress=progress),
+            kept=None if options.checks == "none" else {},
         )
 
     def _open_other(self, spec: str, progress: Progress) -> tuple[Model, Price]:
@@ -342,8 +363,6 @@ def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> F
     """
     import numpy as np
 
-    from advisor.findings import Findings
-
     if not any(run.tuned for run in runs):
         return Findings(skipped={"data": "looked at only where a strategy was tuned"})
     try:
@@ -386,6 +405,29 @@ def _broken(sized: Sequence[SizedRun]) -> list[str]:
     ]
 
 
+def _look_closer(comparison: Comparison, prepared: Prepared, bench: runner.Bench, specs: dict[str, str]) -> Findings:
+    """Ask again what the guards need; who leads, and the best alternatives, are those of `comparison`."""
+    from advisor.probes import Closer, Subject, look_closer
+    from advisor.summaries import group_runs
+
+    options, point = prepared.options, comparison.money.break_even
+    others = [one for one in comparison.strategies if not one.tuned and one.quality is not None]
+    best = max(others, key=lambda one: one.quality.estimate if one.quality else 0.0, default=None)
+    tuned = next((one.label for one in comparison.strategies if one.tuned and one.label == comparison.pivot), "")
+    local = prepared.prices.usd_per_hour is not None
+    closer = Closer(
+        subjects=tuple(Subject(group.label, group.runs) for group in group_runs(comparison.runs)),
+        specs=specs,
+        tuned=point.tuned if point else tuned,
+        alternatives=(point.alternative,) if point else (best.label,) if best else (),
+        checks=options.checks,
+        suite=options.suite,
+        retention_margin=options.retention_margin,
+        concurrency=f"in batches of {runner.CHUNK}" if local else f"with {options.jobs} requests in flight",
+    )
+    return look_closer(closer, bench)
+
+
 def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
     """Return what is needed to do a comparison again: command, versions, machine, date, seed, a model's precision."""
     precision = getattr(model, "precision", "")
@@ -400,7 +442,7 @@ def environment(options: CompareOptions, model: object = None) -> dict[str, str]
     }
 
 
-_FLAGS = ("seeds", "limit", "train_limit", "seed")
+_FLAGS = ("seeds", "limit", "train_limit", "seed", "checks", "suite", "retention_margin")
 
 
 def asked_flags(options: CompareOptions) -> dict[str, str]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -143,6 +143,9 @@ class ComparisonFile(Block):
     budget_usd: Positive | None = None
     offline: bool | None = None
     learning_curve: bool | None = None
+    checks: Literal["none", "quick", "full"] | None = None
+    suite: Annotated[str, Field(min_length=1)] | None = None
+    retention_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
     output: list[str] | None = None
     economics: EconomicsBlock = Field(default_factory=EconomicsBlock)
 

@@ -31,7 +31,8 @@ class Guard:
     """One condition without which `fine_tune` is withheld. `finding` is a plain sentence with its figure.
 
     `fail` withholds the verdict. `unknown` (not checked) does not, and every report lists it as an assumption. `how` is
-    one line on how it was found out, `remedy` what to do where it does not hold or is not known.
+    one line on how it was found out, `remedy` what to do where it does not hold or is not known, and `details` are
+    further figures, a sentence each without its full stop.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Guard:
     finding: str
     how: str = ""
     remedy: str = ""
+    details: tuple[str, ...] = ()
 
 
 Unit = Literal["usd", "count", "months", "points", "hours", "times"]

@@ -17,13 +17,14 @@ from advisor import metrics, registry, toy
 from advisor.api import CompareOptions, Prepared
 from advisor.costs import request_cost
 from advisor.curve_runs import Part, label_of_part
-from advisor.errors import ModelError
+from advisor.errors import AdvisorError, ModelError
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
 from advisor.specs import Spec
 from advisor.strategy import Context, Task
 from advisor.types import Usage
 
 CHARACTERS_PER_TOKEN = 4
+CHECKS = "checks before a yes"
 LOCAL_PREFILL, LOCAL_DECODE, LOCAL_TRAINING = 700.0, 100.0, 800.0
 """Tokens a second of the embedded model on 2 cores, rounded down from what one machine measured; a rough guide only."""
 
@@ -101,13 +102,16 @@ def plan(options: CompareOptions) -> Plan:
     """
     prepared = Prepared.of(options)
     _check_model(options)
-    rows = [
-        _row(prepared, spec, seed, first=at == 0)
+    planned = [
+        _planned(prepared, spec, seed, first=at == 0)
         for spec in prepared.strategies
         for at, seed in enumerate(prepared.seeds_of(spec))
     ]
+    rows = [one.row for one in planned]
+    if options.checks != "none" and any(one.row_tokens for one in planned):
+        rows.append(_row(CHECKS, _checks(prepared, planned), prepared, "at most; a strategy of your own is not in it"))
     evalset = prepared.evalset
-    rows += [_row(prepared, part.spec, part.seed, part=part) for part in prepared.parts.parts]
+    rows += [_planned(prepared, part.spec, part.seed, part=part).row for part in prepared.parts.parts]
     return Plan(
         evalset=evalset.name,
         model=options.model,
@@ -128,14 +132,27 @@ def _check_model(options: CompareOptions) -> None:
             open_model(options.model, jobs=options.jobs, offline=options.offline)
 
 
-def _row(prepared: Prepared, spec: str, seed: int, *, first: bool = False, part: Part | None = None) -> PlanRow:
-    options, evalset = prepared.options, prepared.evalset
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A row, and what the checks can estimate from it: one answer, the tokens of a training row, whether it is tuned.
+
+    `answer` is `None` where nothing is known.
+    """
+
+    row: PlanRow
+    answer: Usage | None = None
+    row_tokens: float = 0.0
+    from_documents: bool = False
+
+
+def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, part: Part | None = None) -> _Planned:
+    evalset = prepared.evalset
     label = spec if first else f"{spec} seed {seed}"
     if part is not None:
-        label, evalset = label_of_part(part), part.of(evalset, options.seed)
+        label, evalset = label_of_part(part), part.of(evalset, prepared.options.seed)
     strategy = registry.make("strategies", spec)
     if Spec.parse(spec).target not in registry.built_in_order("strategies"):
-        return PlanRow(label, None, None, None, None, None, None, "your own code; not estimated")
+        return _Planned(PlanRow(label, None, None, None, None, None, None, "your own code; not estimated"))
     model, other, task = _Counting(), _Counting(), Task.of(evalset)
     with TemporaryDirectory() as folder:
         ctx = Context(
@@ -149,21 +166,71 @@ def _row(prepared: Prepared, spec: str, seed: int, *, first: bool = False, part:
             other_model=lambda spec: other,
         )
         strategy.fit(evalset.train, ctx)
+        fitted = model.usage
         strategy.predict(tuple(example.input for example in evalset.test))
+    note = "at least: a tool call asks again" if getattr(strategy, "kind", "") == "tools" else ""
+    if "budget" in (chosen := getattr(strategy, "selection", {})):
+        note = f"about: answers steer the search, which makes at most {chosen['budget']:,} calls"
+    row = _row(label, model, prepared, note)
+    if other.usage.calls:
+        row = replace(row, usd=None, note=f"{note}; the other model's calls are not estimated")
+    return _Planned(
+        row,
+        _times(model.usage - fitted, 1 / len(evalset.test)),
+        model.row_tokens,
+        bool(evalset.gold_document_field and evalset.docs and hasattr(strategy, "predict_from")),
+    )
+
+
+def _row(label: str, model: _Counting, prepared: Prepared, note: str) -> PlanRow:
+    """Turn what was counted into a row: tokens, money where it is known, seconds where the model runs here."""
     used, prices = model.usage, prepared.prices
     local = prices.usd_per_hour is not None
     own = used.input_tokens - used.cached_input_tokens
     seconds = own / LOCAL_PREFILL + used.output_tokens / LOCAL_DECODE + model.training_tokens / LOCAL_TRAINING
-    usd = request_cost(replace(used, seconds=seconds), prices, options.economics)
+    usd = request_cost(replace(used, seconds=seconds), prices, prepared.options.economics)
     if model.training_tokens and not local:
         usd = None
-    note = "at least: a tool call asks again" if getattr(strategy, "kind", "") == "tools" else ""
-    if "budget" in (chosen := getattr(strategy, "selection", {})):
-        note = f"about: answers steer the search, which makes at most {chosen['budget']:,} calls"
-    if other.usage.calls:
-        usd, note = None, f"{note}; the other model's calls are not estimated"
     counts = (int(used.calls), int(used.input_tokens), int(used.output_tokens), model.training_tokens)
     return PlanRow(label, *counts, usd, seconds if local else None, note)
+
+
+def _checks(prepared: Prepared, planned: Sequence[_Planned]) -> _Counting:
+    """Count what the checks before a yes may ask: the dearest tuned and the dearest other strategy, asked again.
+
+    The first seed of each strategy; what is asked once only and what is stored already is not known here.
+    """
+    from advisor.probes import running, suites, training
+
+    options, evalset, sizes = prepared.options, prepared.evalset, running.SIZES[prepared.options.checks]
+    asked = [one for one in planned if one.answer is not None and one.answer.calls and " seed " not in one.row.label]
+    of_test = min(len(evalset.test), sizes.condition or len(evalset.test))
+    counted = _Counting()
+    if evalset.labels or evalset.schema is not None:
+        held = min(len(evalset.test), sizes.constrained or len(evalset.test))
+        counted.usage = sum((_times(one.answer, held) for one in asked if one.answer), counted.usage)
+    for group in ([one for one in asked if one.row_tokens], [one for one in asked if not one.row_tokens]):
+        dearest = max((one.answer for one in group if one.answer), key=lambda usage: usage.input_tokens, default=None)
+        if dearest is not None:
+            counted.usage += _times(dearest, of_test * (2 + sizes.variants))
+    for one in asked:
+        if one.from_documents and one.answer:
+            counted.usage += _times(one.answer, of_test)
+    tuned = [one for one in asked if one.row_tokens]
+    if tuned:
+        with suppress(AdvisorError):  # the comparison itself says what is wrong with the suites, and goes on
+            items = suites.load_suites(options.suite)
+            parts = [[e for e in items if suites.suite_of(e) == name][: sizes.suite] for name in suites.SUITES]
+            for _ in ("the base model", "the tuned one"):
+                for part in parts:
+                    counted.generate([suites.request_for(item) for item in part])
+        if prepared.prices.usd_per_hour is not None or options.checks == "full":
+            counted.training_tokens = round(training.ROWS * training.EPOCHS * max(one.row_tokens for one in tuned))
+    return counted
+
+
+def _times(usage: Usage, count: float) -> Usage:
+    return Usage(**{name: getattr(usage, name) * count for name in Usage.__slots__})
 
 
 class _Counting:
@@ -174,7 +241,7 @@ class _Counting:
 
     def __init__(self) -> None:
         self.usage = Usage()
-        self.training_tokens = 0
+        self.training_tokens, self.row_tokens = 0, 0.0
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         texts = ["\n".join(message.content for message in request.messages) for request in requests]
@@ -190,7 +257,9 @@ class _Counting:
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
         texts = ["\n".join(message.content for message in example.messages) for example in job.train]
-        self.training_tokens += sum(_tokens(len(text)) for text in texts) * job.config.epochs
+        tokens = sum(_tokens(len(text)) for text in texts)
+        self.row_tokens = tokens / max(1, len(texts))
+        self.training_tokens += tokens * job.config.epochs
         return self, TuningReport(0.0, self.training_tokens, (), (), (), job.config.epochs, "")
 
 

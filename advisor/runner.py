@@ -21,6 +21,8 @@ from advisor import registry
 from advisor.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError
 from advisor.models.base import Model
 from advisor.models.metered import Meter, MeteredModel, Price, Purse
+from advisor.models.switch import Switch, SwitchableModel
+from advisor.sharing import shares
 from advisor.specs import Spec, recordable
 from advisor.strategy import Context, Progress, Strategy, Task, silent
 from advisor.types import EvalSet, Example, FitCost, Outcome, Prediction, Run, Usage, digest
@@ -35,13 +37,18 @@ if TYPE_CHECKING:
 CHUNK = 64
 """Examples answered between two commits to the store."""
 RUN_FORMAT = "1"
-_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "calls")
+Way = Callable[[Sequence[Example]], Any]
+"""How a strategy is asked for some examples: what it returns, unchecked."""
 _REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What all strategies of one comparison share."""
+    """What all strategies of one comparison share.
+
+    `kept` is where fitted strategies wait for their probes, by run id; `None` if there are none. One with a tuned model
+    is not kept, since that is large and comes back from its checkpoint at once.
+    """
 
     evalset: EvalSet
     model: Model
@@ -53,6 +60,7 @@ class Bench:
     progress: Progress = silent
     purse: Purse = field(default_factory=Purse)
     open_other: Callable[[str], tuple[Model, Price]] | None = None
+    kept: dict[str, Attempt] | None = None
 
     @cached_property
     def task(self) -> Task:
@@ -78,8 +86,11 @@ def run_strategy(spec: str, seed: int, bench: Bench) -> Run:
         ModelError: the model cannot be reached at all.
         IncompleteError: the budget is reached.
     """
-    strategy: Strategy = registry.make("strategies", spec)
-    return _Attempt(strategy, seed, bench).run()
+    attempt = Attempt.of(spec, seed, bench)
+    run = attempt.run()
+    if bench.kept is not None and attempt.fitted and not attempt.switch.tunings and not run.error:
+        bench.kept[run.id] = attempt
+    return run
 
 
 def note(run: Run) -> str:
@@ -96,16 +107,23 @@ class BrokenStrategyError(Exception):
     """A strategy raised, or did not answer as the protocol asks; its run is then an error and nobody else's."""
 
 
-class _Attempt:
+class Attempt:
     """One strategy, fitted if anything is left to answer, answering what is missing."""
 
     def __init__(self, strategy: Strategy, seed: int, bench: Bench) -> None:
         self.strategy, self.bench = strategy, bench
-        self.meter = Meter()
+        self.meter, self.switch, self.fitted = Meter(), Switch(), False
         self.others: list[tuple[Meter, Price]] = []
         self.header = _header(strategy, seed, bench)
 
+    @classmethod
+    def of(cls, spec: str, seed: int, bench: Bench) -> Attempt:
+        """Make the strategy that `spec` names; one that was fitted and kept comes as it is."""
+        made = cls(registry.make("strategies", spec), seed, bench)
+        return (bench.kept or {}).get(made.header.id, made)
+
     def run(self) -> Run:
+        """Answer what is missing, and return all."""
         store, test = self.bench.store, self.bench.evalset.test
         answered = store.outcomes(self.header.id)
         missing = [example for example in test if example.id not in answered or answered[example.id].error]
@@ -113,7 +131,7 @@ class _Attempt:
         if missing:
             try:
                 header = self._fit(header)
-                self._answer(missing, done=len(test) - len(missing))
+                self.answer(missing, header.id, done=len(test) - len(missing))
             except BrokenStrategyError as error:
                 header = replace(header, error=str(error))
             answered = store.outcomes(self.header.id)
@@ -121,6 +139,11 @@ class _Attempt:
         answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
         pairs = [(answers[example.id], example) for example in test if example.id in answers]
         return replace(header, outcomes=outcomes, summaries=_summaries(self.bench.metric, pairs))
+
+    def fit(self) -> None:
+        """Fit, if that was not done yet; what was asked or trained before is taken from the store."""
+        if not self.fitted:
+            self._fit(self.bench.store.run(self.header.id) or self.header)
 
     def _fit(self, stored: Run) -> Run:
         """Fit, and keep what it cost the first time; a resumed fit is cheaper than the real one."""
@@ -130,7 +153,7 @@ class _Attempt:
         ctx = Context(
             seed=self.header.seed,
             workdir=workdir,
-            model=MeteredModel(bench.model, bench.store, self.meter, bench.purse),
+            model=SwitchableModel(MeteredModel(bench.model, bench.store, self.meter, bench.purse), self.switch),
             task=bench.task,
             dev=_copies(bench.evalset.dev),
             metric=bench.metric,
@@ -140,6 +163,7 @@ class _Attempt:
         )
         started = time.perf_counter()
         self._guarded("fit", lambda: self.strategy.fit(_copies(bench.evalset.train), ctx))
+        self.fitted = True
         if stored is not self.header:
             return stored
         reports = self.meter.reports
@@ -172,37 +196,50 @@ class _Attempt:
         known = [usd for usd in paid if usd is not None]
         return sum(known) if len(known) == len(paid) else None
 
-    def _answer(self, examples: Sequence[Example], done: int) -> None:
-        total = done + len(examples)
-        self.bench.progress(self.strategy.name, done, total)
+    def answer(
+        self, examples: Sequence[Example], key: str, *, done: int = 0, what: str = "", way: Way | None = None
+    ) -> None:
+        """Answer some examples and keep each chunk of outcomes under `key`; the strategy is fitted.
+
+        Args:
+            examples: with the inputs to ask.
+            key: what the outcomes are stored under.
+            done: how many were answered before, for the progress.
+            what: what the progress calls it; by default the strategy's name.
+            way: how to ask; by default `predict` with the inputs.
+        """
+        what, total = what or self.strategy.name, done + len(examples)
+        self.bench.progress(what, done, total)
         for start in range(0, len(examples), CHUNK):
             chunk = examples[start : start + CHUNK]
-            self.bench.store.add_outcomes(self.header.id, self._outcomes(chunk))
-            self.bench.progress(self.strategy.name, done + start + len(chunk), total)
+            self.bench.store.add_outcomes(key, self._outcomes(chunk, way or self._plain))
+            self.bench.progress(what, done + start + len(chunk), total)
 
-    def _outcomes(self, examples: Sequence[Example]) -> list[Outcome]:
+    def _plain(self, examples: Sequence[Example]) -> Any:
+        return self.strategy.predict(tuple(example.input for example in examples))
+
+    def _outcomes(self, examples: Sequence[Example], way: Way) -> list[Outcome]:
         """Answer some examples; where a call failed for good, halve until the failed ones stand alone."""
         before, inside, started = self.meter.usage, self.meter.seconds, time.perf_counter()
         try:
-            predictions = self._predict(examples)
+            predictions = self._predict(examples, way)
         except CallFailed as failure:
             if len(examples) == 1:
                 return [Outcome(examples[0].id, output=None, score=None, error=str(failure))]
             middle = len(examples) // 2
-            return [*self._outcomes(examples[:middle]), *self._outcomes(examples[middle:])]
+            return [*self._outcomes(examples[:middle], way), *self._outcomes(examples[middle:], way)]
         around = (time.perf_counter() - started) - (self.meter.seconds - inside)
-        usages = _shares(predictions, self.meter.usage - before, around)
+        usages = shares(predictions, self.meter.usage - before, around)
         return [
             self._scored(example, prediction, usage)
             for example, prediction, usage in zip(examples, predictions, usages, strict=True)
         ]
 
-    def _predict(self, examples: Sequence[Example]) -> list[Prediction]:
-        inputs = tuple(example.input for example in examples)
-        answers = self._guarded("predict", lambda: self._asked(inputs))
-        if len(answers) != len(inputs):
+    def _predict(self, examples: Sequence[Example], way: Way) -> list[Prediction]:
+        answers = self._guarded("predict", lambda: self._asked(examples, way))
+        if len(answers) != len(examples):
             raise BrokenStrategyError(
-                f"{self.strategy.name}.predict returned {len(answers)} answers for {len(inputs)} inputs; "
+                f"{self.strategy.name}.predict returned {len(answers)} answers for {len(examples)} inputs; "
                 "it must return one an input, in order"
             )
         for answer in answers:
@@ -218,9 +255,9 @@ class _Attempt:
                 )
         return [Prediction(answer) if isinstance(answer, str) else answer for answer in answers]
 
-    def _asked(self, inputs: tuple[Any, ...]) -> list[Any]:
+    def _asked(self, examples: Sequence[Example], way: Way) -> list[Any]:
         """Ask the strategy; one text for all inputs would otherwise be taken for one answer a character."""
-        returned = self.strategy.predict(inputs)
+        returned = way(examples)
         if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
             raise BrokenStrategyError(
                 f"{self.strategy.name}.predict returned a {type(returned).__name__}; it must return a list, one answer "
@@ -229,7 +266,7 @@ class _Attempt:
         return list(returned)
 
     def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
-        score = _score(self.bench.metric, prediction.output, example)
+        score = score_of(self.bench.metric, prediction.output, example)
         trace = self._guarded("predict", lambda: _recorded(prediction.trace, "the trace of an answer"))
         return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
 
@@ -254,30 +291,7 @@ class _Attempt:
             raise BrokenStrategyError(f"{what} raised {type(error).__name__}: {error}{at}") from error
 
 
-def _shares(predictions: Sequence[Prediction], used: Usage, around: float) -> list[Usage]:
-    """Give every prediction its usage: its own where the strategy counted all calls, else an equal share.
-
-    `around` is the time spent outside the model (retrieval, classifiers); it is shared equally and also waited for.
-    """
-    count = len(predictions)
-    own = [prediction.usage for prediction in predictions]
-    counted = [usage for usage in own if usage is not None]
-    if len(counted) < count or sum(usage.calls for usage in counted) != used.calls:
-        counted = _equal_shares(used, count)
-    extra = Usage(seconds=around / count, latency_seconds=around / count)
-    return [usage + extra for usage in counted]
-
-
-def _equal_shares(used: Usage, count: int) -> list[Usage]:
-    """Split a usage over `count` answers; what does not divide evenly goes to the first ones."""
-    shares = []
-    for at in range(count):
-        share = {name: getattr(used, name) // count + (at < getattr(used, name) % count) for name in _COUNTS}
-        shares.append(Usage(**share, seconds=used.seconds / count, latency_seconds=used.latency_seconds / count))
-    return shares
-
-
-def _score(metric: Metric, output: str, example: Example) -> float | None:
+def score_of(metric: Metric, output: str, example: Example) -> float | None:
     """Score one answer; a metric that breaks or leaves [0, 1] is nobody's low score."""
     try:
         score: Any = metric.score(output, example)

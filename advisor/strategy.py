@@ -10,7 +10,9 @@ constructor stores keyword parameters under their own names, so that the Run can
 - ``selection``: after `fit`, a dict of what was chosen on dev (recorded in the Run);
 - ``tunes``: `True` if it trains a model by itself, without `ctx.model.tune` (which is noticed anyway);
 - ``by_default``: `False` if it runs only when asked for by name or with ``all`` (slow ones);
-- ``applies(task)``: returns `""` or the reason why the strategy cannot run on this task.
+- ``applies(task)``: returns `""` or the reason why the strategy cannot run on this task;
+- ``predict_from(inputs, documents)``: as `predict`, with a list of documents an input in place of what it would look
+  up; for strategies with documents, so that a check can tell what it does not know from what it does not find.
 """
 
 from __future__ import annotations

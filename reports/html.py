@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import charts, curves, data, numbers, prompt_search, steps, tornado, view
+from . import charts, checklist, curves, data, numbers, prompt_search, steps, tornado, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -71,7 +71,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "rule": view.RULES.get(verdict.rule, ""),
         "step": step,
         "step_command": step_command,
-        "states": view.STATES,
+        "checks": checklist.checks(comparison),
         "subject": view.subject(comparison),
         "silent": view.silent(comparison),
         "rows": view.rows(comparison),

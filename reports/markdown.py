@@ -6,7 +6,7 @@ import re
 
 from advisor.comparison import Comparison, Disagreement
 
-from . import curves, data, numbers, prompt_search, steps, view
+from . import checklist, curves, data, numbers, prompt_search, steps, view
 from .safe import line, shorten
 
 SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
@@ -30,7 +30,7 @@ def render(comparison: Comparison) -> str:
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
         _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
         _listed("What more training examples would bring", [text(one) for one in curves.lines(comparison)]),
-        _listed("Checks before a yes", [_check(g.state, g.name, g.finding) for g in verdict.guards]),
+        checklist.markdown(comparison, text),
         _listed("The examples", [_fact(fact) for fact in data.facts(comparison)]),
         _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
         _next_step(comparison),
@@ -79,11 +79,6 @@ def _listed(title: str, items: list[str]) -> str:
 def _fact(fact: view.Fact) -> str:
     meaning = f" ({text(fact.meaning)})" if fact.meaning else ""
     return f"{text(fact.name)}: **{text(fact.value)}**{meaning}"
-
-
-def _check(state: str, name: str, finding: str) -> str:
-    box = {"pass": "✅", "fail": "❌", "unknown": "❔"}[state]
-    return f"{box} {view.STATES[state]}: **{text(name)}** {text(finding)}"
 
 
 def table(header: list[str], rows: list[list[str]], words: tuple[int, ...] = (0,)) -> str:

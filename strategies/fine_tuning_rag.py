@@ -74,7 +74,14 @@ class FineTuningRAG:
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Retrieve and ask the tuned model; the trace holds the ids, best first."""
-        served = self._retrieve(inputs)
+        return self._answers(inputs, self._retrieve(inputs))
+
+    def predict_from(self, inputs: Sequence[Input], documents: Sequence[Sequence[Document]]) -> list[Prediction]:
+        """Ask with these documents in place of what would be found; for the check of knowledge against retrieval."""
+        given = [[clip(document, self.max_document_words) for document in each] for each in documents]
+        return self._answers(inputs, given)
+
+    def _answers(self, inputs: Sequence[Input], served: Sequence[Sequence[Document]]) -> list[Prediction]:
         requests = [
             request_for(self._task, self._messages(input, shown), self._max_tokens)
             for input, shown in zip(inputs, served, strict=True)

@@ -72,11 +72,22 @@ class RAG:
         found = self._index.search([str(input) for input in inputs], self._k)
         return predictions_of(self._ask(inputs, found), self._task, [self._trace(hits) for hits in found])
 
+    def predict_from(self, inputs: Sequence[Input], documents: Sequence[Sequence[Document]]) -> list[Prediction]:
+        """Ask with these documents in place of what would be found; for the check of knowledge against retrieval."""
+        given = [[clip(document, self.max_document_words) for document in each] for each in documents]
+        conversations = [
+            task_messages(self._task, input, self._shown, each) for input, each in zip(inputs, given, strict=True)
+        ]
+        return predictions_of(self._generate(conversations), self._task)
+
     def _look_up_and_ask(self, k: int, inputs: Sequence[Input]) -> list[Completion]:
         return self._ask(inputs, self._index.search([str(input) for input in inputs], k))
 
     def _ask(self, inputs: Sequence[Input], found: Sequence[list[Hit]]) -> list[Completion]:
         conversations = [self._conversation(input, hits) for input, hits in zip(inputs, found, strict=True)]
+        return self._generate(conversations)
+
+    def _generate(self, conversations: Sequence[tuple[Message, ...]]) -> list[Completion]:
         return self._model.generate([request_for(self._task, turns, self._max_tokens) for turns in conversations])
 
     def _conversation(self, input: Input, hits: Sequence[Hit]) -> tuple[Message, ...]:

@@ -37,7 +37,8 @@ class Small:
         self.log = folder / "asked.txt"
 
     def compare(self, *strategies: str, **options: Any) -> Comparison:
-        return advisor.compare(self.evalset, strategies=strategies, **{"model": self.model, "draws": 500, **options})
+        usual = {"model": self.model, "draws": 500, "checks": "none"}
+        return advisor.compare(self.evalset, strategies=strategies, **{**usual, **options})
 
 
 @pytest.fixture
@@ -48,6 +49,34 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
 
 
 # --- what comes back -------------------------------------------------------------------------------------------------
+
+
+def test_the_checks_before_a_yes_are_run_once_and_kept(small: Small, tmp_path: Path) -> None:
+    def look() -> Comparison:
+        return small.compare("zero_shot", "fine_tuning", seeds=2, checks="quick", suite=str(tmp_path / "none.jsonl"))
+
+    found = look()
+    states = {guard.name: guard for guard in found.verdict.guards}
+    assert states["skill or format"].finding.startswith(("of the lead of", "fine_tuning has no lead"))
+    assert "100% of ten rows" in str((states["trainer worked"].finding, *states["trainer worked"].details))
+    assert states["retention"].finding.startswith("could not be looked at")
+    assert "fine_tuning, reworded" in str(states["consistency"].details)
+    asked_so_far = len(asked(small.log))
+    again = look()
+    assert len(asked(small.log)) == asked_so_far
+    assert again.findings == found.findings
+    with Store() as store:
+        assert store.load_comparison().findings == found.findings
+
+
+@pytest.mark.parametrize(("name", "value", "says"), [
+    ("checks", "fast", "Allowed: full, none, quick"),
+    ("retention_margin", 0.0, "allowed: above 0 and below 1"),
+    ("retention_margin", 5, "0.05 is 5 points"),
+])  # fmt: skip
+def test_options_of_the_checks_are_checked(name: str, value: object, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        CompareOptions(**{name: value})  # type: ignore[arg-type]
 
 
 def test_the_figures_are_those_of_the_answers(small: Small) -> None:
@@ -224,7 +253,9 @@ def test_a_strategy_that_does_not_apply_is_refused_if_it_was_asked_for(small: Sm
 
 
 def test_unknown_option() -> None:
-    with pytest.raises(ConfigurationError, match=r"no option 'limt'; did you mean 'limit'\? Allowed: budget_usd, col"):
+    with pytest.raises(
+        ConfigurationError, match=r"no option 'limt'; did you mean 'limit'\? Allowed: budget_usd, checks, col"
+    ):
         advisor.compare("harrow_desk", limt=3)
 
 

@@ -20,7 +20,8 @@ from advisor.planning import Plan, PlanRow, plan
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CompareOptions:
     monkeypatch.setenv("ASKED", str(tmp_path / "asked.txt"))
-    return CompareOptions(evalset=str(write_evalset(tmp_path / "small")), model=write_model(tmp_path), draws=200)
+    place, model = str(write_evalset(tmp_path / "small")), write_model(tmp_path)
+    return CompareOptions(evalset=place, model=model, draws=200, checks="none")
 
 
 def planned(options: CompareOptions, *strategies: str, **changes: object) -> Plan:
@@ -115,6 +116,19 @@ def test_on_the_command_line(options: CompareOptions, own_home: Path) -> None:
     assert "zero_shot                     21" in done.stdout
     rows = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)["rows"]
     assert [row["calls"] for row in rows] == [21]
+
+
+def test_the_checks_before_a_yes_are_planned_where_something_is_tuned(options: CompareOptions) -> None:
+    alone = planned(options, "zero_shot", checks="quick")
+    assert [row.label for row in alone.rows] == ["zero_shot"]
+    found = planned(options, "zero_shot", "fine_tuning", checks="quick", suite="nowhere.jsonl", model="smollm2")
+    row = row_of(found, "checks before a yes")
+    # answers held to labels for both, then three ways of asking again for each, on all of the 21 test examples
+    assert row.calls == 2 * 21 + 2 * 3 * 21
+    assert (row.training_tokens or 0) > 0
+    more = planned(options, "zero_shot", "fine_tuning", checks="full", suite="nowhere.jsonl", model="smollm2")
+    assert (row_of(more, "checks before a yes").calls or 0) == 2 * 21 + 2 * 5 * 21
+    assert not [row for row in planned(options, "fine_tuning").rows if row.label.startswith("checks")]
 
 
 def test_columns_stay_aligned_under_a_long_name() -> None:

@@ -50,7 +50,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     monkeypatch.setenv("ADVISOR_HOME", str(home / "home"))
     strategies = (*STRATEGIES, f"{home / 'nearest.py'}:Nearest")
     return advisor.compare(
-        "harrow_desk", strategies=strategies, limit=8, train_limit=16, seeds=1, draws=500, offline=False
+        "harrow_desk", strategies=strategies, limit=8, train_limit=16, seeds=1, draws=500, checks="none"
     )
 
 

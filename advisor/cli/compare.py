@@ -41,6 +41,9 @@ def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the v
     seed: options.Seed = None,
     jobs: options.Jobs = None,
     budget: options.Budget = None,
+    checks: options.Checks = None,
+    suite: options.Suite = None,
+    retention_margin: options.RetentionMargin = None,
     learning_curve: options.LearningCurve = None,
     dry_run: options.DryRun = False,
     requests_per_month: options.RequestsPerMonth = None,
@@ -118,7 +121,8 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
 
 def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flags that were given, under the names of the file's keys."""
-    names = ("evalset", "model", "offline", "limit", "train_limit", "seeds", "seed", "jobs", "learning_curve")
+    names: tuple[str, ...] = ("evalset", "model", "offline", "limit", "train_limit", "seeds", "seed", "jobs")
+    names += ("learning_curve", "checks", "suite", "retention_margin")
     typed: dict[str, Any] = {name: given.get(name) for name in names}
     typed["strategies"] = list(given.get("strategy") or ()) or None
     typed["columns"] = common.pairs(given.get("column") or (), "--column") or None

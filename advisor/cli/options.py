@@ -83,6 +83,30 @@ Budget = Annotated[
     float | None,
     typer.Option(min=0, envvar="ADVISOR_BUDGET", rich_help_panel=MUCH, help="Stop before spending more USD."),
 ]
+Checks = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ADVISOR_CHECKS",
+        rich_help_panel=MUCH,
+        help="How much is looked at beside the scores before a yes: none, quick or full. Default: quick.",
+    ),
+]
+Suite = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ADVISOR_SUITE",
+        rich_help_panel=WHAT,
+        help="A file of questions that a tuned model must still answer. Default: the shipped ones.",
+    ),
+]
+RetentionMargin = Annotated[
+    float | None,
+    typer.Option(
+        envvar="ADVISOR_RETENTION_MARGIN",
+        rich_help_panel=MUCH,
+        help="Loss on those questions that is acceptable. Default: 0.05.",
+    ),
+]
 LearningCurve = Annotated[
     bool | None,
     typer.Option(

@@ -9,41 +9,52 @@ from __future__ import annotations
 from advisor.evidence import Evidence, Guard
 
 from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
+from .consistency import CONSISTENCY, consistent
 from .enough import DATA, MISSING, MISSING_ALLOWED, data_sentence, enough_data, missing_shares, nothing_missing
 from .labels import LABELS, label_quality
 from .leak import LEAK, no_leak
+from .retention import RETENTION, nothing_else_broke
+from .skill import SKILL, skill_or_format
+from .trainer import TRAINER, trainer_worked
 
 __all__ = [
     "BASELINE",
+    "CONSISTENCY",
     "DATA",
     "LABELS",
     "LEAK",
     "MISSING",
     "MISSING_ALLOWED",
+    "RETENTION",
+    "SKILL",
+    "TRAINER",
     "baseline_line",
     "check_guards",
+    "consistent",
     "data_sentence",
     "enough_data",
     "label_quality",
     "missing_shares",
     "no_leak",
+    "nothing_else_broke",
     "nothing_missing",
     "owed_baselines",
+    "skill_or_format",
     "strong_baseline",
+    "trainer_worked",
 ]
-
-NOT_CHECKED = ("skill or format", "trainer worked", "retention", "consistency")
 
 
 def check_guards(evidence: Evidence) -> tuple[Guard, ...]:
     """Return every guard with its state."""
-    skill, *unknown = (Guard(name, "unknown", "not checked in this version") for name in NOT_CHECKED)
     return (
         strong_baseline(evidence),
         enough_data(evidence),
         nothing_missing(evidence),
-        skill,
+        skill_or_format(evidence),
         no_leak(evidence),
         label_quality(evidence),
-        *unknown,
+        trainer_worked(evidence),
+        nothing_else_broke(evidence),
+        consistent(evidence),
     )

@@ -130,7 +130,12 @@ class TuningReport:
 
 @runtime_checkable
 class Model(Protocol):
-    """A language model. `fingerprint` changes whenever an answer could."""
+    """A language model. `fingerprint` changes whenever an answer could.
+
+    It may say more about its training, for the checks before a yes: ``trains_here = True`` where a training costs
+    nothing but time on this machine, and ``serves_as_trained(example)``, whether the tokens of a training row's prompt
+    are those that are served.
+    """
 
     name: str
     fingerprint: str

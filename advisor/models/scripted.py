@@ -43,6 +43,9 @@ class ScriptedModel:
             the model another `name`.
     """
 
+    trains_here = True
+    """A training costs nothing but time, so a check may train on a few rows once more."""
+
     def __init__(self, answers: Answers, name: str = "scripted", seconds: float = 0.0) -> None:
         self.answers, self.name, self.seconds = answers, name, seconds
         self.fingerprint = digest(["scripted", name, _identity(answers)])

@@ -257,6 +257,14 @@ def _verdict(answer: Answer, payload: str) -> Verdict:
                 "calls answered", "fail", f"{payload}function_calling failed on 11 of 200 examples (6%; 1% is allowed)."
             ),
             Guard("no leak", "unknown", "near-duplicates between train and test were not looked for."),
+            Guard(
+                "retention",
+                "unknown",
+                "general questions: 50% right before the tune and 49% after it",
+                how=f"{payload}the same questions were asked twice",
+                remedy="Ask more questions: advisor compare support-tickets --checks full",
+                details=(f"{payload}questions that have no answer: 33% before and 31% after",),
+            ),
         ),
     )
 

@@ -89,6 +89,16 @@ class ChatFormat:
             written = before + after[len(before) :].rstrip("\n")
         return ids, learned
 
+    def serves_as_trained(self, example: TuningExample) -> bool:
+        """Say whether, before each assistant turn, `training_pair` has the ids that `prompt` gives."""
+        ids, learned = self.training_pair(example)
+        starts = [at for at in range(len(ids)) if learned[at] and not (at and learned[at - 1])]
+        answers = [at for at, message in enumerate(example.messages) if message.role == "assistant"]
+        prompts = [self.prompt(example.messages[:at], example.tools) for at in answers]
+        return len(starts) == len(prompts) and all(
+            ids[:start] == prompt for start, prompt in zip(starts, prompts, strict=True)
+        )
+
     def _turns(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[dict[str, str]]:
         turns = [{"role": message.role, "content": _content(message)} for message in messages]
         if tools:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ConfigurationError, ModelError, did_you_mean
-from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
+from advisor.models.base import Completion, Model, Request, TuningExample, TuningJob, TuningReport
 from advisor.models.local import weights
 from advisor.models.local.chat import ChatFormat, read_answer
 from advisor.strategy import Progress, silent
@@ -103,6 +103,9 @@ def _file_digest(file: Path) -> str:
 class LocalModel:
     """A causal language model with its tokenizer, answering in batches; made by `open_local`."""
 
+    trains_here = True
+    """A training costs nothing but time, so a check may train on a few rows once more."""
+
     def __init__(self, name: str, model: Any, tokenizer: Any, *, fingerprint: str) -> None:
         self.name = name
         self.fingerprint = fingerprint
@@ -180,6 +183,10 @@ class LocalModel:
 
         network, report, fingerprint = tune(self, job)
         return LocalModel(f"{self.name}+lora", network, self.tokenizer, fingerprint=fingerprint), report
+
+    def serves_as_trained(self, example: TuningExample) -> bool:
+        """Say whether every answer of a training row stands behind the very token ids that serving would put there."""
+        return self.chat.serves_as_trained(example)
 
 
 def _is_constrained(request: Request) -> bool:
