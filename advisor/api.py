@@ -3,118 +3,26 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from advisor import metrics, registry, runner
-from advisor.costs import Economics, Prices, prices_for, request_cost
+from advisor import registry, runner
 from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
-from advisor.findings import Checks, DataFindings, Findings
-from advisor.flags import MONEY_FLAGS, typed
-from advisor.life import check_shutdown
-from advisor.models.metered import Price, Purse
-from advisor.paths import home
+from advisor.findings import DataFindings, Findings
+from advisor.options import CompareOptions, asked_flags, environment
+from advisor.preparing import Prepared, load_evalset
 from advisor.store import Store
-from advisor.strategy import Progress, Strategy, Task, silent
-from advisor.types import EvalSet, Run, digest
+from advisor.strategy import Progress, silent
+from advisor.types import EvalSet, Run
 
 if TYPE_CHECKING:
     from advisor.comparison import Comparison
     from advisor.curve_points import SizedRun
-    from advisor.curve_runs import Parts
-    from advisor.findings import DataFindings, Findings
-    from advisor.models.base import Model
 
-
-CHECKS: tuple[Checks, ...] = ("none", "quick", "full")
-ALL = "all"
-"""In place of a strategy: every one that applies, the slow hybrids included."""
-
-
-@dataclass(frozen=True)
-class CompareOptions:
-    """What one comparison is made of.
-
-    Attributes:
-        evalset: a shipped name, a folder, or a file.
-        model: a model specification, e.g. ``smollm2``, ``openai:NAME``, ``http://host/v1#NAME``.
-        strategies: strategy specifications, e.g. ``few_shot(k=8)``; empty means all that apply and run by default,
-            ``("all",)`` all that apply.
-        seeds: training seeds for each strategy whose answers depend on one.
-        limit, train_limit: at most this many test and training examples, chosen by content.
-        seed: the one source of randomness.
-        jobs: requests in flight at an endpoint.
-        economics: the user's side of the money.
-        columns: which column of a file is which field, ``{"input": "question"}``.
-        draws: bootstrap draws.
-        budget_usd: stop before spending more than this.
-        offline: make no request to any network.
-        learning_curve: also run strategies that learn from examples on parts of them, and say what more would bring.
-        config: the comparison file that options were read from, so that it stands in lines to type again.
-        checks: how much is looked at beside the scores before a yes: `none`, `quick` or `full`.
-        suite: a file of general questions that a tuned model must still answer; empty for the shipped ones.
-        retention_margin: the loss on them that is still acceptable, as a share of right answers.
-    """
-
-    evalset: str = "harrow_desk"
-    model: str = "smollm2"
-    strategies: tuple[str, ...] = ()
-    seeds: int = 2
-    limit: int | None = None
-    train_limit: int | None = None
-    seed: int = 0
-    jobs: int = 8
-    economics: Economics = field(default_factory=Economics)
-    columns: Mapping[str, str] | None = None
-    draws: int = 10_000
-    budget_usd: float | None = None
-    offline: bool = False
-    learning_curve: bool = False
-    config: str = ""
-    checks: Checks = "quick"
-    suite: str = ""
-    retention_margin: float = 0.05
-
-    def __post_init__(self) -> None:
-        evalset: Any = self.evalset
-        if not isinstance(evalset, str):
-            raise ConfigurationError(
-                f"evalset is a {type(evalset).__name__}; a shipped name, a folder or a file is needed, as text",
-                hint='rows of your own: write them to a file and give its name, e.g. compare("questions.jsonl")',
-            )
-        spec: Any
-        for spec in self.strategies:
-            if not isinstance(spec, str):
-                known = spec.__name__ if isinstance(spec, type) else type(spec).__name__
-                raise ConfigurationError(
-                    f"strategies holds {spec!r}; each is written as text, so that a run can be found again",
-                    hint=f'put the class into a file and write "path/to/file.py:{known}"',
-                )
-        for name in ("seeds", "limit", "train_limit", "jobs", "draws"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ConfigurationError(f"{name} is {value!r}; it must be a whole number of at least 1")
-        if self.checks not in CHECKS:
-            raise ConfigurationError(f"checks is {self.checks!r}; {did_you_mean(str(self.checks), CHECKS)}")
-        if not 0.0 < self.retention_margin < 1.0:
-            raise ConfigurationError(
-                f"retention_margin is {self.retention_margin!r}; allowed: above 0 and below 1 (0.05 is 5 points)"
-            )
-
-
-def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
-    """Load a shipped eval set by name, a folder, or a file (`columns` maps our field names to the file's).
-
-    Raises:
-        EvalSetError: it is missing or malformed; says file, line and field.
-    """
-    loaded: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load")(source, columns=columns, seed=seed)
-    return loaded
+__all__ = ["compare", "compare_options", "load_evalset"]
 
 
 def compare(
@@ -185,88 +93,6 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
     return comparison
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A comparison whose eval set is loaded and whose strategies are chosen; nothing has been run.
-
-    `test_at_hand` counts the test examples before the limit.
-    """
-
-    options: CompareOptions
-    evalset: EvalSet
-    strategies: tuple[str, ...]
-    skipped: Mapping[str, str]
-    test_at_hand: int = 0
-
-    @classmethod
-    def of(cls, options: CompareOptions) -> Prepared:
-        """Load the eval set and settle which strategies run.
-
-        Raises:
-            ConfigurationError: nothing is left to run, a strategy that was asked for does not apply, or the base model
-                is said to be gone already.
-        """
-        check_shutdown(options.economics, date.today())
-        loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
-        evalset = loaded.limited(train=options.train_limit, test=options.limit)
-        chosen, skipped = _choose(options.strategies, Task.of(evalset))
-        return cls(options, evalset, chosen, skipped, len(loaded.test))
-
-    def bench(self, store: Store, progress: Progress) -> runner.Bench:
-        """Open the model and put together what all strategies share."""
-        from advisor.models.local.embeddings import Embedder
-        from advisor.models.specs import open_model
-
-        options = self.options
-        return runner.Bench(
-            evalset=self.evalset,
-            model=open_model(options.model, jobs=options.jobs, offline=options.offline, progress=progress),
-            metric=metrics.for_task(self.evalset.metric, Task.of(self.evalset)),
-            store=store,
-            embed=Embedder(progress),
-            workdir=home() / "work",
-            model_spec=options.model,
-            progress=progress,
-            purse=Purse(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
-            open_other=partial(self._open_other, progress=progress),
-            kept=None if options.checks == "none" else {},
-        )
-
-    def _open_other(self, spec: str, progress: Progress) -> tuple[Model, Price]:
-        """Open a model that helps a strategy's `fit`, with what it charges."""
-        from advisor.models.specs import open_model
-
-        options = self.options
-        prices = prices_for(spec, usd_per_hour=options.economics.usd_per_hour)
-        model = open_model(spec, jobs=options.jobs, offline=options.offline, progress=progress)
-        return model, partial(request_cost, prices=prices, economics=options.economics)
-
-    @property
-    def parts(self) -> Parts:
-        """What has to be run for the learning curves; empty where none are asked for."""
-        from advisor.curve_runs import Parts, plan_parts
-
-        if not self.options.learning_curve:
-            return Parts((), (), {})
-        return plan_parts(self.strategies, self.evalset, seed=self.options.seed, seeds=self.options.seeds)
-
-    @property
-    def curve_notes(self) -> tuple[str, ...]:
-        """Which strategies get no learning curve although they learn from examples."""
-        return tuple(f"{spec}: {why}." for spec, why in self.parts.left_out.items())
-
-    @property
-    def prices(self) -> Prices:
-        """What the model charges, as far as it is known."""
-        economics = self.options.economics
-        return economics.prices or prices_for(self.options.model, usd_per_hour=economics.usd_per_hour)
-
-    def seeds_of(self, spec: str) -> tuple[int, ...]:
-        """Return the seeds a strategy runs with: one, where it says that the seed cannot change its answers."""
-        stochastic = getattr(registry.make("strategies", spec), "stochastic", True)
-        return tuple(range(self.options.seed, self.options.seed + (self.options.seeds if stochastic else 1)))
-
-
 _NO_NETWORK = {"HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1"}
 """What the libraries that fetch weights (Hugging Face's, and pip) obey."""
 
@@ -285,54 +111,6 @@ def _network(offline: bool) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str, str]]:
-    everything, named = ALL in asked, tuple(spec for spec in asked if spec != ALL)
-    by_name = [entry.name for entry in registry.names("strategies") if not entry.problem]
-    order = registry.built_in_order("strategies")
-    by_name.sort(key=lambda name: order.index(name) if name in order else len(order))
-    skipped: dict[str, str] = {}
-    chosen: dict[str, str] = {}
-    classes: dict[str, tuple[type, str]] = {}
-    for spec in (*named, *(by_name if everything or not asked else ())):
-        strategy: Strategy = registry.make("strategies", spec)
-        reason = _applies(strategy, spec, task)
-        if reason and spec in named:
-            raise ConfigurationError(
-                f"strategy {spec!r} cannot run on {task.name!r}: {reason}", hint="leave it out, or see `advisor list`"
-            )
-        if not (reason or asked or getattr(strategy, "by_default", True)):
-            reason = f"it runs only when asked for: --strategy {spec}, or --strategy {ALL}"
-        if reason:
-            skipped[spec] = reason
-            continue
-        first, other = classes.setdefault(strategy.name, (type(strategy), spec))
-        if first is not type(strategy):
-            raise ConfigurationError(
-                f"{other!r} and {spec!r} are both called {strategy.name!r}, and a report could not tell them apart",
-                hint='give your own another name: name = "..." in its class',
-            )
-        chosen.setdefault(digest([strategy.name, registry.params_of(strategy)]), spec)
-    return tuple(chosen.values()), skipped
-
-
-def _applies(strategy: Strategy, spec: str, task: Task) -> str:
-    """Return why a strategy cannot run on `task`, or nothing; only the user's own code can break here."""
-    try:
-        reason = getattr(strategy, "applies", _always)(task)
-    except Exception as error:
-        raise ConfigurationError(f"{spec!r}: its applies(task) raised {type(error).__name__}: {error}") from error
-    if not isinstance(reason, str):
-        raise ConfigurationError(
-            f"{spec!r}: its applies(task) returned {reason!r}; a text is needed",
-            hint='return "" where it can run, and the reason where it cannot',
-        )
-    return reason
-
-
-def _always(task: Task) -> str:
-    return ""
 
 
 def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[str, str]]:
@@ -426,49 +204,3 @@ def _look_closer(comparison: Comparison, prepared: Prepared, bench: runner.Bench
         concurrency=f"in batches of {runner.CHUNK}" if local else f"with {options.jobs} requests in flight",
     )
     return look_closer(closer, bench)
-
-
-def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
-    """Return what is needed to do a comparison again: command, versions, machine, date, seed, a model's precision."""
-    precision = getattr(model, "precision", "")
-    return {
-        "command": command_line(options),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        **({"precision": precision} if precision else {}),
-        "seed": str(options.seed),
-        "bootstrap draws": str(options.draws),
-        **{f"{name} version": number for name, number in runner.versions().items()},
-    }
-
-
-_FLAGS = ("seeds", "limit", "train_limit", "seed", "checks", "suite", "retention_margin")
-
-
-def asked_flags(options: CompareOptions) -> dict[str, str]:
-    """Return by flag what was asked for beside eval set, model, strategies, columns and amounts."""
-    plain = CompareOptions()
-    changed = [name for name in _FLAGS if getattr(options, name) != getattr(plain, name)]
-    found = {f"--{name.replace('_', '-')}": typed(getattr(options, name)) for name in changed}
-    return {**found, **({"--config": options.config} if options.config else {})}
-
-
-def command_line(options: CompareOptions) -> str:
-    """Return the `advisor compare` line that gives the same figures; prices of one's own are in the file it names."""
-    import shlex
-
-    words, plain = ["advisor", "compare", options.evalset], CompareOptions()
-    if options.model != plain.model:
-        words += ["--model", options.model]
-    for spec in options.strategies:
-        words += ["--strategy", spec]
-    for field_name, column in (options.columns or {}).items():
-        words += ["--column", f"{field_name}={column}"]
-    for flag, value in asked_flags(options).items():
-        words += [flag, value]
-    for name, flag in MONEY_FLAGS.items():
-        value = getattr(options.economics, name)
-        if value != getattr(plain.economics, name):
-            words += [flag, typed(value)]
-    words += ["--learning-curve"] * options.learning_curve
-    return shlex.join(words)

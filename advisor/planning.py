@@ -14,11 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from advisor import metrics, registry, toy
-from advisor.api import CompareOptions, Prepared
 from advisor.costs import request_cost
 from advisor.curve_runs import Part, label_of_part
 from advisor.errors import AdvisorError, ModelError
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
+from advisor.options import CompareOptions
+from advisor.preparing import Prepared
 from advisor.specs import Spec
 from advisor.strategy import Context, Task
 from advisor.types import Usage

@@ -23,7 +23,7 @@ from advisor.types import Outcome, Run
 if TYPE_CHECKING:
     from advisor.comparison import Comparison
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SAFE_WAL = (3, 51, 3)
 _TABLES = """
 CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, created TEXT NOT NULL, val
 CREATE TABLE IF NOT EXISTS comparisons (
     id TEXT PRIMARY KEY, created TEXT NOT NULL, evalset TEXT NOT NULL, model TEXT NOT NULL, answer TEXT NOT NULL,
     value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS looks (
+    evalset TEXT NOT NULL, model TEXT NOT NULL, n_test INTEGER NOT NULL, PRIMARY KEY (evalset, model, n_test)
+) WITHOUT ROWID;
 """
 
 
@@ -126,6 +129,8 @@ class Store:
 
         row = (comparison.id, _now(), comparison.evalset, comparison.model, comparison.verdict.answer)
         text = _dump(Kept, comparison)
+        if any(one.tuned for one in comparison.strategies):
+            self._write("INSERT OR IGNORE INTO looks VALUES (?, ?, ?)", [(*row[2:4], comparison.n_test)])
         self._write("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", [(*row, text)])
 
     def comparisons(self) -> list[tuple[str, str, str, str, str]]:
@@ -143,12 +148,10 @@ class Store:
         """
         with self._translated():
             rows = self._connection.execute(
-                "SELECT json_extract(value, '$.n_test'), json_extract(value, '$.strategies') FROM comparisons "
-                "WHERE evalset = ? AND model = ?",
-                (evalset, model),
+                "SELECT n_test FROM looks WHERE evalset = ? AND model = ? AND n_test < ? ORDER BY n_test",
+                (evalset, model, n_test),
             ).fetchall()
-        smaller = {size for size, rows_of in rows if size < n_test and any(s["tuned"] for s in json.loads(rows_of))}
-        return tuple(sorted(smaller))
+        return tuple(size for (size,) in rows)
 
     def load_comparison(self, comparison_id: str | None = None) -> Comparison:
         """Return a stored comparison by its id or the unique start of it; the newest one without an id.
@@ -172,7 +175,7 @@ class Store:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _write(self, statement: str, rows: list[tuple[str, ...]]) -> None:
+    def _write(self, statement: str, rows: list[tuple[str | int, ...]]) -> None:
         if not rows:
             return
         with self._translated():

@@ -107,6 +107,7 @@ def evidence(*plants: Plant, economics: Economics | None = None, model: str = "s
         money=weigh_ledger(ledger, summaries, economics, model),
         ledger=ledger,
         panel=panel_of(*plants),
+        test_ids=tuple(f"t{at}" for at in range(500)),
         draws=drawn,
         pivot=pivot.label,
         evalset="support tickets",

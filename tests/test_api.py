@@ -17,12 +17,14 @@ from small_comparison import STRATEGY, asked, write_evalset, write_model, write_
 from typer.main import get_command
 
 import advisor
-from advisor.api import CompareOptions, Prepared, _findings, command_line, compare_options
+from advisor.api import _findings, compare_options
 from advisor.cli import app
 from advisor.cli.compare import settle
 from advisor.comparison import Comparison
 from advisor.costs import Economics, Prices, Range
 from advisor.errors import AdvisorError, ConfigurationError
+from advisor.options import CompareOptions, command_line
+from advisor.preparing import Prepared
 from advisor.store import Store
 from advisor.strategy import silent
 

@@ -12,12 +12,14 @@ from small_comparison import asked, write_evalset, write_model, write_rows, writ
 from typer.testing import CliRunner
 
 import advisor
-from advisor.api import CompareOptions, Prepared, load_evalset
+from advisor.api import load_evalset
 from advisor.cli import app
 from advisor.comparison import Comparison
 from advisor.curve_runs import plan_parts, sizes_for
 from advisor.errors import ConfigurationError
+from advisor.options import CompareOptions
 from advisor.planning import plan
+from advisor.preparing import Prepared
 from advisor.store import Store
 
 LEARNER = '''

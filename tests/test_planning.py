@@ -10,10 +10,11 @@ import pytest
 from small_comparison import asked, write_evalset, write_model, write_strategy
 from typer.testing import CliRunner
 
-from advisor.api import CompareOptions, compare_options
+from advisor.api import compare_options
 from advisor.cli import app
 from advisor.costs import Economics, Prices
 from advisor.errors import ConfigurationError
+from advisor.options import CompareOptions
 from advisor.planning import Plan, PlanRow, plan
 
 

@@ -70,7 +70,7 @@ def test_a_newer_store_is_refused_and_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
-    with pytest.raises(StoreError, match=r"newer tuneworthy .*format 2"):
+    with pytest.raises(StoreError, match=rf"newer tuneworthy .*format {SCHEMA_VERSION + 1}"):
         Store(path)
 
 

@@ -13,8 +13,8 @@ from advisor.cli import common, options
 from advisor.flags import MONEY_FLAGS
 
 if TYPE_CHECKING:
-    from advisor.api import CompareOptions
     from advisor.comparison import Comparison
+    from advisor.options import CompareOptions
 
 _PARAMETERS = {key: flag.removeprefix("--").replace("-", "_") for key, flag in MONEY_FLAGS.items()}
 """Key in the ``economics:`` block → parameter of `compare`."""
@@ -101,8 +101,8 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
     Raises:
         ConfigurationError: a value cannot be used.
     """
-    from advisor.api import CompareOptions
     from advisor.configuration import check_comparison, read_comparison
+    from advisor.options import CompareOptions
 
     file = read_comparison(given["config"]) if given.get("config") else check_comparison({})
     typed = _typed(given)
