@@ -61,10 +61,14 @@ class Asking:
         Raises:
             ModelError: it tuned none through `ctx.model`.
         """
-        tunings = self.fitted(run).switch.tunings
+        tunings = () if self.trains_alone(run) else self.fitted(run).switch.tunings
         if not tunings:
             raise ModelError(f"{run.strategy} trains by itself, so its model cannot be asked by anybody else")
         return tunings[-1].model
+
+    def trains_alone(self, run: Run) -> bool:
+        """Say whether a strategy is known to train without `ctx.model.tune`, so that it need not be fitted to see."""
+        return bool(getattr(self.made(run).strategy, "tunes", False)) and not run.fit_cost.training_seconds
 
     def forget(self, run: Run) -> None:
         """Let a fitted strategy go; it and its models are not needed any more."""

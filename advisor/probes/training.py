@@ -45,7 +45,7 @@ def look_at_training(label: str, run: Run, asking: Asking, *, overfit: bool) -> 
     stored = store.outcomes(key)
     found = losses(label, run)
     wanted = {"template", "asked", *(["overfitted"] if overfit else [])}
-    if wanted - set(stored):
+    if wanted - set(stored) and not asking.trains_alone(run):
         attempt = asking.fitted(run)
         if not attempt.switch.tunings:
             return found
