@@ -153,7 +153,7 @@ def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> F
 
 
 def _looked(store: Store, runs: Sequence[Run], evalset: EvalSet) -> tuple[int, ...]:
-    """Return the smaller sizes of this test split that were looked at before with this model."""
+    """Return the other sizes of this test split that were looked at before with this model."""
     model = next((run.model for run in runs if run.model), "")
     return store.earlier_looks(evalset.name, model, len(evalset.test))
 

@@ -168,7 +168,7 @@ class Circumstances(TypedDict, total=False):
     again: `asked_as` is what the user typed for the eval set, `columns` for its columns, `specs`, by run id, for the
     strategies, and `asked` by flag all else that decides what is run; `test_at_hand` test examples there are without a
     limit. For the guards and the learning curves: what was found beside the scores, and the runs on smaller training
-    sets. For the error control: `looked` are the sizes of the smaller test splits of this eval set that were compared
+    sets. For the error control: `looked` are the sizes of the other test splits of this eval set that were compared
     before with this model.
     """
 
@@ -218,13 +218,15 @@ def compare_runs(
     evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
     evidence = replace(evidence, information=inform(evidence))
     ids = [run.id for run in (*runs, *(one.run for one in circumstances.get("sized", ())))]
+    verdict = decide(evidence)
+    seen = [[guard.name, guard.state, guard.finding] for guard in verdict.guards]  # what the checks found is part of it
     return Comparison(
-        id=digest([ids, evalset.fingerprint, repr(economics), seed, draws, evidence.looks]),
+        id=digest([ids, evalset.fingerprint, repr(economics), seed, draws, evidence.looks, seen]),
         **{name: getattr(evidence, name) for name in _SHARED},
         evalset=evalset.name,
         n_dev=len(evalset.dev),
         runs=tuple(runs),
-        verdict=decide(evidence),
+        verdict=verdict,
         disagreements=disagreements(groups, tables, evalset),
         skipped=circumstances.get("skipped", {}),
         notes=(

@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS comparisons (
     id TEXT PRIMARY KEY, created TEXT NOT NULL, evalset TEXT NOT NULL, model TEXT NOT NULL, answer TEXT NOT NULL,
     value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS looks (
-    evalset TEXT NOT NULL, model TEXT NOT NULL, n_test INTEGER NOT NULL, PRIMARY KEY (evalset, model, n_test)
+    evalset TEXT NOT NULL, model TEXT NOT NULL, n_test INTEGER NOT NULL, first TEXT NOT NULL,
+    PRIMARY KEY (evalset, model, n_test)
 ) WITHOUT ROWID;
 """
 
@@ -130,7 +131,7 @@ class Store:
         row = (comparison.id, _now(), comparison.evalset, comparison.model, comparison.verdict.answer)
         text = _dump(Kept, comparison)
         if any(one.tuned for one in comparison.strategies):
-            self._write("INSERT OR IGNORE INTO looks VALUES (?, ?, ?)", [(*row[2:4], comparison.n_test)])
+            self._write("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", [(*row[2:4], comparison.n_test, row[1])])
         self._write("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", [(*row, text)])
 
     def comparisons(self) -> list[tuple[str, str, str, str, str]]:
@@ -141,14 +142,15 @@ class Store:
             ).fetchall()
 
     def earlier_looks(self, evalset: str, model: str, n_test: int) -> tuple[int, ...]:
-        """Return the sizes of the smaller test splits of an eval set on which a tuned strategy was compared already.
+        """Return the other sizes of an eval set's test split on which a tuned strategy was compared before this one.
 
-        Each size counts once, so that the same comparison made again is no new look. A comparison without a tuned
-        strategy could not have ended in a yes.
+        Each size counts once, by when it was first looked at, so that the same comparison made again is no new look. A
+        comparison without a tuned strategy could not have ended in a yes.
         """
         with self._translated():
             rows = self._connection.execute(
-                "SELECT n_test FROM looks WHERE evalset = ? AND model = ? AND n_test < ? ORDER BY n_test",
+                "SELECT n_test FROM looks WHERE evalset = ?1 AND model = ?2 AND n_test != ?3 AND first < coalesce("
+                "(SELECT first FROM looks WHERE evalset = ?1 AND model = ?2 AND n_test = ?3), '~') ORDER BY n_test",
                 (evalset, model, n_test),
             ).fetchall()
         return tuple(size for (size,) in rows)

@@ -423,6 +423,11 @@ def test_a_larger_test_set_is_a_new_look_and_the_same_again_is_none(small: Small
     assert "Third look at a growing test set (6 and 12 test examples before)" in " ".join(again.notes)
 
 
+def test_going_down_in_size_is_looking_again_too(small: Small) -> None:
+    looks = [small.compare("zero_shot", "fine_tuning", seeds=1, limit=limit).looks for limit in (None, 12, 6, None)]
+    assert looks == [1, 2, 3, 1]
+
+
 def test_other_sets_models_and_comparisons_without_tuning_are_no_looks(small: Small, tmp_path: Path) -> None:
     small.compare("zero_shot", "majority", limit=6)
     other = write_evalset(tmp_path / "other", instruction="Which team?")

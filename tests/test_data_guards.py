@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from planted_evidence import FEW, TUNED, evidence
 
+from advisor.costs import Economics
 from advisor.evidence import Evidence
 from advisor.findings import DataFindings, Findings, Leak
 from advisor.guards import check_guards, label_quality, no_leak
+from advisor.guards.enough import rests_on_quality
 from advisor.guards.leak import lead_on, restricted
 from advisor.paired import paired_statistics
 from advisor.stats import Interval, Panel
@@ -92,6 +94,29 @@ def test_many_suspects_and_a_lead_on_them_alone_is_memory() -> None:
     assert not small.lead(FEW.label).real
     assert "only what was remembered" in no_leak(small).finding
     assert no_leak(case(few, tuned, 10)).state == "pass"
+
+
+def test_the_lead_without_suspects_is_held_to_the_error_of_this_look() -> None:
+    few, tuned = scores(0.50, 1), scores(0.50, 2)
+    tuned[60:] = np.where(np.arange(N - 60) % 12 == 0, 1.0, few[60:])
+    first = case(few, tuned, 3)
+    late = replace(first, looks=6)
+    keep = np.arange(N) >= 3
+    assert lead_on(late, keep).low < lead_on(first, keep).low
+
+
+def test_a_yes_that_rests_on_cost_is_asked_again_without_the_suspects() -> None:
+    few = scores(0.5, 1)
+    tuned = few.copy()
+    few[:6], tuned[:6] = 0.0, 1.0  # remembered
+    tuned[6:12], few[6:12] = 0.0, 1.0  # as many lost
+    cheap = Economics(requests_per_month=1_000_000)
+    whole = case(few, tuned, 6)
+    saving = evidence(FEW, replace(TUNED, seconds=0.01), economics=cheap)
+    found = replace(whole, economics=cheap, money=saving.money)
+    assert not rests_on_quality(found)
+    assert no_leak(found).state == "fail"
+    assert "a yes would rest on cost" in no_leak(found).finding
 
 
 def test_a_test_set_of_suspects_leaves_nothing() -> None:

@@ -95,10 +95,34 @@ def test_too_few_examples_do_not_tell_format_from_skill() -> None:
     assert "--checks full" in found.remedy
 
 
+def behind(found: Evidence) -> Evidence:
+    """The same with a tuned strategy that is 5 points behind on the whole test split."""
+    worse = evidence(FEW, replace(TUNED, quality=FEW.quality - 0.05))
+    return replace(found, differences=worse.differences, family=worse.family)
+
+
 def test_a_tune_without_a_lead_has_no_format_to_thank() -> None:
-    few, tuned = scores(0.8, 1), scores(0.4, 2)
+    few, tuned = scores(0.8, 1, 3000), scores(0.8, 1, 3000)
     probes = (probe("constrained", FEW.label, few), probe("constrained", "fine_tuning", tuned))
-    assert skill_or_format(case(few, [tuned], probes=probes)).state == "pass"
+    assert skill_or_format(behind(case(few, [tuned], probes=probes))).state == "pass"
+
+
+def test_a_rival_that_is_better_in_form_withholds_a_yes_that_rests_on_cost() -> None:
+    few, tuned = scores(0.6, 1), scores(0.6, 1)
+    formed = np.maximum(few, scores(0.5, 3))
+    probes = (probe("constrained", FEW.label, formed), probe("constrained", "fine_tuning", tuned))
+    for found in (behind(case(few, [tuned], probes=probes)), case(few, [tuned], probes=probes)):
+        guard = skill_or_format(found)
+        assert guard.state == "fail"
+        assert "buy structured output" in guard.finding
+
+
+def test_a_sample_without_a_lead_does_not_clear_a_lead_on_all_of_test() -> None:
+    few = scores(0.5, 1)
+    probes = (probe("constrained", FEW.label, few), probe("constrained", "fine_tuning", few))
+    found = case(few, [few], probes=probes)
+    assert found.lead(found.alternative).estimate > 0.0
+    assert skill_or_format(found).state == "unknown"
 
 
 def test_the_parts_add_up_and_every_seed_counts() -> None:

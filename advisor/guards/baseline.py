@@ -54,7 +54,7 @@ def _constrained(one: StrategySummary, evidence: Evidence) -> bool:
     typed = "".join(evidence.specs.get(one.label, one.label).lower().split())
     tried = one.selection.get("constrained") is True or one.selection.get("constrained_tried") is True
     probes = evidence.findings.probes_of("constrained", one.label)
-    return "constrained=true" in typed or tried or any(probe.outcomes for probe in probes)
+    return "constrained=true" in typed or tried or any(o.score is not None for probe in probes for o in probe.outcomes)
 
 
 def _budget(one: StrategySummary) -> int | None:

@@ -11,7 +11,10 @@ from advisor import wording
 from advisor.evidence import Evidence, Guard, Lead
 from advisor.findings import DataFindings
 from advisor.paired import paired_statistics
-from advisor.stats import Panel, contrast
+from advisor.spending import error_of_differences
+from advisor.stats import Draws, Panel, contrast
+
+from .enough import rests_on_quality
 
 LEAK = "no leak"
 LEAKS_ALLOWED = 0.10
@@ -22,13 +25,17 @@ REMEDY = "take the suspects, which the HTML and JSON reports list, out of train 
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """The lead on the test examples that are no suspects; `real` by the same test and interval as before."""
+    """The lead on the test examples that are no suspects; `real` by the same test and interval as before.
+
+    `as_good` is the chance, over the joint draws, that tuning is not worse than any other by more than the margin.
+    """
 
     estimate: float
     low: float
     high: float
     n: int
     real: bool
+    as_good: float
 
 
 def no_leak(evidence: Evidence) -> Guard:
@@ -63,21 +70,25 @@ def _weighed(evidence: Evidence, data: DataFindings, suspects: set[str], how: st
     range_ = f"{wording.points(without.estimate)} ({_bare(without.low)} to {_bare(without.high)})"
     seen = f"{found}; without them the lead over {evidence.alternative} is {range_}"
     told = f"{seen} and not {wording.points(lead.estimate)}"
-    if why := _spoiled(lead, without, share, evidence.economics.margin):
+    if why := _spoiled(evidence, lead, without, share):
         return Guard(LEAK, "fail", f"{told}: {why}", how, REMEDY)
     if data.incomplete:
         return Guard(LEAK, "unknown", f"{told}; not all was looked at: {data.incomplete}", how, REMEDY)
     return Guard(LEAK, "pass", f"{told}, which is within the margin", how)
 
 
-def _spoiled(lead: Lead, without: Without, share: float, margin: float) -> str:
-    """Return why the lead does not stand without the suspects, or nothing."""
+def _spoiled(evidence: Evidence, lead: Lead, without: Without, share: float) -> str:
+    """Return why a yes does not stand without the suspects, or nothing."""
+    margin = evidence.economics.margin
     if lead.real and lead.estimate > 0.0 and not (without.real and without.estimate > 0.0):
         return "that could be chance"
     if lead.estimate - without.estimate > margin:
         return f"it falls by more than the margin of {wording.points(margin)}"
     if share > LEAKS_ALLOWED and lead.estimate > 0.0 >= without.estimate:
         return "only what was remembered explains it"
+    if not rests_on_quality(evidence) and not evidence.sure(without.as_good):
+        chance = wording.percent(without.as_good)
+        return f"a yes would rest on cost, and that tuning is as good has a chance of {chance} only"
     return ""
 
 
@@ -96,12 +107,21 @@ def lead_on(evidence: Evidence, keep: Sequence[bool] | np.ndarray) -> Without | 
     if evidence.tuned not in panel.labels or evidence.alternative not in panel.labels:
         return None
     rng = np.random.default_rng(0)  # of this guard alone: the same evidence gives the same answer
-    for one in paired_statistics(panel, max(1, len(evidence.draws.quality)), rng).family:
+    error = error_of_differences(evidence.economics.false_yes, look=evidence.looks)
+    found = paired_statistics(panel, max(1, len(evidence.draws.quality)), rng, error=error)
+    for one in found.family:
         if {one.a, one.b} == {evidence.tuned, evidence.alternative}:
             sign = 1.0 if one.a == evidence.tuned else -1.0
             low, high = sorted((sign * one.simultaneous.low, sign * one.simultaneous.high))
-            return Without(sign * one.interval.estimate, low, high, one.n, one.real)
+            return Without(sign * one.interval.estimate, low, high, one.n, one.real, _as_good(found.draws, evidence))
     return None
+
+
+def _as_good(draws: Draws, evidence: Evidence) -> float:
+    ours = draws.quality[:, draws.labels.index(evidence.tuned)]
+    others = [draws.labels.index(one.label) for one in evidence.others if one.label in draws.labels]
+    behind = (draws.quality[:, others] - ours[:, None]).max(axis=1)
+    return float(np.mean(behind < evidence.economics.margin))
 
 
 def restricted(panel: Panel, keep: np.ndarray) -> Panel:

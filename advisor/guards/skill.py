@@ -44,7 +44,8 @@ class Parts:
 def skill_or_format(evidence: Evidence) -> Guard:
     """Hold if the lead is above 0 with every answer in form; fail if it is not and the format made a real difference.
 
-    It fails too if the format made a real difference and what is left is below the margin.
+    It fails too if the format made a real difference and what is left is below the margin, and wherever another one in
+    form is surely better by more than the margin. Without a lead it holds if that is excluded.
     """
     knowledge = _knowledge(evidence)
     if not evidence.tuned or not evidence.alternative:
@@ -56,15 +57,18 @@ def skill_or_format(evidence: Evidence) -> Guard:
     if not found:
         return _without_form(evidence, knowledge)
     judged = found[0]
-    state = _judge(judged, evidence.economics.margin)
+    state = _judge(judged, evidence.lead(evidence.alternative).estimate, evidence.economics.margin)
     finding = f"{_sentence(evidence, judged)}{_rest(state)}"
     details = (*(_second(evidence, parts) for parts in found[1:]), *knowledge)
     return Guard(SKILL, state, finding, _HOW.format(way=judged.how), _remedy(evidence, judged, state), details)
 
 
-def _judge(parts: Parts, margin: float) -> Literal["pass", "fail", "unknown"]:
-    if parts.lead.estimate <= 0.0:
-        return "pass"
+def _judge(parts: Parts, lead: float, margin: float) -> Literal["pass", "fail", "unknown"]:
+    """Judge by the whole test split's `lead`: without one a yes rests on cost, and form may still hide a loss."""
+    if parts.skill.high < -margin:
+        return "fail"
+    if lead <= 0.0:
+        return "pass" if parts.skill.low > -margin else "unknown"
     short = parts.skill.estimate < margin <= parts.lead.estimate
     if parts.format.low > 0.0 and (parts.skill.low <= 0.0 or short):
         return "fail"
@@ -72,12 +76,15 @@ def _judge(parts: Parts, margin: float) -> Literal["pass", "fail", "unknown"]:
 
 
 def _sentence(evidence: Evidence, parts: Parts) -> str:
-    size = wording.points(parts.lead.estimate)
+    held = f"{_points(parts.skill)} against {parts.rival} once all answers are in form"
     if parts.lead.estimate <= 0.0:
-        return f"{evidence.tuned} has no lead over {parts.alternative} that a format could explain ({size})"
+        return (
+            f"{evidence.tuned} has no lead over {parts.alternative} that a format could explain "
+            f"({wording.points(parts.lead.estimate)}), and is at {held}, on {wording.count(parts.n)} test examples"
+        )
     return (
-        f"of the lead of {size} over {parts.alternative}, {_points(parts.format)} are format and "
-        f"{_points(parts.skill)} skill, against {parts.rival}, on {wording.count(parts.n)} test examples"
+        f"of the lead of {wording.points(parts.lead.estimate)} over {parts.alternative}, {_points(parts.format)} are "
+        f"format and {_points(parts.skill)} skill, against {parts.rival}, on {wording.count(parts.n)} test examples"
     )
 
 
@@ -92,7 +99,7 @@ def _points(one: Interval) -> str:
 
 def _rest(state: str) -> str:
     if state == "fail":
-        return ": format explains the gain, so buy structured output, not a tune"
+        return ": form makes the difference, so buy structured output, not a tune"
     return "; which of them it is cannot be told from so few" if state == "unknown" else ""
 
 

@@ -42,7 +42,7 @@ class Sizes:
 
 
 SIZES: Mapping[Checks, Sizes] = {
-    "quick": Sizes(constrained=100, condition=24, oracle=24, variants=1, suite=150, all_seeds=False),
+    "quick": Sizes(constrained=100, condition=16, oracle=16, variants=1, suite=100, all_seeds=False),
     "full": Sizes(constrained=None, condition=None, oracle=None, variants=3, suite=None, all_seeds=True),
 }
 
