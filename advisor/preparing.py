@@ -52,10 +52,15 @@ class Prepared:
         """Load the eval set and settle which strategies run.
 
         Raises:
+            EvalSetError: the eval set or the suite is missing or malformed.
             ConfigurationError: nothing is left to run, a strategy that was asked for does not apply, or the base model
                 is said to be gone already.
         """
+        from advisor.probes.suites import load_suites
+
         check_shutdown(options.economics, date.today())
+        if options.suite and options.checks != "none":
+            load_suites(options.suite)  # a file that cannot be read is said before anything is run
         loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
         evalset = loaded.limited(train=options.train_limit, test=options.limit)
         chosen, skipped = _choose(options.strategies, Task.of(evalset))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from advisor.asking.advice import Advice
@@ -13,7 +12,7 @@ from advisor.stats import Interval
 
 from .console import COLOURS, _listed, _text, print_report
 from .numbers import brier, change, count, percent, points, score, usd
-from .safe import line
+from .safe import line, typable
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -64,7 +63,7 @@ def render(advice: Advice) -> Group:
     parts += _listed("Try first", list(advice.try_first))
     parts += _listed("What tuning would need", list(advice.needs))
     parts += _listed("The cheapest test that would flip this", [f"{one}." for one in sizes])
-    parts += [Text(f"  {command(line(experiment.line))}", style="bold")]
+    parts += [Text(f"  {typable(line(experiment.line))}", style="bold")]
     parts += _listed("Taken as given", [f"{name}: {value}" for name, value in advice.assumptions.items()])
     parts += [_text(""), _text(calibration_line(advice.calibration), "dim")]
     return Group(*parts)
@@ -95,16 +94,6 @@ def worth_lines(worth: Worth) -> list[str]:
 
 def _ends(found: Interval) -> str:
     return f"{usd(found.low)} to {usd(found.high)}"
-
-
-def command(words: str, width: int = 76) -> str:
-    """Return a command line in lines of `width` that a shell joins again."""
-    parts, lines = [part for part in re.split(r" (?=--)", words) if part], [""]
-    for part in parts:
-        if lines[-1] and len(lines[-1]) + len(part) + 1 > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {part}".strip()
-    return " \\\n    ".join(lines)
 
 
 def calibration_line(found: Calibration) -> str:

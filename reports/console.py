@@ -8,7 +8,7 @@ from advisor.comparison import Comparison
 
 from . import checklist, curves, data, prompt_search, view
 from . import steps as section
-from .safe import line, shorten
+from .safe import line, shorten, typable
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -186,6 +186,7 @@ def _legend(comparison: Comparison, left_out: list[str]) -> list[RenderableType]
 def _listed(title: str, items: list[str]) -> list[RenderableType]:
     from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     if not items:
         return []
@@ -193,5 +194,8 @@ def _listed(title: str, items: list[str]) -> list[RenderableType]:
     grid.add_column(width=1)
     grid.add_column(overflow="fold")
     for item in items:
-        grid.add_row(_text("-"), _text(item))
+        words, command = view.split_command(item)
+        grid.add_row(_text("-"), _text(words))
+        if command:  # on lines of its own, which a shell joins again
+            grid.add_row(_text(""), Text(typable(line(command)), no_wrap=True, overflow="ignore"))
     return [_text(""), _text(title, "bold"), Padding(grid, (0, 0, 0, 1))]

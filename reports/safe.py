@@ -41,3 +41,13 @@ def cell(text: str) -> str:
     kept = _UNPRINTABLE.sub("", _ESCAPE.sub("", text))
     shapes = (text, text.lstrip(), kept, kept.lstrip())
     return f"'{kept}" if any(shape.startswith(_FORMULA) for shape in shapes) else kept
+
+
+def typable(words: str, width: int = 74) -> str:
+    """Return a command line in lines of `width` that a shell joins again."""
+    parts, lines = [part for part in re.split(r" (?=--)", words) if part], [""]
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + len(part) + 1 > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {part}".strip()
+    return " \\\n    ".join(lines)

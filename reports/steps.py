@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from advisor.comparison import Comparison
@@ -44,9 +44,19 @@ class WhatIf:
 
 
 def rows(comparison: Comparison) -> tuple[StepRow, ...]:
-    """Return all steps, the best ratio of worth to cost first; empty where there is nothing to decide between."""
+    """Return all steps, the best ratio of worth to cost first; empty where there is nothing to decide between.
+
+    Where the answer is given none of them has a chance to decide any more.
+    """
     found = comparison.information
-    return tuple(_row(step, found) for step in found.steps) if found else ()
+    if found is None:
+        return ()
+    shown = tuple(_row(step, found) for step in found.steps)
+    return shown if _open(comparison) else tuple(replace(row, chance=numbers.MISSING, mark="") for row in shown)
+
+
+def _open(comparison: Comparison) -> bool:
+    return comparison.verdict.answer == "not_yet"
 
 
 def _row(step: Step, found: Information) -> StepRow:
@@ -68,10 +78,13 @@ def summary(comparison: Comparison) -> str:
     found = comparison.information
     if found is None:
         return ""
+    limit = f"To know everything for sure would be worth {numbers.usd_once(found.evpi_usd)}"
+    if not _open(comparison):
+        given = "The answer is given; a step would only make it surer."
+        return given if found.evpi_usd is None else f"{given} {limit}."
     if found.evpi_usd is None:
         worth = "What a step is worth in USD is known once a value, a volume and all prices are"
         return f"{worth}; until then each has only its chance to decide."
-    limit = f"To know everything for sure would be worth {numbers.usd_once(found.evpi_usd)}"
     if found.best is None:
         return f"{limit}. No step is worth its price."
     return f"{limit}; a step that only tells more about these strategies cannot be worth more."

@@ -279,9 +279,13 @@ def methods(comparison: Comparison) -> str:
 
 def next_step(comparison: Comparison) -> tuple[str, str]:
     """Return the next step as a sentence and the line to type; either may be empty."""
-    step = comparison.verdict.next_step
-    found = _COMMAND.match(step)
-    return (f"{found[1]}:", found[2]) if found else (step, "")
+    return split_command(comparison.verdict.next_step)
+
+
+def split_command(text: str) -> tuple[str, str]:
+    """Split a sentence from the line to type that ends it; that is empty where there is none."""
+    found = _COMMAND.match(text)
+    return (f"{found[1]}:", found[2]) if found else (text, "")
 
 
 def reproduction(comparison: Comparison) -> tuple[str, tuple[Fact, ...]]:

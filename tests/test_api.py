@@ -54,14 +54,18 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
 
 
 def test_the_checks_before_a_yes_are_run_once_and_kept(small: Small, tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    question = {"id": "q", "input": "Where does an invoice go?", "target": "billing", "suite": "retention"}
+    suite.write_text(json.dumps(question) + "\n", encoding="utf-8")
+
     def look() -> Comparison:
-        return small.compare("zero_shot", "fine_tuning", seeds=2, checks="quick", suite=str(tmp_path / "none.jsonl"))
+        return small.compare("zero_shot", "fine_tuning", seeds=2, checks="quick", suite=str(suite))
 
     found = look()
     states = {guard.name: guard for guard in found.verdict.guards}
     assert states["skill or format"].finding.startswith(("of the lead of", "fine_tuning has no lead"))
     assert "100% of ten rows" in str((states["trainer worked"].finding, *states["trainer worked"].details))
-    assert states["retention"].finding.startswith("could not be looked at")
+    assert states["retention"].state == "unknown", "one question shows nothing"
     assert "fine_tuning, reworded" in str(states["consistency"].details)
     asked_so_far = len(asked(small.log))
     again = look()
@@ -408,6 +412,14 @@ def test_the_next_step_can_be_typed(small: Small, tmp_path: Path) -> None:
     found = advisor.compare(path, strategies=[mine], model=small.model, columns=columns, draws=200)
     assert mine in found.verdict.next_step
     assert "--column input=frage --column target=team" in found.verdict.next_step
+
+
+def test_a_suite_that_cannot_be_read_is_said_before_anything_is_run(small: Small, tmp_path: Path) -> None:
+    (tmp_path / "broken.jsonl").write_text("garbage\n", encoding="utf-8")
+    for suite in ("nothere.jsonl", "broken.jsonl"):
+        with pytest.raises(AdvisorError, match=suite):
+            small.compare("zero_shot", "fine_tuning", seeds=1, checks="quick", suite=str(tmp_path / suite))
+    assert not asked(small.log)
 
 
 # --- looks at a growing test set -------------------------------------------------------------------------------------

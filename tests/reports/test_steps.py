@@ -11,7 +11,7 @@ import pytest
 from sample import HOSTILE, PIVOT, comparison, report, without_money
 from test_console import shown
 
-steps, tornado = report("steps"), report("tornado")
+numbers, steps, tornado = report("numbers"), report("steps"), report("tornado")
 html, markdown = report("html"), report("markdown")
 
 
@@ -60,11 +60,17 @@ def test_figures_say_how_they_were_computed():
         assert "How this was computed: the same draws of tokens, seconds and your ranges" in page
 
 
-@pytest.mark.parametrize(("answer", "says"), [("not_yet", "cannot be worth more"), ("fine_tune", "No step is worth")])
+@pytest.mark.parametrize(("answer", "says"), [("not_yet", "cannot be worth more"), ("fine_tune", "only make it surer")])
 def test_the_summary_says_what_certainty_is_worth(answer, says):
     assert "for sure would be worth $41.00" in steps.summary(comparison(answer))
     assert says in steps.summary(comparison(answer))
-    assert "chance to decide" in steps.summary(without_money(comparison(answer)))
+    told = "chance to decide" if answer == "not_yet" else "The answer is given"
+    assert told in steps.summary(without_money(comparison(answer)))
+
+
+def test_where_the_answer_is_given_no_step_decides_any_more():
+    assert {row.chance for row in steps.rows(comparison("do_not_fine_tune"))} == {numbers.MISSING}
+    assert any(row.chance != numbers.MISSING for row in steps.rows(comparison("not_yet")))
 
 
 def test_scenarios_are_rows_with_their_assumption():
