@@ -11,7 +11,11 @@ import numpy as np
 from advisor.errors import ConfigurationError
 from advisor.stats import FloatArray
 
-ALLOWED = "allowed: a number from 0 (500), or a 90 % range with its positive low end first (500..2000)"
+LARGEST, SMALLEST = 1e15, 1e-12
+"""Beyond these no amount means anything, and products of several would leave what a float can hold."""
+ALLOWED = (
+    "allowed: a number from 0 to 1e15 (500), or a 90 % range with its low end first (500..2000), from 1e-12 to 1e15"
+)
 _Z95 = NormalDist().inv_cdf(0.95)
 
 
@@ -20,14 +24,14 @@ class Range:
     """A 90 % range of a positive quantity; drawn log-normally, so that both ends are equally surprising.
 
     Raises:
-        ConfigurationError: an end is not positive and finite, or they are reversed.
+        ConfigurationError: an end is not from `SMALLEST` to `LARGEST`, or they are reversed.
     """
 
     low: float
     high: float
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.low <= self.high < math.inf:
+        if not SMALLEST <= self.low <= self.high <= LARGEST:
             raise ConfigurationError(f"the range {self.low!r}..{self.high!r} cannot be used; {ALLOWED}")
 
 
@@ -38,7 +42,7 @@ def parse_amount(text: str) -> Amount:
     """Read ``"1000"`` or ``"500..2000"``; ``_`` may group digits.
 
     Raises:
-        ConfigurationError: not a number, negative, infinite or reversed.
+        ConfigurationError: not a number, negative, above `LARGEST` or reversed.
     """
     parts = [part.strip() for part in text.replace("_", "").split("..")]
     try:
@@ -56,10 +60,10 @@ def check_not_negative(name: str, value: float) -> float:
     """Return `value`.
 
     Raises:
-        ConfigurationError: it is negative, infinite or not a number.
+        ConfigurationError: it is negative, above `LARGEST` or not a number.
     """
-    if not 0.0 <= value < math.inf:
-        raise ConfigurationError(f"{name} is {value!r}; allowed: a number from 0, not infinite")
+    if not 0.0 <= value <= LARGEST:
+        raise ConfigurationError(f"{name} is {value!r}; allowed: a number from 0 to 1e15")
     return value
 
 

@@ -285,7 +285,12 @@ def gather(
         test_at_hand=circumstances.get("test_at_hand", len(evalset.test)),
         findings=findings,
         curves=learning_curves(
-            circumstances.get("sized", ()), panel, evalset.test, economics, rng, findings.label_noise
+            circumstances.get("sized", ()),
+            panel,
+            evalset.test,
+            replace(economics, horizon_months=ledger.horizon),
+            rng,
+            findings.label_noise,
         ),
         looks=looks,
     )
@@ -302,9 +307,11 @@ def look_note(evidence: Evidence, looked: Sequence[int]) -> tuple[str, ...]:
     if evidence.looks < 2:
         return ()
     sizes = " and ".join(wording.count(size) for size in sorted(set(looked)))
-    first = replace(evidence, looks=1)
+    first, false_yes = replace(evidence, looks=1), evidence.economics.false_yes
+    fell = error_of_differences(false_yes, look=evidence.looks) < error_of_differences(false_yes)
+    wider = ", and the brackets of the leads are wider" if fell else ""
     return (
         f"{wording.ordinal(evidence.looks).capitalize()} look at a growing test set ({sizes} test examples before): a "
-        f"yes needs {wording.level(evidence.chance_needed)} instead of {wording.level(first.chance_needed)}, and the "
-        "brackets of the leads are wider, so that looking often does not make a false yes likelier.",
+        f"yes needs {wording.level(evidence.chance_needed)} instead of {wording.level(first.chance_needed)}{wider}, so "
+        "that looking often does not make a false yes likelier.",
     )

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from advisor.amounts import LARGEST, SMALLEST
 from advisor.costs import Economics, Prices, Range
 from advisor.errors import ConfigurationError, did_you_mean
 
@@ -30,7 +31,7 @@ def parse_amount(value: Any) -> float | Range:
     """Read a number, ``low..high``, ``[low, high]`` or ``{low:, high:}``; a pair is a 90 % range.
 
     Raises:
-        ValueError: it is none of these, negative, or not in order.
+        ValueError: it is none of these, negative, too large or too small, or not in order.
     """
     ends: Any = value
     if isinstance(value, Range):
@@ -46,11 +47,14 @@ def parse_amount(value: Any) -> float | Range:
     except (TypeError, ValueError):
         numbers = []
     single = not isinstance(ends, list | tuple)
-    if single and numbers and 0 <= numbers[0] < float("inf"):
+    if single and numbers and 0 <= numbers[0] <= LARGEST:
         return numbers[0]
-    if not single and len(numbers) == 2 and 0 < numbers[0] <= numbers[1] < float("inf"):
+    if not single and len(numbers) == 2 and SMALLEST <= numbers[0] <= numbers[1] <= LARGEST:
         return Range(*numbers)
-    raise ValueError(f"{value!r} is neither a number from 0 nor a range such as 5000..20000 (low end above 0 first)")
+    raise ValueError(
+        f"{value!r} is neither a number from 0 to 1e15 nor a range such as 5000..20000 (low end first, both from 1e-12 "
+        "to 1e15)"
+    )
 
 
 AMOUNT_SCHEMA = {
@@ -62,15 +66,15 @@ AMOUNT_SCHEMA = {
 }
 
 
-def _not_nan(value: float) -> float:
-    if not value < float("inf"):
-        raise ValueError(f"{value!r} is not a number")
+def _usable(value: float) -> float:
+    if not value <= LARGEST:
+        raise ValueError(f"{value!r} cannot be used; allowed: a number up to 1e15")
     return value
 
 
 AmountField = Annotated[Any, BeforeValidator(parse_amount), Field(json_schema_extra=AMOUNT_SCHEMA)]
-Positive = Annotated[float, Field(gt=0), AfterValidator(_not_nan)]
-NotNegative = Annotated[float, Field(ge=0), AfterValidator(_not_nan)]
+Positive = Annotated[float, Field(gt=0), AfterValidator(_usable)]
+NotNegative = Annotated[float, Field(ge=0), AfterValidator(_usable)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -115,7 +119,7 @@ class EconomicsBlock(Block):
     false_yes: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     batch_discount: Annotated[float, Field(ge=0, lt=1)] | None = None
     hosting_usd_per_hour: NotNegative | None = None
-    unmerged_slowdown: Annotated[float, Field(ge=1), AfterValidator(_not_nan)] | None = None
+    unmerged_slowdown: Annotated[float, Field(ge=1), AfterValidator(_usable)] | None = None
     base_model_shutdown: date | None = None
 
     def build(self) -> Economics:

@@ -14,6 +14,7 @@ from advisor.evidence import Evidence
 from advisor.guards.enough import rests_on_quality
 from advisor.information import chance_to_reach, score_of
 from advisor.ledger import Account, Ledger
+from advisor.spending import error_of_differences
 from advisor.stats import FloatArray, contrast
 
 _CERTAIN = 1e6
@@ -143,7 +144,7 @@ def chance_decides(desk: Desk, odds: Odds, *, look: bool = False) -> float | Non
     sure = NormalDist().inv_cdf(evidence.chance_needed_at(evidence.looks + look))
     real = 1.0
     if rests_on_quality(evidence):
-        real = chance_to_reach(odds.quality, _critical(desk), odds.quality_share)
+        real = chance_to_reach(odds.quality, _critical(desk, evidence.looks + look), odds.quality_share)
     if desk.nets is not None:
         yes = min(real, chance_to_reach(odds.money, sure, odds.money_share))
         return min(1.0, yes + chance_to_reach(-odds.money, need, odds.money_share))
@@ -184,12 +185,18 @@ def odds_after(desk: Desk, *, examples: float = 0.0, seeds: float = 0.0, gain: F
     return Odds(now, min(1.0, told / total) if total > 0.0 else 0.0, score, share)
 
 
-def _critical(desk: Desk) -> float:
-    """Return the score at which the lead is called real: where its simultaneous interval leaves 0."""
+def _critical(desk: Desk, look: int) -> float:
+    """Return the score at which the lead is called real at that look: where its simultaneous interval leaves 0.
+
+    The interval is that of this look; at another one it is wider as the normal quantiles of the two error rates are.
+    """
+    false_yes = desk.evidence.economics.false_yes
+    now, then = (error_of_differences(false_yes, look=at) for at in (desk.evidence.looks, look))
+    wider = NormalDist().inv_cdf(1.0 - then / 2.0) / NormalDist().inv_cdf(1.0 - now / 2.0)
     lead, sd = desk.evidence.lead(desk.other.label), math.sqrt(desk.spread(desk.quality))
     if not lead.n:
         return math.inf
-    return (lead.estimate - lead.low) / sd if sd > 0.0 else 0.0
+    return wider * (lead.estimate - lead.low) / sd if sd > 0.0 else 0.0
 
 
 def odds_shifted(desk: Desk, lift: float, sd: float, learnt: float) -> Odds:

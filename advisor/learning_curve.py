@@ -144,7 +144,7 @@ def learning_curves(
         sized: the runs on parts of the training examples, those on all of them included.
         panel: the scores of the comparison's rows, among them the rival's.
         test: the test split, in the order of the panel.
-        economics: the user's side of the money.
+        economics: the user's side of the money, with the months that count as its horizon (`Ledger.horizon`).
         rng: the one source of randomness.
         noise: estimated share of wrong labels; bounds how high a curve can rise.
     """

@@ -394,7 +394,10 @@ def test_pairs_and_table() -> None:
     [
         (["--base-model-shutdown", "2001-01-01"], "base_model_shutdown is 2001-01-01, which has passed"),
         (["--base-model-shutdown", "soon"], "--base-model-shutdown: input should be a valid date"),
-        (["--requests-per-month", "20..10"], "--requests-per-month: '20..10' is neither a number from 0 nor a range"),
+        (
+            ["--requests-per-month", "20..10"],
+            "--requests-per-month: '20..10' is neither a number from 0 to 1e15 nor a range",
+        ),
         (["--usd-per-label", "-1"], "--usd-per-label: '-1' is neither"),
         (["--engineering-hours", "inf"], "--engineering-hours: 'inf' is neither"),
         (["--batch-discount", "1"], "--batch-discount: input should be less than 1"),

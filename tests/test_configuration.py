@@ -116,10 +116,27 @@ def test_amounts_mean_the_same_however_written(low: float, ratio: float) -> None
 
 
 @pytest.mark.parametrize(
-    "value", ["many", "1..2..3", "5..1", "0..5", [1], [], {"low": 1}, float("nan"), "inf", True, None, "-1", "1.."]
+    "value",
+    [
+        "many",
+        "1..2..3",
+        "5..1",
+        "0..5",
+        [1],
+        [],
+        {"low": 1},
+        float("nan"),
+        "inf",
+        True,
+        None,
+        "-1",
+        "1..",
+        1e308,
+        "1e-300..1",
+    ],
 )
 def test_bad_amounts(value: Any) -> None:
-    with pytest.raises(ValueError, match="neither a number from 0 nor a range"):
+    with pytest.raises(ValueError, match="neither a number from 0 to 1e15 nor a range"):
         parse_amount(value)
 
 

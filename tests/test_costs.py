@@ -32,11 +32,37 @@ def test_amounts_are_read(text, amount):
 
 
 @pytest.mark.parametrize(
-    "text", ["-1", "inf", "nan", "2000..500", "0..5", "-5..5", "1..inf", "1..2..3", "many", "", ".."]
+    "text",
+    [
+        "-1",
+        "inf",
+        "nan",
+        "2000..500",
+        "0..5",
+        "-5..5",
+        "1..inf",
+        "1..2..3",
+        "many",
+        "",
+        "..",
+        "1e16",
+        "1e-300..1",
+        "1..1e300",
+    ],
 )
 def test_an_impossible_amount_says_what_is_allowed(text):
     with pytest.raises(ConfigurationError, match="allowed"):
         parse_amount(text)
+
+
+@settings(max_examples=20, deadline=None)
+@given(volume=st.sampled_from([1e15, Range(1e-12, 1e15)]), value=st.sampled_from([1e15, Range(1e-12, 1e15)]))
+def test_the_largest_amounts_leave_every_figure_finite(volume, value):
+    found = money(FEW, TUNED, economics=Economics(volume, value, horizon_months=1e3))
+    assert math.isfinite(found.expected_gain_usd.estimate)
+    for name in ("requests_per_month", "usd_per_correct_answer", "usd_per_hour"):
+        with pytest.raises(ConfigurationError, match="from 0 to 1e15"):
+            Economics(**{name: 1e308})
 
 
 def test_a_range_is_drawn_log_normally_with_90_percent_inside():

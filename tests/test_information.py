@@ -13,6 +13,8 @@ from planted_evidence import FEW, TUNED, Plant, evidence
 from scipy import integrate, stats
 
 from advisor.costs import Economics, Range
+from advisor.desk import Desk, Odds, chance_decides
+from advisor.desk import _critical as desk_critical
 from advisor.information import (
     chance_to_reach,
     component,
@@ -26,6 +28,7 @@ from advisor.information import (
 )
 from advisor.learning_curve import LearningCurve, MoreLabels
 from advisor.next_steps import inform
+from advisor.spending import error_of_differences
 from advisor.stats import Interval
 from advisor.verdict import decide
 
@@ -161,6 +164,17 @@ def test_more_examples_are_worth_more_and_cost_more():
     # 250 questions, one seed of few_shot and two of fine_tuning, 0.5 s each at $0.10 an hour half used
     assert small.usd == pytest.approx(250 * 3 * 0.5 * 0.1 / 3600 / 0.5)
     assert "labels counted as free" in small.assumption
+
+
+def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look():
+    found = replace(evidence(FEW, replace(TUNED, quality=0.625), economics=NETTED), looks=2)
+    desk = Desk.of(found, found.ledger)
+    now, then = (stats.norm.isf(error_of_differences(0.05, look=look) / 2) for look in (2, 3))
+    assert desk_critical(desk, 3) == pytest.approx(desk_critical(desk, 2) * then / now)
+    odds = Odds(50.0, 0.0, 2.5, 0.5)  # money is sure, so what decides is whether the lead is real
+    expected = [chance_to_reach(2.5, desk_critical(desk, look), 0.5) for look in (2, 3)]
+    assert [chance_decides(desk, odds, look=look) for look in (False, True)] == pytest.approx(expected)
+    assert expected[1] < expected[0] - 0.01
 
 
 def test_labels_are_paid_at_the_users_price_and_then_none_may_be_worth_it():

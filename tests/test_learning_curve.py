@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,15 @@ from hypothesis import strategies as st
 from planted_curves import SIZES, Error, Planted, flat, pow3, worse
 from planted_evidence import Plant, evidence
 
+from advisor.comparison import compare_runs
 from advisor.costs import Economics, Range
 from advisor.curve_fit import FAMILIES, Measured, fit_curve, project
 from advisor.curve_points import SizedRun
 from advisor.flips import flips
-from advisor.learning_curve import Crossing, LearningCurve, learning_curves
+from advisor.learning_curve import Crossing, LearningCurve, MoreLabels, learning_curves
 from advisor.reasons import would_flip
 from advisor.stats import Interval
+from advisor.types import EvalSet, Example
 
 
 def curves_of(planted: Planted, sized: Sequence[SizedRun], **options: Any) -> tuple[LearningCurve, ...]:
@@ -211,6 +214,27 @@ def test_what_more_labels_cost_and_are_worth() -> None:
     assert two.worth_usd is not None
     assert two.worth_usd.estimate == pytest.approx(12_000 * 1.09 * two.gain.estimate - 150, rel=0.2)
     assert curve_of().more[0].worth_usd is None, "no volume and no value were given"
+
+
+def test_more_labels_are_worth_their_price_only_until_the_base_model_is_shut_down() -> None:
+    planted = Planted.of(120, 0)
+    sized = planted.sized("fine_tuning", pow3)
+    runs = [*(one.run for one in sized if one.size == SIZES[-1])]
+    runs.append(planted.run("few_shot", 10, 0, planted.scores(0.35), tuned=False))
+    evalset = EvalSet("planted", "Answer.", "exact_match", (Example("a", "train", "x"),), (), planted.test)
+
+    def worth(months: int | None) -> MoreLabels:
+        until = None if months is None else date.today() + timedelta(days=round(months * 365.25 / 12))
+        economics = Economics(10_000, 0.5, usd_per_label=0.0, base_model_shutdown=until)
+        found = compare_runs(runs, evalset, economics, draws=200, sized=sized)
+        return found.curves[0].more[0]
+
+    long, short = worth(None), worth(3)
+    assert long.usd is not None
+    assert long.worth_usd is not None
+    assert short.worth_usd is not None
+    expected = (long.worth_usd.estimate + long.usd) / 4
+    assert short.worth_usd.estimate + long.usd == pytest.approx(expected, rel=0.02)
 
 
 # --- what cannot be said ---------------------------------------------------------------------------------------------

@@ -230,6 +230,21 @@ def test_the_smallest_drop_is_what_the_normal_distribution_says() -> None:
     assert power == pytest.approx(0.8)
 
 
+@pytest.mark.parametrize(("n", "state"), [(3, "unknown"), (58, "unknown"), (59, "pass")])
+def test_unchanged_answers_exclude_only_what_so_many_would_have_shown(n: int, state: str) -> None:
+    found = kept(np.ones(n), np.ones(n))
+    assert found.state == state, "0.95 ** 58 is above 5 %, 0.95 ** 59 is not"
+    assert ("can go unseen" in found.finding) == (state == "unknown")
+
+
+def test_a_base_model_that_knew_nothing_has_nothing_to_lose() -> None:
+    before = scores(0.03, 1, 2000)
+    found = kept(before, before)
+    assert found.state == "unknown"
+    assert "there is nothing to lose" in found.finding
+    assert "questions that the base model can answer" in found.remedy
+
+
 def test_twins_are_one_cluster() -> None:
     before, after = dropped(400, 30, 10)
     pairs = [f"g{at // 2}" for at in range(400)]

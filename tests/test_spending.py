@@ -133,6 +133,15 @@ def test_a_later_look_widens_the_leads_and_says_so() -> None:
     assert first.id != third.id
 
 
+def test_the_note_names_wider_brackets_only_where_they_are() -> None:
+    close = replace(TUNED, quality=0.652, sd=0.01)
+    [wider] = look_note(replace(evidence(FEW, close), looks=2), (100,))
+    [same] = look_note(replace(evidence(FEW, close, economics=Economics(false_yes=0.4)), looks=3), (100, 200))
+    assert "the brackets of the leads are wider" in wider
+    assert error_of_differences(0.4, look=3) == pytest.approx(error_of_differences(0.4)) == pytest.approx(0.05)
+    assert "brackets" not in same
+
+
 def test_a_first_look_has_no_note() -> None:
     assert look_note(evidence(FEW, TUNED), ()) == ()
 

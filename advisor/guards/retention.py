@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -15,11 +16,13 @@ from .paired import difference, scores_of
 
 RETENTION = "retention"
 LEVEL, POWER = 0.95, 0.80
+_TIE = 1e-12
 _WORDS: dict[ProbeName, str] = {"retention": "general questions", "refusals": "questions that have no answer"}
 _HOW = (
     "tuned and base model were asked the same questions, answers held to the choices where there are some; one-sided "
     "test of non-inferiority at 95% on the paired difference (Student's t, clustered standard error, an assumed spread "
-    "between seeds of 1 point included); the smallest drop that is seen in 80 of 100 tries is printed"
+    "between seeds of 1 point included; the exact bound where no answer changes); the smallest drop that is seen in 80 "
+    "of 100 tries is printed"
 )
 
 
@@ -41,7 +44,12 @@ class Kept:
         drop, margin = self.before - self.after, self.test.margin
         if self.worst < 0.0 and drop >= margin:
             return "fail"
-        return "pass" if self.test.shown and self.detectable <= margin else "unknown"
+        return "pass" if self.test.shown and not self.unseen and not self.nothing_to_lose else "unknown"
+
+    @property
+    def nothing_to_lose(self) -> bool:
+        """Whether the base model got so little right that a loss of the margin cannot happen."""
+        return self.before < self.test.margin
 
     @property
     def unseen(self) -> bool:
@@ -57,7 +65,7 @@ def nothing_else_broke(evidence: Evidence) -> Guard:
     states = [kept.state for kept in found]
     state = "fail" if "fail" in states else "unknown" if "unknown" in states else "pass"
     finding, *details = (_sentence(kept) for kept in sorted(found, key=lambda kept: kept.state != state))
-    return Guard(RETENTION, state, finding, _HOW, _remedy(evidence, state), tuple(details))  # type: ignore[arg-type]
+    return Guard(RETENTION, state, finding, _HOW, _remedy(evidence, state, found), tuple(details))  # type: ignore[arg-type]
 
 
 def _kept(evidence: Evidence, suite: ProbeName) -> Kept | None:
@@ -69,12 +77,15 @@ def _kept(evidence: Evidence, suite: ProbeName) -> Kept | None:
     if found is None:
         return None
     gap, contrast = found
-    margin, error = evidence.findings.retention_margin, contrast.standard_error
+    # Without spread between clusters an assumed spread of trainings must not stand for what was measured.
+    spread = contrast.cluster_error > _TIE
+    margin, error = evidence.findings.retention_margin, contrast.standard_error if spread else 0.0
     test = non_inferiority(gap.estimate, error, margin, clusters=contrast.clusters, level=LEVEL)
     better = non_inferiority(-gap.estimate, error, margin, clusters=contrast.clusters, level=LEVEL)
     shared = set(before).intersection(*(scores_of(one) for one in tuned))
     share = sum(before[name] for name in shared) / len(shared)
-    return Kept(suite, len(shared), share, share + gap.estimate, test, -better.low, smallest_drop(error))
+    seen = smallest_drop(error) if spread else unseen_share(contrast.clusters)
+    return Kept(suite, len(shared), share, share + gap.estimate, test, -better.low, seen)
 
 
 def smallest_drop(standard_error: float) -> float:
@@ -85,6 +96,14 @@ def smallest_drop(standard_error: float) -> float:
     return (NormalDist().inv_cdf(LEVEL) + NormalDist().inv_cdf(POWER)) * standard_error
 
 
+def unseen_share(clusters: int) -> float:
+    """Return the largest share of questions that can have changed without one of so many showing it: the exact bound.
+
+    Source: Clopper and Pearson 1934, one-sided at 95 %, for none of `clusters`; see `non_inferiority`.
+    """
+    return float(1.0 - (1.0 - LEVEL) ** (1.0 / max(clusters, 1)))
+
+
 def _groups(probe: Probe) -> dict[str, str]:
     return {one.example_id: str(one.trace.get("group", one.example_id)) for one in probe.outcomes}
 
@@ -93,12 +112,15 @@ def _sentence(kept: Kept) -> str:
     change = kept.after - kept.before
     way = "no change" if change == 0.0 else f"{wording.points(abs(change))} {'more' if change > 0 else 'less'}"
     margin, seen = wording.points(kept.test.margin), wording.points(kept.detectable)
+    unknown = f"a loss of {margin} is not excluded"
+    if kept.nothing_to_lose:
+        unknown = f"with less than {margin} right before, there is nothing to lose and nothing to learn from it"
+    elif kept.unseen:
+        unknown = f"losses show from {seen} on, so one of {margin} can go unseen"
     judged = {
         "pass": f"a loss of {margin} is excluded, and losses from {seen} on show",
         "fail": f"at most {margin} less is acceptable, and losses from {seen} on show",
-        "unknown": f"losses show from {seen} on, so one of {margin} can go unseen"
-        if kept.unseen
-        else f"a loss of {margin} is not excluded",
+        "unknown": unknown,
     }
     return (
         f"{_WORDS[kept.suite]}: {wording.percent(kept.before)} right before the tune and "
@@ -122,7 +144,7 @@ def _unasked(evidence: Evidence) -> str:
     return f"Bring questions that must still be answered: {evidence.line(labels, '--suite FILE')}" if labels else ""
 
 
-def _remedy(evidence: Evidence, state: str) -> str:
+def _remedy(evidence: Evidence, state: str, found: Sequence[Kept]) -> str:
     labels = [one.label for one in evidence.strategies]
     if state == "fail":
         return (
@@ -130,6 +152,8 @@ def _remedy(evidence: Evidence, state: str) -> str:
             f"set, and compare again: {evidence.line(labels)}"
         )
     if state == "unknown":
+        if all(kept.nothing_to_lose for kept in found if kept.state == state):
+            return f"Bring questions that the base model can answer: {evidence.line(labels, '--suite FILE')}"
         more = "--suite FILE" if evidence.findings.checks == "full" else "--checks full"
         return f"Ask more questions: {evidence.line(labels, more)}"
     return ""
