@@ -204,11 +204,10 @@ def dominance(ledger: Ledger, ours: Account, alternative: Account, margin: float
     contenders = [account for account in others if account.score >= best - margin]
     leads = [ours.quality - other.quality for other in others]
     better, as_good = _all([lead > margin for lead in leads]), _all([lead > -margin for lead in leads])
-    cheap = [_not_dearer(ledger, ours, rival) for rival in contenders]
     saved = _all_known([_pays(ledger, ours, rival) for rival in contenders])
     held_against = _pays(ledger, ours, alternative)
     alone = None if saved is None or held_against is None else saved & held_against
-    not_dearer = _all_known(cheap)
+    not_dearer = not_dearer_than_all(ledger, ours, contenders)
     instead, needless = _needless(ledger, ours, others, margin)
     return Dominance(
         tuned=ours.label,
@@ -225,14 +224,24 @@ def dominance(ledger: Ledger, ours: Account, alternative: Account, margin: float
 def _needless(ledger: Ledger, ours: Account, others: Sequence[Account], margin: float) -> tuple[str, float | None]:
     found = {}
     for other in others:
-        pays = _pays(ledger, ours, other)
-        cheap = _not_dearer(ledger, other, ours) if pays is None else ~pays
+        cheap = not_costlier(ledger, other, ours)
         if cheap is not None:
             found[other.label] = float(np.mean((other.quality - ours.quality > -margin) & cheap))
     if not found:
         return "", None
     instead = max(found, key=lambda label: found[label])
     return instead, found[instead]
+
+
+def not_dearer_than_all(ledger: Ledger, ours: Account, rivals: Sequence[Account]) -> BoolArray | None:
+    """Return in which draws a request to `ours` costs no more than one to any rival; `None` where that is unknown."""
+    return _all_known([_not_dearer(ledger, ours, rival) for rival in rivals])
+
+
+def not_costlier(ledger: Ledger, other: Account, ours: Account) -> BoolArray | None:
+    """Return in which draws `other` saves money beside `ours`: over the horizon, or per request without a volume."""
+    pays = _pays(ledger, ours, other)
+    return _not_dearer(ledger, other, ours) if pays is None else ~pays
 
 
 def _not_dearer(ledger: Ledger, a: Account, b: Account) -> BoolArray | None:

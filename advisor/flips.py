@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from advisor import wording
 from advisor.amounts import Amount, Range, mean
+from advisor.break_even import not_costlier, not_dearer_than_all
 from advisor.evidence import Evidence, Flip, Unit
 from advisor.ledger import Account, Ledger
 from advisor.stats import FloatArray
@@ -152,22 +154,33 @@ def _known_point(name: str, unit: Unit, amount: Amount | None, flip: float) -> F
 def _margin(evidence: Evidence) -> list[Flip]:
     """The margin up to which tuning counts as better, and that from which on another counts as no worse.
 
-    They are where the probability meets what a yes and what a no needs. Net benefit knows no margin.
+    They are where the probability meets what a yes and what a no needs. Net benefit knows no margin. In a draw in which
+    the cost condition fails no margin helps: the lead counts as without end there, downwards for a yes, upwards for a
+    no.
     """
-    held, economics = evidence.money.dominance, evidence.economics
-    if evidence.netted or held is None:
+    held, economics, ledger = evidence.money.dominance, evidence.economics, evidence.ledger
+    if evidence.netted or held is None or ledger is None:
         return []
     margin = economics.margin
     least = np.min([evidence.gap(other.label) for other in evidence.others], axis=0)
-    found = {}
-    if held.better_and_not_dearer is not None:
-        found["margin"] = float(np.quantile(least, 1 - evidence.chance_needed))
-    if held.instead:
-        found["margin_needless"] = float(np.quantile(evidence.gap(held.instead), economics.confidence))
+    accounts = {account.label: account for account in ledger.accounts}
+    ours, found = accounts[held.tuned], {}
+    cheap = not_dearer_than_all(ledger, ours, [accounts[label] for label in held.contenders])
+    if cheap is not None:
+        found["margin"] = _reached(np.where(cheap, least, -np.inf), 1 - evidence.chance_needed, "lower")
+    spared = not_costlier(ledger, accounts[held.instead], ours) if held.instead else None
+    if spared is not None:
+        gap = np.where(spared, evidence.gap(held.instead), np.inf)
+        found["margin_needless"] = _reached(gap, economics.confidence, "higher")
     ends = margin / 2, margin * 2
     return [
         Flip(name, "points", margin, *ends, None, None, at if 0.0 < at < 1.0 else None) for name, at in found.items()
     ]
+
+
+def _reached(lead: FloatArray, share: float, side: Literal["lower", "higher"]) -> float:
+    """Return a quantile that is one of the draws, as between a finite and an infinite one there is none."""
+    return float(np.quantile(lead, share, method=side))
 
 
 # --- in words --------------------------------------------------------------------------------------------------------

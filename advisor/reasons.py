@@ -248,7 +248,7 @@ def would_flip(evidence: Evidence, answer: Answer, inputs: tuple[Flip, ...]) -> 
         size = f"{wording.points(abs(lead.estimate))} {'ahead' if lead.estimate > 0.0 else 'behind'}"
         if _price_unknown(evidence):
             return (f"The price that is missing: without it no flip point is known; tuning is {size}.",)
-        return (f"None of value, volume and margin does by itself: tuning is {size}.",)
+        return (f"No flip point was found for value, volume or margin: tuning is {size}.",)
     ranked = [*((one.distance, sentence(one, evidence)) for one in found), *labels]
     return tuple(text for _, text in sorted(ranked, key=lambda item: item[0]))
 

@@ -103,3 +103,27 @@ def test_no_figure_is_infinite_or_undefined(q, seconds, volume, value, hours):
     for flip in flips(evidence(*plants, economics=Economics(volume, value, engineering_hours=hours))):
         for figure in (flip.now, flip.low, flip.high, flip.gain_low, flip.gain_high, flip.flip):
             assert figure is None or math.isfinite(figure)
+
+
+def test_a_margin_flips_nothing_where_the_cost_condition_fails():
+    dear = evidence(FEW, replace(TUNED, quality=0.66, seconds=5.0))  # better, and ten times as dear in every draw
+    found = by_name(flips(dear))
+    assert found["margin"].flip is None, "no margin makes a dearer one a yes"
+    assert found["margin_needless"].flip > 0.06, "it is the alternative that is cheap"
+    cheap = evidence(replace(FEW, seconds=50.0), replace(TUNED, quality=0.66))
+    found = by_name(flips(cheap))
+    assert found["margin"].flip > 0.0
+    assert found["margin_needless"].flip is None, "no margin makes a dearer alternative enough"
+
+
+def test_the_margin_that_flips_it_is_the_one_at_which_the_answer_turns():
+    plants = FEW, replace(TUNED, quality=0.70, seconds=0.4)
+    at = by_name(flips(evidence(*plants)))["margin"].flip
+    below, above = (decide(evidence(*plants, economics=Economics(margin=m))).answer for m in (at - 0.002, at + 0.002))
+    assert (below, above) == ("fine_tune", "not_yet")
+
+
+def test_without_a_flip_point_it_is_not_said_that_there_is_none():
+    cheaper_and_worse = replace(FEW, seconds=50.0, quality=0.70, sd=0.004), replace(TUNED, quality=0.67, sd=0.004)
+    found = decide(evidence(*cheaper_and_worse, economics=Economics(requests_per_month=1_000_000))).would_flip
+    assert found == ("No flip point was found for value, volume or margin: tuning is 3 points behind.",)
