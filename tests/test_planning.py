@@ -119,16 +119,19 @@ def test_on_the_command_line(options: CompareOptions, own_home: Path) -> None:
     assert [row["calls"] for row in rows] == [21]
 
 
-def test_the_checks_before_a_yes_are_planned_where_something_is_tuned(options: CompareOptions) -> None:
+def test_the_checks_before_a_yes_are_planned_where_something_is_tuned(options: CompareOptions, tmp_path: Path) -> None:
+    suite = str(tmp_path / "suite.jsonl")
+    Path(suite).write_text(json.dumps({"id": "q", "input": "2 + 2?", "target": "4", "suite": "retention"}) + "\n")
     alone = planned(options, "zero_shot", checks="quick")
     assert [row.label for row in alone.rows] == ["zero_shot"]
-    found = planned(options, "zero_shot", "fine_tuning", checks="quick", suite="nowhere.jsonl", model="smollm2")
+    found = planned(options, "zero_shot", "fine_tuning", checks="quick", suite=suite, model="smollm2")
     row = row_of(found, "checks before a yes")
-    # answers held to labels for both, then three ways of asking again for each, on all of the 21 test examples
-    assert row.calls == 2 * 21 + 2 * 3 * 16
+    # answers held to labels for both on all of the 21 test examples, then three ways of asking again for each on 16 of
+    # them, then the one general question to the tuned model and its base model
+    assert row.calls == 2 * 21 + 2 * 3 * 16 + 2
     assert (row.training_tokens or 0) > 0
-    more = planned(options, "zero_shot", "fine_tuning", checks="full", suite="nowhere.jsonl", model="smollm2")
-    assert (row_of(more, "checks before a yes").calls or 0) == 2 * 21 + 2 * 5 * 21
+    more = planned(options, "zero_shot", "fine_tuning", checks="full", suite=suite, model="smollm2")
+    assert (row_of(more, "checks before a yes").calls or 0) == 2 * 21 + 2 * 5 * 21 + 2
     assert not [row for row in planned(options, "fine_tuning").rows if row.label.startswith("checks")]
 
 
