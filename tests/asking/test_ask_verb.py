@@ -169,8 +169,11 @@ def test_only_what_is_not_known_is_asked(capsys: pytest.CaptureFixture[str]):
     assert "What should the model learn" not in capsys.readouterr().err
 
 
-def on_a_terminal(tmp_path: Path, *keys: str) -> tuple[str, int]:
-    """Run ``advisor ask`` under a pseudo-terminal, typing one of `keys` whenever it waits."""
+def on_a_terminal(tmp_path: Path, *keys: str, patience: float = 60) -> tuple[str, int]:
+    """Run ``advisor ask`` under a pseudo-terminal, typing one of `keys` whenever it waits.
+
+    After `patience` seconds of silence Ctrl-C is typed, as a person would, and then the process is killed.
+    """
     child, screen = pty.fork()
     if child == 0:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -178,7 +181,9 @@ def on_a_terminal(tmp_path: Path, *keys: str) -> tuple[str, int]:
         own = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
         os.execve(sys.executable, [sys.executable, "-m", "advisor", "ask"], own)
     shown, left = b"", list(keys)
-    while select.select([screen], [], [], 60)[0]:
+    while select.select([screen], [], [], patience)[0] or (
+        os.write(screen, b"\x03") and select.select([screen], [], [], 60)[0]
+    ):
         try:
             some = os.read(screen, 65_536)
         except OSError:
@@ -214,7 +219,7 @@ def test_control_d_answers_with_what_is_known(tmp_path: Path):
 
 
 def test_control_c_stops_without_a_traceback(tmp_path: Path):
-    shown, status = on_a_terminal(tmp_path, "\x03")
+    shown, status = on_a_terminal(tmp_path, "\x03", patience=10)
     assert status == 130, shown
     assert "nothing was run" in shown
     assert "Traceback" not in shown
