@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ def find(
     learned: Sequence[Example],
     vectors: tuple[Vectors, Vectors] | None,
     progress: Progress,
+    wording: Wording | None = None,
 ) -> tuple[Leak, ...]:
     """Return the suspects among the test examples, at most one each: exact before MinHash before embedding.
 
@@ -55,11 +56,13 @@ def find(
         learned: train and dev.
         vectors: embeddings of `learned` and of `test`, rows of unit length; `None` leaves the third way out.
         progress: where to say how far it is.
+        wording: of `learned` and then `test`, where it is at hand already.
     """
     found: dict[int, tuple[str, int, float]] = {}
     for row, at in _exact(test, learned):
         found[row] = ("exact", at, 1.0)
-    for row, at, similarity in _minhash(test, learned, progress):
+    wording = wording or wording_of(learned, test, progress)
+    for row, at, similarity in _minhash(len(learned), len(test), wording, progress):
         found.setdefault(row, ("minhash", at, similarity))
     if vectors is not None:
         for row, at, similarity in nearest_with_same_answer(test, learned, vectors, progress):
@@ -96,38 +99,81 @@ def _agree(a: Example, b: Example) -> bool:
 # --- MinHash ---------------------------------------------------------------------------------------------------------
 
 
-def _minhash(
-    test: Sequence[Example], learned: Sequence[Example], progress: Progress
-) -> Iterator[tuple[int, int, float]]:
-    """Yield the test examples with a neighbour of the same answer that shares most runs of words.
+def wording_of(learned: Sequence[Example], test: Sequence[Example], progress: Progress) -> Wording:
+    """Return the wording of `learned` and then `test`."""
+    both = (*learned, *test)
+    parts = ["learned"] * len(learned) + ["test"] * len(test)
+    return Wording(both, [key_of(one) for one in both], [answers_of(one) for one in both], progress, parts)
 
-    Candidates are found by MinHash with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, Mining
-    of Massive Datasets, chapter 3) and then compared exactly; at most the first `CANDIDATES` of each are.
+
+class Wording:
+    """The runs of words that questions share, found by MinHash with locality-sensitive hashing, compared exactly.
+
+    Sources: Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3. Of questions with the
+    same runs and the same answers only the first in each of `parts` is kept, and at most the first `CANDIDATES`
+    candidates of a question are compared.
+
+    Args:
+        examples: the questions.
+        keys: `key_of` of each.
+        answers: `answers_of` of each.
+        progress: where to say how far it is.
+        parts: where each belongs; one is kept a part. All in one where it is left out.
     """
-    from datasketch import MinHash, MinHashLSH
 
-    texts = {"learned": [shingles(example) for example in learned], "test": [shingles(example) for example in test]}
-    first: dict[tuple[frozenset[str], frozenset[str]], int] = {}
-    for at, runs in enumerate(texts["learned"]):
-        first.setdefault((runs, answers_of(learned[at])), at)
-    index = MinHashLSH(threshold=JACCARD, num_perm=PERMUTATIONS)
-    kept = list(first.values())
-    with index.insertion_session() as session:
-        for at, sketch in zip(kept, _sketches(MinHash, [texts["learned"][at] for at in kept]), strict=True):
-            session.insert(at, sketch)
-    for row, sketch in enumerate(_sketches(MinHash, texts["test"])):
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        keys: Sequence[str],
+        answers: Sequence[frozenset[str]],
+        progress: Progress,
+        parts: Sequence[str] = (),
+    ) -> None:
+        from datasketch import MinHash, MinHashLSH
+
+        self.answers = answers
+        self.runs = [shingles(key) for key in keys]
+        self._index = MinHashLSH(threshold=JACCARD, num_perm=PERMUTATIONS)
+        self._sketches = []
+        kept: set[tuple[frozenset[str], frozenset[str], str]] = set()
+        with self._index.insertion_session() as session:
+            for at, sketch in enumerate(_sketches(MinHash, self.runs)):
+                if at % _BLOCK == 0:
+                    progress("reading the wording", at, len(examples))
+                self._sketches.append(sketch)
+                identity = self.runs[at], answers[at], parts[at] if parts else ""
+                if identity not in kept:
+                    kept.add(identity)
+                    session.insert(at, sketch)
+        progress("reading the wording", len(examples), len(examples))
+
+    def near(self, at: int, among: Callable[[int], bool]) -> list[tuple[int, float]]:
+        """Return the questions that share most runs of words with the one at `at`, the nearest first.
+
+        Args:
+            at: its place.
+            among: which places are looked at.
+        """
+        found = [other for other in sorted(self._index.query(self._sketches[at])) if other != at and among(other)]
+        shares = ((other, _jaccard(self.runs[at], self.runs[other])) for other in found[:CANDIDATES])
+        return sorted(((o, share) for o, share in shares if share >= JACCARD), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _minhash(n_learned: int, n_test: int, wording: Wording, progress: Progress) -> Iterator[tuple[int, int, float]]:
+    """Yield the test examples with a neighbour of the same answer that shares most runs of words."""
+    for row in range(n_test):
         if row % _BLOCK == 0:
-            progress("looking for shared wording", row, len(test))
-        near = [at for at in sorted(index.query(sketch)) if _agree(test[row], learned[at])][:CANDIDATES]
-        shares = [(_jaccard(texts["test"][row], texts["learned"][at]), -at) for at in near]
-        if shares and max(shares)[0] >= JACCARD:
-            yield row, -max(shares)[1], max(shares)[0]
-    progress("looking for shared wording", len(test), len(test))
+            progress("looking for shared wording", row, n_test)
+        own = wording.answers[n_learned + row]
+        near = wording.near(n_learned + row, lambda at, own=own: at < n_learned and bool(own & wording.answers[at]))  # type: ignore[misc]
+        if near:
+            yield row, *near[0]
+    progress("looking for shared wording", n_test, n_test)
 
 
-def shingles(example: Example) -> frozenset[str]:
-    """Return the runs of three words of a question, normalised; of a shorter one the whole of it."""
-    words = key_of(example).split()
+def shingles(key: str) -> frozenset[str]:
+    """Return the runs of three words of a question's `key_of`; of a shorter one the whole of it."""
+    words = key.split()
     runs = range(max(1, len(words) - SHINGLE_WORDS + 1))
     return frozenset(" ".join(words[at : at + SHINGLE_WORDS]) for at in runs)
 
