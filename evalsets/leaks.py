@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.findings import Leak
+from advisor.stats import IntArray
 from advisor.strategy import Progress
 from advisor.types import Example
 
@@ -20,7 +22,10 @@ Vectors = NDArray[np.float32]
 SHINGLE_WORDS = 3
 JACCARD = 0.7
 PERMUTATIONS = 128
-CANDIDATES = 200
+_BANDS, _ROWS = 14, 9
+"""What locality-sensitive hashing splits the permutations into: the split that misses and mistakes least at `JACCARD`,
+as `datasketch.MinHashLSH` finds it. Its index is not used: for 100,000 questions it takes half a gigabyte."""
+CANDIDATES, MET = 200, 5_000
 COSINE = 0.98
 """Read off banking77 (3,080 short test questions): of the pairs at 0.98 and more, 12 of 12 that were read differ in a
 spelling, a word without weight or the order; at 0.97 most, and from 0.95 down they are paraphrases, which two customers
@@ -103,7 +108,7 @@ def wording_of(learned: Sequence[Example], test: Sequence[Example], progress: Pr
     """Return the wording of `learned` and then `test`."""
     both = (*learned, *test)
     parts = ["learned"] * len(learned) + ["test"] * len(test)
-    return Wording(both, [key_of(one) for one in both], [answers_of(one) for one in both], progress, parts)
+    return Wording([key_of(one) for one in both], [answers_of(one) for one in both], progress, parts)
 
 
 class Wording:
@@ -114,8 +119,7 @@ class Wording:
     candidates of a question are compared.
 
     Args:
-        examples: the questions.
-        keys: `key_of` of each.
+        keys: `key_of` of each question.
         answers: `answers_of` of each.
         progress: where to say how far it is.
         parts: where each belongs; one is kept a part. All in one where it is left out.
@@ -123,29 +127,42 @@ class Wording:
 
     def __init__(
         self,
-        examples: Sequence[Example],
         keys: Sequence[str],
         answers: Sequence[frozenset[str]],
         progress: Progress,
         parts: Sequence[str] = (),
     ) -> None:
-        from datasketch import MinHash, MinHashLSH
-
         self.answers = answers
-        self.runs = [shingles(key) for key in keys]
-        self._index = MinHashLSH(threshold=JACCARD, num_perm=PERMUTATIONS)
-        self._sketches = []
-        kept: set[tuple[frozenset[str], frozenset[str], str]] = set()
-        with self._index.insertion_session() as session:
-            for at, sketch in enumerate(_sketches(MinHash, self.runs)):
-                if at % _BLOCK == 0:
-                    progress("reading the wording", at, len(examples))
-                self._sketches.append(sketch)
-                identity = self.runs[at], answers[at], parts[at] if parts else ""
-                if identity not in kept:
-                    kept.add(identity)
-                    session.insert(at, sketch)
-        progress("reading the wording", len(examples), len(examples))
+        self._keys = keys
+        self._runs = lru_cache(maxsize=4_096)(lambda at: shingles(keys[at]))
+        signatures = self._signatures(progress)
+        first: dict[tuple[str, frozenset[str], str], int] = {}
+        firsts = [first.setdefault((key, answers[at], parts[at] if parts else ""), at) for at, key in enumerate(keys)]
+        self._kept = np.asarray(firsts, dtype=np.intp) == np.arange(len(keys))
+        self._bands = [self._groups(signatures[:, start : start + _ROWS]) for start in range(0, _BANDS * _ROWS, _ROWS)]
+
+    def _signatures(self, progress: Progress) -> NDArray[np.uint32]:
+        """Return the MinHash signatures; uint32 (n, permutations)."""
+        from datasketch import MinHash
+
+        found = np.empty((len(self._keys), PERMUTATIONS), dtype=np.uint32)
+        runs = ([run.encode() for run in sorted(shingles(key))] for key in self._keys)
+        for at, sketch in enumerate(MinHash.generator(runs, num_perm=PERMUTATIONS, seed=1)):
+            if at % _BLOCK == 0:
+                progress("reading the wording", at, len(self._keys))
+            found[at] = sketch.hashvalues
+        progress("reading the wording", len(self._keys), len(self._keys))
+        return found
+
+    def _groups(self, band: NDArray[np.uint32]) -> tuple[IntArray, dict[int, IntArray]]:
+        """Return the group of each question in one band, and the kept members of the groups with more than one."""
+        rows = np.ascontiguousarray(band).view(np.dtype((np.void, band.dtype.itemsize * band.shape[1]))).ravel()
+        _, group, size = np.unique(rows, return_inverse=True, return_counts=True)
+        shared = np.flatnonzero((size[group] > 1) & self._kept)
+        order = shared[np.argsort(group[shared], kind="stable")]
+        names, starts = np.unique(group[order], return_index=True)
+        members = np.split(order, starts[1:]) if len(order) else []
+        return group.astype(np.intp), dict(zip(names.tolist(), members, strict=True))
 
     def near(self, at: int, among: Callable[[int], bool]) -> list[tuple[int, float]]:
         """Return the questions that share most runs of words with the one at `at`, the nearest first.
@@ -154,8 +171,12 @@ class Wording:
             at: its place.
             among: which places are looked at.
         """
-        found = [other for other in sorted(self._index.query(self._sketches[at])) if other != at and among(other)]
-        shares = ((other, _jaccard(self.runs[at], self.runs[other])) for other in found[:CANDIDATES])
+        places = [members for group, shared in self._bands if (members := shared.get(int(group[at]))) is not None]
+        if not places:
+            return []
+        met = np.unique(np.concatenate(places))[:MET].tolist()
+        found = list(islice((other for other in met if other != at and among(other)), CANDIDATES))
+        shares = ((other, _jaccard(self._runs(at), self._runs(other))) for other in found)
         return sorted(((o, share) for o, share in shares if share >= JACCARD), key=lambda pair: (-pair[1], pair[0]))
 
 
@@ -176,10 +197,6 @@ def shingles(key: str) -> frozenset[str]:
     words = key.split()
     runs = range(max(1, len(words) - SHINGLE_WORDS + 1))
     return frozenset(" ".join(words[at : at + SHINGLE_WORDS]) for at in runs)
-
-
-def _sketches(kind: Any, texts: Sequence[frozenset[str]]) -> Any:
-    return kind.generator(([run.encode() for run in sorted(runs)] for runs in texts), num_perm=PERMUTATIONS, seed=1)
 
 
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:

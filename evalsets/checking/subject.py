@@ -129,7 +129,7 @@ class Subject:
     @cached_property
     def wording(self) -> Wording:
         """The runs of words that questions share."""
-        return Wording(self.examples, self.keys, self.answers, self.progress, self.split_of)
+        return Wording(self.keys, self.answers, self.progress, self.split_of)
 
     @cached_property
     def sample(self) -> Sample:
