@@ -40,7 +40,7 @@ def test_the_tools_are_the_five_of_the_brief(tools: dict[str, Tool]) -> None:
         ("lookup_order", {"order_id": "HP-2335", "field": "items"}, "2 x bike helmet at €78.00"),
         ("lookup_order", {"order_id": "HP-1", "field": "total"}, "no such order"),
         ("price_of", {"product": "Larkspur 2"}, "€319.00"),
-        ("price_of", {"product": "Dormouse kids’ bags".replace("’", "'")}, "€64.50"),
+        ("price_of", {"product": "dormouse kids' bags"}, "€64.50"),
         ("price_of", {"product": "quickdraws"}, "€17.35"),
         ("calculate", {"expression": "493.50 * 0.85"}, "419.48"),
         ("calculate", {"expression": "(72.50 + 7.50) * 2"}, "160"),
