@@ -16,7 +16,9 @@ import voice  # noqa: E402
 SLICES = ("delivery", "returns", "workshop", "stock", "booking", "account")
 _WEEKDAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
 _WITH_DATE = re.compile(rf"\b{_WEEKDAY},? (?:the )?({voice._DATE.pattern})|({voice._DATE.pattern}) \({_WEEKDAY}\)")
-_UNCHECKABLE = re.compile(r"\b(noon|midnight|dozen|couple|fortnight|twice|half past|quarter past)\b|[’“”]", re.I)
+_UNCHECKABLE = re.compile(
+    r"\b(noon|midnight|dozen|couple|fortnight|twice|half past|quarter past)\b|[\u2019\u201c\u201d]", re.I
+)
 
 
 def wrong_weekdays(text: str) -> list[str]:
@@ -48,7 +50,7 @@ def faults(row: dict[str, object]) -> list[str]:
     greeted = re.sub(r"^(Dear|Hello|Hi|Good morning)\b[^,!.]*[,!.]", "", plain)
     if lost := voice._names(greeted) - voice._names(body, only_inside=False):
         found.append(f"lost names {lost}")
-    if not 15 <= len(plain.split()) <= 70 or len(body.split()) > len(plain.split()) + 12:
+    if not 15 <= len(plain.split()) <= 80 or len(body.split()) > len(plain.split()) + 12:
         found.append(f"lengths {len(plain.split())}, {len(body.split())}")
     if (row["metadata"] or {}).get("slice") not in SLICES:  # type: ignore[attr-defined]
         found.append("no slice")
