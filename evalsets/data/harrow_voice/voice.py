@@ -163,15 +163,12 @@ def _classifier() -> Callable[[str], float]:
 
     lines = (Path(__file__).parent / "train.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [text for row in map(json.loads, lines) for text in (row["input"], row["target"])]
+    masked = lambda text: re.sub(r"\d+", "0", split_sign_off(text)[0].lower())  # noqa: E731
     model = make_pipeline(
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True, preprocessor=_masked),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True, preprocessor=masked),
         LogisticRegression(C=100.0, max_iter=2000),
     ).fit(texts, [0, 1] * (len(texts) // 2))
     return lambda text: float(model.predict_proba([text])[0, 1])
-
-
-def _masked(text: str) -> str:
-    return re.sub(r"\d+", "0", split_sign_off(text)[0].lower())
 
 
 class HouseVoice:
