@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def load_folder(folder: Path, *, seed: int = 0) -> EvalSet:
 def _member(folder: Path, name: str, *, inside: bool = False) -> Path:
     """Return the path of a file of the folder, or say what is there instead; `inside` refuses ways out of it."""
     path = folder / name
-    if inside and not path.resolve().is_relative_to(folder.resolve()):
+    if inside and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise EvalSetError(f"evalset.yaml names {name!r}, which leads out of the folder {str(folder)!r}")
     if not _exists(path):
         there = sorted(other.name for other in folder.iterdir())[:30]
