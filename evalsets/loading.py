@@ -253,7 +253,9 @@ def _check_gold_documents(
 def _metric(folder: Path, spec: str) -> str:
     """Return the metric as it can be loaded from here: a file of the folder is found wherever one stands."""
     file, colon, rest = spec.partition(".py:")
-    return f"{folder / file}.py:{rest}" if colon and _exists(folder / f"{file}.py") else spec
+    if not colon or not _exists(folder / f"{file}.py"):
+        return spec
+    return f"{_member(folder, f'{file}.py', inside=True)}:{rest}"
 
 
 def _tools(folder: Path, settings: EvalSetFile) -> tuple[Tool, ...]:

@@ -22,9 +22,10 @@ NAMED = 0.95
 
 def child(*words: str, seconds: float) -> dict[str, Any]:
     """Run a script beside this one and return the line of JSON it prints."""
+    path = os.pathsep.join((str(HERE), str(HERE.parent), *sys.path))
     done = subprocess.run(
         [sys.executable, *words], capture_output=True, text=True, timeout=seconds, cwd=HERE.parents[1],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent), *sys.path)), "HF_HUB_OFFLINE": "1"},
+        env={**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

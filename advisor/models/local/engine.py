@@ -47,12 +47,13 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     chosen = _precision(precision or os.environ.get("ADVISOR_PRECISION", ""))
     transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded)
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             source,
             dtype=getattr(torch, _PRECISIONS[chosen]),
             local_files_only=embedded,
             use_safetensors=True,
+            trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
             attn_implementation="sdpa",
         )
         model.eval().requires_grad_(False)
