@@ -128,10 +128,11 @@ class Store:
     def add_comparison(self, comparison: Comparison) -> None:
         """Keep a comparison, so that `advisor report` can render it again."""
         from advisor.comparison import Comparison as Kept
+        from advisor.intervals import LEAST_CLUSTERS
 
         row = (comparison.id, _now(), comparison.evalset, comparison.model, comparison.verdict.answer)
         text = _dump(Kept, comparison)
-        if any(one.tuned for one in comparison.strategies):
+        if any(one.tuned for one in comparison.strategies) and comparison.n_test >= LEAST_CLUSTERS:
             self._write("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", [(*row[2:4], comparison.n_test, row[1])])
         self._write("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", [(*row, text)])
 
@@ -146,7 +147,7 @@ class Store:
         """Return the other sizes of an eval set's test split on which a tuned strategy was compared before this one.
 
         Each size counts once, by when it was first looked at, so that the same comparison made again is no new look. A
-        comparison without a tuned strategy could not have ended in a yes.
+        comparison without a tuned strategy, or on fewer than `LEAST_CLUSTERS` examples, could not have ended in a yes.
         """
         with self._translated():
             rows = self._connection.execute(

@@ -38,24 +38,35 @@ class {name}:
         return [max(vote, key=vote.count) for vote in votes]
 '''
 
-COMPARISON = """# One comparison; every key is the flag of the same name. Run it: advisor compare --config {file}
+COMPARISON = """# One comparison; a key is the flag of the same name. Run it: advisor compare --config {file}
 evalset: {evalset}          # a shipped name (advisor list evalsets), a folder or a file
 model: smollm2              # or hf:org/name, a folder, openai:NAME, http://host/v1#NAME
-strategies:                 # leave out for all that apply
-  - majority
-  - few_shot
-  - rag
-  - fine_tuning
+# Everything below is as it would be without the line; take the "# " away to change it.
+# strategies: [few_shot, optimised_prompt, rag, fine_tuning]   # left out: all that apply
 # columns: {{input: question, target: answer}}   # for a CSV or JSONL file
-limit: 60                   # at most so many test examples; leave out for all
-train_limit: 150
-seeds: 1                    # trainings a strategy; 3 tell how much luck there is
+# limit: 100                # at most so many test examples; left out: all
+# train_limit: 300
+# seeds: 2                  # trainings a strategy; 3 tell how much luck there is
+# checks: quick             # what is looked at beside the scores before a yes: none, quick or full
+# suite: questions.jsonl    # general questions that a tuned model must still answer; left out: the shipped ones
+# learning_curve: false     # also run on parts of the training examples, and say what more would bring
+# budget_usd: 5             # stop before spending more at an endpoint
 # output: [report.html, results.json]
 economics:
-  requests_per_month: [1000, 10000]   # a number, or a 90 % range
+  # requests_per_month: 5000          # or a 90 % range: [1000, 10000]
   # usd_per_correct_answer: 0.05      # what one more correct answer is worth; decides how much quality may cost
-  horizon_months: 12
-  margin: 0.02                        # a difference of 2 points is worth talking about
+  # usd_per_label: 0.5                # what one labelled training example costs
+  # engineering_hours: 20             # work to tune and put into service; usd_per_engineering_hour: 100
+  # horizon_months: 12
+  # margin: 0.02                      # a difference of 2 points is worth talking about
+  # prices:                           # what the model charges, USD; left out: the shipped table, or this machine's hour
+  #   usd_per_1m_input_tokens: 0.15
+  #   usd_per_1m_output_tokens: 0.6
+  # tuned_prices:                     # the same of the tuned model
+  #   usd_per_1m_input_tokens: 0.3
+  #   usd_per_1m_output_tokens: 1.2
+  #   usd_per_1m_training_tokens: 3
+  #   hosting_usd_per_month: 0
 """
 
 
