@@ -15,7 +15,7 @@ from malformed import MOST_MB, MOST_SECONDS, parsers
 from sheet import FULL, Sheet, trials
 
 HERE = Path(__file__).parent
-SLOW = {"model folder": (25, 1_000), "adapter folder": (25, 1_000)}
+SLOW = {"model folder": (20, 1_000), "adapter folder": (20, 1_000)}
 """Parsers that take a tenth of a second an input: how many are made in the sample and in the full sweep."""
 NAMED = 0.95
 
@@ -34,7 +34,7 @@ def child(*words: str, seconds: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", parsers())
 def test_spoilt_input(name: str, sheet: Sheet) -> None:
-    count = trials(*SLOW.get(name, (150, 10_000)))
+    count = trials(*SLOW.get(name, (100, 10_000)))
     got = child(str(HERE / "malformed.py"), name, str(count), "1", seconds=3600)
     share = got["named"] / got["refused"] if got["refused"] else 1.0
     measured = f"{got['refused']:,} refused, {share:.0%} with a place; {got['slowest']:.2f} s, {got['grown_mb']:.0f} MB"
