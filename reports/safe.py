@@ -20,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 
 
 def clean(text: str) -> str:
-    """Return `text` without terminal escapes, control and bidirectional characters, and keys; line feeds and tabs stay."""
+    """Return `text` without terminal escapes, control and bidirectional characters, and without keys."""
     return hide_known(_UNPRINTABLE.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n"))))
 
 
