@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,14 +98,15 @@ def evalset(
             raise ConfigurationError(
                 f"{str(folder / file)!r} exists already and is kept", hint="add --force to overwrite"
             )
-    common.write_new(folder / "evalset.yaml", _evalset_yaml(loaded, name), force=force)
+    yaml_of, lines_of = (_writing(what) for what in ("evalset_yaml", "split_lines"))
+    common.write_new(folder / "evalset.yaml", yaml_of(loaded, name), force=force)
     for split, examples in splits.items():
-        common.write_new(folder / f"{split}.jsonl", _lines(_row(example) for example in examples), force=force)
+        common.write_new(folder / f"{split}.jsonl", lines_of(examples), force=force)
     counts = ", ".join(f"{len(examples)} {split}" for split, examples in splits.items())
     typer.echo(
         f"Wrote {folder} ({counts} examples). Edit instruction and metric in {folder / 'evalset.yaml'}, then type:"
     )
-    typer.echo(f"  advisor compare {_quoted(folder)}")
+    typer.echo(f"  advisor compare {common.quoted(folder)}")
 
 
 @app.command("strategy")
@@ -121,7 +121,7 @@ def strategy(
     common.write_new(file, STRATEGY.format(name=name, label=label, file=file.name), force=force)
     typer.echo(f"Wrote {file}. Run it beside the built-ins:")
     typer.echo(
-        f"  advisor compare --strategy {_quoted(file)}:{name} --strategy majority --strategy few_shot --limit 60"
+        f"  advisor compare --strategy {common.quoted(file)}:{name} --strategy majority --strategy few_shot --limit 60"
     )
 
 
@@ -137,47 +137,16 @@ def comparison(
     quoted = json.dumps(evalset) if not re.fullmatch(r"[\w./-]+", evalset) else evalset
     common.write_new(file, COMPARISON.format(file=file.name, evalset=quoted), force=force)
     typer.echo(f"Wrote {file}. Then type:")
-    typer.echo(f"  advisor compare --config {_quoted(file)}")
+    typer.echo(f"  advisor compare --config {common.quoted(file)}")
+
+
+def _writing(what: str) -> Any:
+    from advisor import registry
+
+    return registry.load("evalsets", f"advisor.evalsets.writing:{what}")
 
 
 def _identifier(text: str, joint: str) -> str:
     words = re.findall(r"[A-Za-z0-9]+", text) or ["mine"]
     joined = joint.join(word.lower() for word in words)
     return joined if not joined[0].isdigit() else f"my{joint}{joined}"
-
-
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
-
-
-def _evalset_yaml(loaded: Any, name: str) -> str:
-    import yaml
-
-    keys: dict[str, Any] = {
-        "name": name,
-        "instruction": loaded.instruction or "Answer the question.",
-        "metric": loaded.metric,
-        "licence": loaded.licence or "unknown; say here who may use it",
-        "source": loaded.source or "say here where the examples come from",
-    }
-    if loaded.labels:
-        keys["labels"] = list(loaded.labels)
-    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=110)
-
-
-def _row(example: Any) -> dict[str, Any]:
-    asked = example.input if isinstance(example.input, str) else [_turn(turn) for turn in example.input.messages]
-    row: dict[str, Any] = {"id": example.id, "input": asked, "target": example.target}
-    if example.metadata:
-        row["metadata"] = dict(example.metadata)
-    return row
-
-
-def _turn(message: Any) -> dict[str, Any]:
-    return {"role": message.role, "content": message.content}
-
-
-def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -17,7 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,22 @@ class Parser:
     is_file: bool = True
 
 
+def _both_ways(path: Path) -> None:
+    """Read an eval set as `advisor check` does, which collects what is wrong, and as `advisor compare` does."""
+    from advisor.api import load_evalset
+
+    with suppress(AdvisorError):
+        registry.load("evalsets", "advisor.evalsets.loading:read")(str(path))
+    load_evalset(str(path))
+
+
 def _reader(kind: str) -> Parser:
-    """A reader of the registry by its extension, alone and behind `advisor.load`."""
-    from advisor.api import load_evalset as load
+    """A reader of the registry by its extension, alone and as the file of an eval set."""
 
     def read(path: Path) -> None:
-        list(registry.load("readers", kind)(path))
-        load(str(path))
+        with suppress(AdvisorError):
+            list(registry.load("readers", kind)(path))
+        _both_ways(path)
 
     family = "csv" if kind in ("csv", "tsv") else "parquet" if kind == "parquet" else "jsonl"
     starts = parquet_files() if family == "parquet" else STARTS[family]
@@ -79,12 +88,10 @@ def _reader(kind: str) -> Parser:
 
 def _folder_file(name: str) -> Parser:
     """One file of an eval set's folder, the others being good."""
-    from advisor.api import load_evalset as load
-
     good = {file: STARTS[file][0] for file in ("evalset.yaml", "train.jsonl", "test.jsonl", "docs.jsonl", "tools.py")}
     family = "yaml" if name.endswith("yaml") else "jsonl"
     special = () if name == "tools.py" else SPECIAL[family]
-    return Parser(lambda path: load(str(path.parent)), name, STARTS[name], special, {**good})
+    return Parser(lambda path: _both_ways(path.parent), name, STARTS[name], special, {**good})
 
 
 def _comparison() -> Parser:
