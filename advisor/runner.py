@@ -6,6 +6,7 @@ Targets stop here: a strategy gets training and dev examples and the inputs of t
 from __future__ import annotations
 
 import inspect
+import math
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -173,7 +174,7 @@ class Attempt:
                 seconds=time.perf_counter() - started,
                 usage=self.meter.usage,
                 examples=len(bench.evalset.train),
-                training_seconds=sum(report.seconds for report in reports),
+                training_seconds=math.fsum(report.seconds for report in reports),
                 training_tokens=sum(report.tokens for report in reports),
                 other_usd=self._other_usd(),
             ),
@@ -194,7 +195,7 @@ class Attempt:
     def _other_usd(self) -> float | None:
         paid = [price(meter.usage) for meter, price in self.others if meter.usage.calls]
         known = [usd for usd in paid if usd is not None]
-        return sum(known) if len(known) == len(paid) else None
+        return math.fsum(known) if len(known) == len(paid) else None
 
     def answer(
         self, examples: Sequence[Example], key: str, *, done: int = 0, what: str = "", way: Way | None = None
@@ -225,7 +226,7 @@ class Attempt:
             predictions = self._predict(examples, way)
         except CallFailed as failure:
             if len(examples) == 1:
-                return [Outcome(examples[0].id, output=None, score=None, error=str(failure))]
+                return [Outcome(examples[0].id, output=None, score=None, error=str(failure), cause=failure.cause)]
             middle = len(examples) // 2
             return [*self._outcomes(examples[:middle], way), *self._outcomes(examples[middle:], way)]
         around = (time.perf_counter() - started) - (self.meter.seconds - inside)
