@@ -154,11 +154,9 @@ def violations(trial: Trial, whole: Trial) -> list[str]:
         found.append("(b) something is stored twice, or no comparison")
     if set(rows) != set(whole.query("SELECT run, example FROM outcomes")):
         found.append("(b) not the outcomes of an undisturbed run")
-    found += [
-        f"(c) {name} differs"
-        for name, content in trial.exports().items()
-        if content != whole.exports()[name]  # byte for byte
-    ]
+    for name, content in trial.exports().items():
+        if content != (wanted := whole.exports()[name]):
+            found.append(f"(c) {name} differs: {_first_difference(wanted, content)}")
     found += _calls(trial, whole)
     for started in trial.started:
         if "Traceback" in started.err + started.out or "BrokenPipe" in started.err:
@@ -170,6 +168,11 @@ def violations(trial: Trial, whole: Trial) -> list[str]:
     if trial.query("PRAGMA integrity_check") != [("ok",)]:
         found.append("(f) the store is not sound")
     return found
+
+
+def _first_difference(wanted: bytes, content: bytes) -> str:
+    at = next((at for at, (a, b) in enumerate(zip(wanted, content, strict=False)) if a != b), len(wanted))
+    return f"{wanted[max(0, at - 80) : at + 60]!r} became {content[max(0, at - 80) : at + 60]!r}"
 
 
 def _calls(trial: Trial, whole: Trial) -> list[str]:
