@@ -17,6 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from advisor.types import Cause
 
 
 class AdvisorError(Exception):
@@ -52,7 +56,14 @@ class ModelError(AdvisorError):
 
 
 class CallFailed(ModelError):
-    """One model request failed for good. The runner records the example as failed, never as wrong."""
+    """One model request failed for good. The runner records the example as failed, never as wrong.
+
+    `cause` is one of `advisor.types.Cause`, and is kept with the example.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", cause: Cause = "other") -> None:
+        super().__init__(message, hint=hint)
+        self.cause: Cause = cause
 
 
 class StoreError(AdvisorError):

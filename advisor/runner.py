@@ -226,7 +226,7 @@ class Attempt:
             predictions = self._predict(examples, way)
         except CallFailed as failure:
             if len(examples) == 1:
-                return [Outcome(examples[0].id, output=None, score=None, error=str(failure))]
+                return [Outcome(examples[0].id, output=None, score=None, error=str(failure), cause=failure.cause)]
             middle = len(examples) // 2
             return [*self._outcomes(examples[:middle], way), *self._outcomes(examples[middle:], way)]
         around = (time.perf_counter() - started) - (self.meter.seconds - inside)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.errors import StoreError
 from advisor.paths import home
+from advisor.redaction import hide_known
 from advisor.types import Outcome, Run
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _now() -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value)
+    return hide_known(json.dumps(value))
 
 
 @lru_cache

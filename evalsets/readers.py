@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-import stat
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
+from advisor import files
 from advisor.errors import EvalSetError, did_you_mean
 
 MAX_FILE_BYTES = 200_000_000
@@ -43,11 +44,12 @@ def open_text(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[i
     Raises:
         EvalSetError: not a regular file, too large, not UTF-8, or holding NUL bytes.
     """
-    check_file(path, limit_bytes)
-    with path.open("rb") as file:
-        number = 0
+    with _opened(path, limit_bytes) as file:
+        number, left = 0, limit_bytes
         while raw := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
+            number, left = number + 1, left - len(raw)
+            if left < 0:
+                raise EvalSetError(f"{path.name} line {number}: it grew while it was read; wait until it is written")
             yield number, _decoded(raw, path, number)
 
 
@@ -57,20 +59,21 @@ def check_file(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:
     Raises:
         EvalSetError: it is missing (the nearest name is given), a folder, a device, empty, too large or not permitted.
     """
-    try:
-        info = path.stat()
-        if stat.S_ISREG(info.st_mode):
-            path.open("rb").close()
-    except FileNotFoundError:
-        near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise EvalSetError(f"there is no file {str(path)!r}; {did_you_mean(path.name, near[:50])}") from None
-    except (OSError, ValueError) as error:
-        raise EvalSetError(f"{path.name} cannot be read: {error}") from None
-    if not stat.S_ISREG(info.st_mode):
-        what = "a folder" if stat.S_ISDIR(info.st_mode) else "a device, pipe or socket"
-        raise EvalSetError(f"{str(path)!r} is {what}; a regular file is needed")
-    if info.st_size > limit_bytes:
-        raise EvalSetError(f"{path.name} has {info.st_size:,} bytes; at most {limit_bytes:,} are read")
+    with _opened(path, limit_bytes):
+        pass
+
+
+@contextmanager
+def _opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(files.opened(path, limit_bytes))
+        except FileNotFoundError:
+            near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise EvalSetError(f"there is no file {str(path)!r}; {did_you_mean(path.name, near[:50])}") from None
+        except files.UnusableFileError as error:
+            raise EvalSetError(f"{path.name}: {error}") from None
+        yield file
 
 
 def _decoded(raw: bytes, path: Path, number: int) -> str:

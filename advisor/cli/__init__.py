@@ -8,6 +8,7 @@ import typer
 
 from advisor.cli import ask, compare, doctor, init, list, report, selftest
 from advisor.cli.common import Verbs
+from advisor.redaction import guard_tracebacks
 
 app = typer.Typer(
     name="advisor",
@@ -53,4 +54,5 @@ def _root(
 
 def main() -> None:
     """Run the command line; the console script ``advisor``."""
+    guard_tracebacks()
     app(prog_name="advisor")

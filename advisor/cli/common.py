@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from advisor.errors import AdvisorError, ConfigurationError
+from advisor.redaction import for_terminal
 
 INTERRUPTED, INCONCLUSIVE, GATE_FAILED = 130, 5, 100
 
@@ -26,7 +27,7 @@ class Verbs(TyperGroup):
         except AdvisorError as error:
             if os.environ.get("ADVISOR_DEBUG"):
                 raise
-            print(f"advisor: {error}", file=sys.stderr)
+            print(f"advisor: {for_terminal(str(error))}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             print(

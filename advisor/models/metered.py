@@ -5,13 +5,14 @@ interrupted comparison resumes without paying again, choosing on dev included. A
 latency of the call that was really made.
 
 A model may have ``stream(requests)``, which yields ``(position, completion)`` as answers come. Each is then kept, and
-counted against the budget, at once; without it, when the whole batch is there.
+counted against the budget, at once; without it, when the whole batch is there. Where what it returns has `finish()`,
+that is called once the budget is reached: it then starts nothing new, and what is in flight is still paid for and kept.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -48,9 +49,14 @@ class Purse:
     price: Price = lambda usage: None
     spent_usd: float = 0.0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the budget is reached."""
+        return self.budget_usd is not None and self.spent_usd >= self.budget_usd
+
     def check(self) -> None:
         """Raise `BudgetReached` if nothing is left."""
-        if self.budget_usd is not None and self.spent_usd >= self.budget_usd:
+        if self.is_empty:
             raise BudgetReached(
                 f"the budget of ${self.budget_usd:g} is reached (${self.spent_usd:.4f} spent); "
                 "everything answered so far is stored",
@@ -107,16 +113,24 @@ class MeteredModel:
     def _ask(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
         """Ask the model; every answer is paid for and kept before the budget is looked at again."""
         keys, answers = list(missing), dict[str, Completion]()
-        for batch in _batches(self._model, list(missing.values())):
-            fresh = {keys[at]: completion for at, completion in batch}
-            self._store.add_completions(
-                {key: asdict(done) for key, done in fresh.items() if not (done.error or key.startswith(_SAMPLED))}
-            )
-            for completion in fresh.values():
-                self._purse.pay(completion.usage, self._price)
-            answers |= fresh
-            if len(answers) < len(missing):
-                self._purse.check()
+        given = _given(self._model, list(missing.values()))
+        finish = getattr(given, "finish", self._purse.check)
+        try:
+            for batch in given:
+                fresh = {keys[at]: completion for at, completion in (batch if isinstance(batch, list) else [batch])}
+                self._store.add_completions(
+                    {key: asdict(done) for key, done in fresh.items() if not (done.error or key.startswith(_SAMPLED))}
+                )
+                for completion in fresh.values():
+                    self._purse.pay(completion.usage, self._price)
+                answers |= fresh
+                if len(answers) < len(missing) and self._purse.is_empty:
+                    finish()
+        finally:
+            if close := getattr(given, "close", None):
+                close()
+        if len(answers) < len(missing):
+            self._purse.check()
         return answers
 
     def _key(self, request: Request) -> str:
@@ -126,17 +140,18 @@ class MeteredModel:
         return digest(["completion", self.fingerprint, plain])
 
 
-def _batches(model: Model, requests: list[Request]) -> Iterator[list[tuple[int, Completion]]]:
-    """Yield answers with their positions as the model gives them: one at a time, or all at once."""
-    stream: Callable[[list[Request]], Iterator[tuple[int, Completion]]] | None = getattr(model, "stream", None)
+_Answer = tuple[int, Completion]
+
+
+def _given(model: Model, requests: list[Request]) -> Iterable[_Answer | list[_Answer]]:
+    """Return answers with their positions as the model gives them: one at a time, or all at once."""
+    stream: Callable[[list[Request]], Iterable[_Answer]] | None = getattr(model, "stream", None)
     if stream is not None:
-        for answer in stream(requests):
-            yield [answer]
-        return
+        return stream(requests)
     answers = model.generate(requests)
     if len(answers) != len(requests):
         raise ModelError(f"the model {model.name!r} gave {len(answers)} answers to {len(requests)} requests")
-    yield list(enumerate(answers))
+    return [list(enumerate(answers))]
 
 
 def _load(value: dict[str, Any]) -> Completion:
