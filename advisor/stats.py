@@ -8,7 +8,7 @@ seeds. `advisor.intervals` reads the intervals off them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,10 @@ class Interval:
     high: float
     level: float = 0.95
     method: str = ""
+
+    def turned(self) -> Interval:
+        """Return the interval of the same difference seen from the other side: of b minus a in place of a minus b."""
+        return replace(self, estimate=-self.estimate, low=-self.high, high=-self.low)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from threading import Thread
@@ -15,6 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from advisor.comparison import Comparison, compare_runs
+from advisor.environment import ONE_THREAD, variables
 from advisor.intervals import binomial_interval
 from advisor.selftest.settings import Measure, Mode, Promise, Setting
 from advisor.selftest.worlds import cut, evalset_of, simulate
@@ -22,7 +22,6 @@ from advisor.strategy import Progress, silent
 
 BATCH = 20
 LEVEL = 0.95
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def _run(tasks: Sequence[Task], mode: Mode, seed: int, jobs: int) -> Iterator[tu
         for task in tasks:
             yield task, batch(*task, seed=seed, draws=mode.draws)
         return
-    with _one_thread_each(), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_obey_the_parent) as pool:
+    with variables(ONE_THREAD), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_obey_the_parent) as pool:
         futures: dict[Future[Hits], Task] = {
             pool.submit(batch, *task, seed=seed, draws=mode.draws): task for task in tasks
         }
@@ -108,21 +107,6 @@ def _run(tasks: Sequence[Task], mode: Mode, seed: int, jobs: int) -> Iterator[tu
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Several processes with several threads each get in each other's way."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _obey_the_parent() -> None:
