@@ -133,6 +133,11 @@ class EconomicsBlock(Block):
         return Economics(**given)
 
 
+def _empty_block(value: Any) -> Any:
+    """Read a block whose lines are all commented out as one without keys."""
+    return {} if value is None else value
+
+
 class ComparisonFile(Block):
     """One comparison; every key is the flag of the same name."""
 
@@ -153,7 +158,7 @@ class ComparisonFile(Block):
     suite: Annotated[str, Field(min_length=1)] | None = None
     retention_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
     output: list[str] | None = None
-    economics: EconomicsBlock = Field(default_factory=EconomicsBlock)
+    economics: Annotated[EconomicsBlock, BeforeValidator(_empty_block)] = Field(default_factory=EconomicsBlock)
 
 
 def read_comparison(path: str | Path) -> ComparisonFile:

@@ -222,7 +222,7 @@ class Store:
         """Return the other sizes of an eval set's test split on which a tuned strategy was compared before this one.
 
         Each size counts once, by when it was first looked at, so that the same comparison made again is no new look. A
-        comparison without a tuned strategy could not have ended in a yes.
+        comparison without a tuned strategy, or on fewer than `LEAST_CLUSTERS` examples, could not have ended in a yes.
         """
         rows = self._database.read(
             "SELECT n_test FROM looks WHERE evalset = ?1 AND model = ?2 AND n_test != ?3 AND first < coalesce("
@@ -259,10 +259,11 @@ class Store:
 
 def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
     from advisor.comparison import Comparison as Kept
+    from advisor.intervals import LEAST_CLUSTERS
 
     now, answer = _now(), comparison.verdict.answer
     row = (comparison.id, now, comparison.evalset, comparison.model, answer, _dump(Kept, comparison))
-    if any(one.tuned for one in comparison.strategies):
+    if any(one.tuned for one in comparison.strategies) and comparison.n_test >= LEAST_CLUSTERS:
         look = (comparison.evalset, comparison.model, comparison.n_test, now)
         connection.execute("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", look)
     connection.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", row)

@@ -53,6 +53,14 @@ def open_text(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[i
             yield number, _decoded(raw, path, number)
 
 
+def exists(path: Path) -> bool:
+    """Say whether there is something at `path`; what cannot be a path is nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL in it
+        return False
+
+
 def check_file(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:
     """Refuse what is not a readable regular file of a sensible size, before anything is read from it.
 

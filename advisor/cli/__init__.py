@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, compare, doctor, init, list, report, selftest
+from advisor.cli import ask, check, compare, doctor, init, list, report, selftest
 from advisor.cli.common import Verbs
 from advisor.redaction import guard_tracebacks
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command("compare")(compare.compare)
 app.command("ask")(ask.ask)
+app.command("check")(check.check)
 app.command("report")(report.report)
 app.command("list")(list.list_names)
 app.command("selftest")(selftest.selftest)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +101,19 @@ def pairs(values: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-def check_outputs(paths: Iterable[str]) -> None:
+def check_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
     """Refuse an output file whose format is unknown or whose folder cannot be written, before any work is done.
+
+    Args:
+        paths: the files.
+        formats: the extensions that are allowed; those of a comparison's reports where it is left out.
 
     Raises:
         ConfigurationError: says which and what is allowed.
     """
     from advisor import registry
 
-    formats = [entry.name for entry in registry.names("reports") if not entry.problem]
+    formats = formats or [entry.name for entry in registry.names("reports") if not entry.problem]
     for path in paths:
         extension = Path(path).suffix.lower().removeprefix(".")
         if extension not in formats:
@@ -149,8 +153,18 @@ def save(comparison: Any, paths: Iterable[str], *, quiet: bool = False) -> None:
     """Write a comparison to every path and say so."""
     for path in paths:
         comparison.save(path)
-        if not quiet:
-            print(f"Wrote {path}", file=sys.stderr)
+        say_written(path, quiet=quiet)
+
+
+def say_written(path: str | Path, *, quiet: bool = False) -> None:
+    """Say that a file was written."""
+    if not quiet:
+        print(f"Wrote {path}", file=sys.stderr)
+
+
+def quoted(path: Path | str) -> str:
+    """Return a path as it is typed in a shell."""
+    return shlex.quote(str(path))
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:

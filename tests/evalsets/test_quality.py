@@ -236,7 +236,7 @@ def test_progress_is_shown_and_ends_where_it_should() -> None:
     seen: list[tuple[str, int, int]] = []
     quality["look_at"](evalset, vectors, np.random.default_rng(0), lambda *step: seen.append(step))
     last = {what: (done, total) for what, done, total in seen}
-    assert len(last) == 5
+    assert len(last) == 6
     assert all(done == total for done, total in last.values())
 
 
