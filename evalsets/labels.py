@@ -23,8 +23,8 @@ LEAST_PER_LABEL, LEAST_EXAMPLES = 5, 50
 LEAST_RIGHT = 0.70
 """A classifier that is right more rarely than this cannot tell a wrong label from a hard example.
 
-Its own errors would be most of the figure. Measured: 500 of banking77's examples 79 %, sms_spam 98 %; harrow_routing, whose queues follow rules
-that no embedding shows, 58 %."""
+Its own errors would be most of the figure. Measured: 500 of banking77's examples 79 %, sms_spam 98 %; harrow_routing,
+whose queues follow rules that no embedding shows, 58 %."""
 SHOWN, SHOWN_CHARACTERS = 50, 300
 DRAWS = 2000
 
