@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from advisor.errors import ModelError
-from advisor.models.local import attention, generation
+from advisor.models.local import attention, generation, packing
 from advisor.models.local.engine import _shares_prefix
 from advisor.models.local.generation import Engine
+from advisor.models.local.packing import PackedLinears
 from advisor.models.local.rows import Row
 
 END = 3
@@ -221,3 +222,32 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
     limit = 0
     with pytest.raises(ModelError, match="does not fit into memory"):
         engine.run([Row(asked[0], 6)])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_weights_multiply_alike_and_leave_the_network_as_it_was(dtype: torch.dtype) -> None:
+    model = tiny("Qwen2").to(dtype)
+    states = torch.randn(1, 5, 64, dtype=dtype)
+    layer = model.get_decoder().layers[0].self_attn.q_proj
+    expected = layer(states)
+    packed = PackedLinears(model.get_decoder(), model.get_output_embeddings())
+    with torch.inference_mode(), packed.used():
+        found = layer(states)
+        assert "forward" in vars(layer) or not packing._supported()
+    assert torch.allclose(found, expected, atol=1e-5 if dtype is torch.float32 else 0.0, rtol=1e-5)
+    assert not any("forward" in vars(module) for module in model.modules())
+    layer.weight.data += 1.0
+    assert not torch.allclose(layer(states), expected)
+
+
+def test_where_weights_cannot_be_packed_or_are_large_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = tiny("Llama"), prompts(5, shared=20)
+    rows = [[Row(prompt, 6) for prompt in asked] for _ in range(3)]
+    engine_of(model).run(rows[0])
+    monkeypatch.setattr(packing, "MOST_BYTES", 1000)
+    engine_of(model).run(rows[1])
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    assert not packing._supported()
+    engine_of(model).run(rows[2])
+    assert len({tuple(tuple(row.written) for row in found) for found in rows}) == 1

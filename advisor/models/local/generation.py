@@ -19,6 +19,7 @@ from torch import Tensor
 from advisor.errors import ModelError
 from advisor.models.local.attention import Prefix
 from advisor.models.local.cache import OwnCache, Tail
+from advisor.models.local.packing import PackedLinears
 from advisor.models.local.rows import Row
 
 PREFILL_TOKENS = 512
@@ -43,6 +44,7 @@ class Engine:
         self.head = model.get_output_embeddings()
         self.ends = ends
         self.decode = decode
+        self._packed = PackedLinears(self.decoder, self.head)
         self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight.dtype)
         self._prefixes: list[Prefix] = []
         self._tails: dict[tuple[int, ...], Tail] = {}
@@ -56,10 +58,11 @@ class Engine:
         """
         started = time.perf_counter()
         known = self._known(rows)
-        prefix = self._prefix(rows, known)
-        self._tails = {}
-        for batch in _decode_batches(rows, len(prefix)):
-            self._write(batch, prefix, known, started)
+        with self._packed.used():
+            prefix = self._prefix(rows, known)
+            self._tails = {}
+            for batch in _decode_batches(rows, len(prefix)):
+                self._write(batch, prefix, known, started)
 
     def keep(self, row: Row, cache: OwnCache, slot: int, skip: int) -> None:
         """Keep what a finished row held, for the next turn of its conversation."""
