@@ -19,7 +19,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from advisor import registry
-from advisor.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError
+from advisor.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError, StoreError
 from advisor.models.base import Model
 from advisor.models.metered import Meter, MeteredModel, Price, Purse
 from advisor.models.switch import Switch, SwitchableModel
@@ -296,7 +296,7 @@ class Attempt:
             if what == "predict":
                 raise
             raise BrokenStrategyError(f"fit could not finish: {failure}") from failure
-        except (IncompleteError, BrokenStrategyError):
+        except (IncompleteError, StoreError, BrokenStrategyError):
             raise
         except ModelError as error:
             if str(error) == self.meter.tune_error:

@@ -99,8 +99,12 @@ def watched(say: Callable[[], None]) -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(old)
         for number in heard:
-            signal.signal(number, before[number])
+            signal.signal(number, _end_now if _state.number else before[number])
         writer.close()
+
+
+def _end_now(number: int, frame: FrameType | None) -> None:
+    _end(_state.number)
 
 
 def _handle(number: int, frame: FrameType | None) -> None:

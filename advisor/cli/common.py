@@ -53,6 +53,10 @@ class Verbs(TyperGroup):
                 raise typer.Exit(code) from None
             except stopping.PipeClosed:
                 raise typer.Exit(_end_quietly()) from None
+            except SystemExit as error:  # rich makes this of a pipe that nobody reads
+                if isinstance(error.__context__, BrokenPipeError):
+                    raise typer.Exit(_end_quietly()) from None
+                raise
 
 
 def _say_how_to_go_on(ctx: Any) -> None:
