@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from advisor.models.local.engine import LocalModel
 
 MARKER = "COMPLETE.json"
+ADAPTER = "adapter_model.safetensors"
+_ANEW = "delete this folder and run the same command again: it is trained anew"
 CACHE_TOKENS = 2048
 STEP_TOKENS = 1024
 LONGEST = 1024
@@ -63,8 +65,14 @@ def load_merged(model: LocalModel, folder: Path, config: TuningConfig) -> Any:
     from peft import PeftModel
 
     network = _copy_top(model.network, _first_adapted(model.network, config))
+    if not (folder / ADAPTER).is_file():  # peft would then unpickle adapter_model.bin
+        raise ModelError(f"the adapter in {str(folder)!r} has no {ADAPTER}", hint=_ANEW)
     with _peft_quiet():
-        merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+        try:
+            merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+        except Exception as error:  # a spoilt file breaks in these libraries in any way there is
+            said = (str(error).splitlines() or [""])[0][:300] or type(error).__name__
+            raise ModelError(f"the adapter in {str(folder)!r} cannot be loaded: {said}", hint=_ANEW) from error
     return merged.eval().requires_grad_(False)
 
 
