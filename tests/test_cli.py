@@ -236,7 +236,9 @@ def test_undecided_has_its_own_exit_code(advise: Advise, mine: list[str]) -> Non
 
 def test_interrupt_says_how_to_go_on(process: Advise, mine: list[str], tmp_path: Path) -> None:
     (tmp_path / "stop.py").write_text(INTERRUPTED)
-    refused(process(*mine, "-s", "stop.py:Stop"), 130, "interrupted", "the same command resumes")
+    refused(
+        process(*mine, "-s", "stop.py:Stop"), 130, "interrupted", "To go on, type:", "advisor compare", "stop.py:Stop"
+    )
 
 
 def test_report_without_a_run(advise: Advise) -> None:

@@ -24,7 +24,8 @@ app = typer.Typer(
     epilog="""First time here? Type: advisor compare
 
     Exit codes: 0 ok · 1 run error · 2 usage or configuration · 3 incomplete, the same command resumes ·
-    4 budget reached · 5 inconclusive (--require-decision) · 100 gate or self-test failed · 130 interrupted""",
+    4 budget reached · 5 inconclusive (--require-decision) · 100 gate or self-test failed · 130 Ctrl-C ·
+    141 nobody reads what is printed · 143 SIGTERM""",
 )
 app.command("compare")(compare.compare)
 app.command("ask")(ask.ask)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from advisor import stopping
 from advisor.cli import ask_options as options
 from advisor.cli import common
 from advisor.errors import ConfigurationError
@@ -143,7 +144,7 @@ def _interviewed(answers: AskFile) -> AskFile:
         full = interview(known, lambda tried: build(check_answers(tried, "that answer")))
     except KeyboardInterrupt:
         print("\nadvisor: interrupted; nothing was run and nothing is kept", file=sys.stderr)
-        raise typer.Exit(common.INTERRUPTED) from None
+        raise typer.Exit(stopping.end()) from None
     return check_answers(full, "the answers")
 
 

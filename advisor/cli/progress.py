@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from advisor.redaction import for_terminal
+from advisor.stopping import PipeClosed
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -85,7 +86,10 @@ class ProgressLine:
         if self._status:
             self._status.console.print(text, markup=False, highlight=False)
         elif not self._quiet:
-            print(text, file=self._stream, flush=True)
+            try:
+                print(text, file=self._stream, flush=True)
+            except BrokenPipeError as error:
+                raise PipeClosed from error
 
 
 def seconds(value: float) -> str:

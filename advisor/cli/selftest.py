@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -47,20 +46,17 @@ def selftest(
     """Measure on simulated worlds how often a yes is wrong, how often intervals hold the truth, and what is found.
 
     Each world goes through the pipeline that advisor compare uses, from scores to verdict. No model is asked. The quick
-    mode takes under a minute on 2 cores. Exits with 100 if a promise is broken.
+    mode takes under a minute on 2 cores; an interrupted one goes on where it stopped. Exits with 100 if a promise is
+    broken.
     """
     from advisor.cli.progress import ProgressLine
-    from advisor.selftest import FULL, QUICK, measure, settings
+    from advisor.selftest import FULL, QUICK, Journal, measure, settings
 
     mode = FULL if full else QUICK
     mode = mode if worlds is None else replace(mode, worlds=worlds)
     chosen, start, worked = settings(mode), time.monotonic(), _processor_seconds()
-    try:
-        with ProgressLine(quiet=quiet or as_json) as progress:
-            rows = measure(chosen, mode, seed=seed, jobs=jobs or _cores(), progress=progress)
-    except KeyboardInterrupt:
-        print("\nadvisor: interrupted; a self-test keeps nothing, the same command starts anew", file=sys.stderr)
-        raise typer.Exit(common.INTERRUPTED) from None
+    with Journal(chosen, mode, seed) as journal, ProgressLine(quiet=quiet or as_json) as progress:
+        rows = measure(chosen, mode, seed=seed, jobs=jobs or _cores(), progress=progress, journal=journal)
     circumstances = {
         **_circumstances(),
         "worlds": mode.worlds,

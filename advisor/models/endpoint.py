@@ -159,13 +159,20 @@ class EndpointModel:
         answers = dict(self.stream(requests))
         return [answers[at] for at in range(len(requests))]
 
-    def stream(self, requests: Sequence[Request]) -> Spread[Completion]:
+    def stream(
+        self, requests: Sequence[Request], sending: Callable[[int], None] = lambda at: None
+    ) -> Spread[Completion]:
         """Give every answer with its position as it comes, so that each can be kept at once; see `generate`.
 
         Nothing is sent before the one who listens has come back, but for what is in flight; after `finish` nothing is.
+        `sending` is called with the position before each attempt, in the thread that makes it.
         """
         stop = threading.Event()
-        return Spread(lambda at: self._answer(requests[at], stop), len(requests), self.options.jobs, stop)
+
+        def answer(at: int) -> Completion:
+            return self._answer(requests[at], stop, lambda: sending(at))
+
+        return Spread(answer, len(requests), self.options.jobs, stop)
 
     def tune(self, job: TuningJob) -> tuple[EndpointModel, TuningReport]:
         """Have the provider tune the model on `job`, and wait for it; see `advisor.models.endpoint_tuning`.
@@ -189,14 +196,14 @@ class EndpointModel:
 
     # --- one request -------------------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, stop: threading.Event) -> Completion:
+    def _answer(self, request: Request, stop: threading.Event, sending: Callable[[], None]) -> Completion:
         import openai
 
         identity = digest([getattr(request, name) for name in Request.__slots__])
         if identity in self._tally.failed:
             return self._tally.failed[identity]
         try:
-            reply = self.call(lambda: self._post(request, stop), stop)
+            reply = self.call(lambda: self._post(request, stop, sending), stop)
         except (openai.OpenAIError, OverdueError, LostError) as error:
             return self._failure(identity, error)
         completion, counted = read_completion(replace(reply, body=self._key.hide_in_bytes(reply.body)), request)
@@ -233,15 +240,16 @@ class EndpointModel:
         self._tally.reached = True
         return reply
 
-    def _post(self, request: Request, stop: threading.Event) -> Reply:
+    def _post(self, request: Request, stop: threading.Event, sending: Callable[[], None]) -> Reply:
         """Make one attempt; where the server refuses a field it does not know, once more without it."""
         import openai
 
         while True:
             body = write_request(self.model, request, self._dialect)
             number, pushed_back = self._pace.enter(stop), False
-            started = time.perf_counter()
             try:
+                sending()
+                started = time.perf_counter()
                 content = within(self.options.timeout_seconds, lambda body=body: self._read(body))  # type: ignore[misc]
                 return Reply(content, time.perf_counter() - started)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as refusal:

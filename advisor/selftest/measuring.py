@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy as np
 from advisor.comparison import Comparison, compare_runs
 from advisor.environment import ONE_THREAD, variables
 from advisor.intervals import binomial_interval
+from advisor.selftest.journal import Batch, Journal
 from advisor.selftest.settings import Measure, Mode, Promise, Setting
 from advisor.selftest.worlds import cut, evalset_of, simulate
 from advisor.strategy import Progress, silent
@@ -53,7 +56,13 @@ class Row:
 
 
 def measure(
-    chosen: Sequence[Setting], mode: Mode, *, seed: int = 0, jobs: int = 1, progress: Progress = silent
+    chosen: Sequence[Setting],
+    mode: Mode,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress = silent,
+    journal: Journal | None = None,
 ) -> tuple[Row, ...]:
     """Simulate every setting and return one row a promise.
 
@@ -65,14 +74,20 @@ def measure(
         seed: where randomness starts.
         jobs: processes.
         progress: called with the worlds done.
+        journal: where finished batches are kept; those that are in it are not simulated again.
     """
-    tasks = [(one, start, min(start + BATCH, mode.worlds)) for one in chosen for start in range(0, mode.worlds, BATCH)]
+    every = [(one, start, min(start + BATCH, mode.worlds)) for one in chosen for start in range(0, mode.worlds, BATCH)]
+    kept: Mapping[Batch, Mapping[Any, int]] = {} if journal is None else journal.done
+    tasks = [task for task in every if _known_as(task) not in kept]
     counts: dict[tuple[str, Measure], int] = {}
     total, done = len(chosen) * mode.worlds, 0
-    for (setting, start, stop), hits in _run(tasks, mode, seed, jobs):
+    stored = ((task, kept[_known_as(task)]) for task in every if _known_as(task) in kept)
+    for task, hits in chain(stored, _run(tasks, mode, seed, jobs)):
+        if journal is not None and _known_as(task) not in kept:
+            journal.keep(_known_as(task), hits)
         for name, count in hits.items():
-            counts[setting.name, name] = counts.get((setting.name, name), 0) + count
-        done += stop - start
+            counts[task[0].name, name] = counts.get((task[0].name, name), 0) + count
+        done += task[2] - task[1]
         progress("simulated worlds", done, total)
     return tuple(
         row_of(one.name, name, counts[one.name, name], mode.worlds, promise)
@@ -90,6 +105,10 @@ def row_of(setting: str, name: Measure, hits: int, worlds: int, promise: Promise
 
 Task = tuple[Setting, int, int]
 Hits = dict[Measure, int]
+
+
+def _known_as(task: Task) -> Batch:
+    return task[0].name, task[1], task[2]
 
 
 def _run(tasks: Sequence[Task], mode: Mode, seed: int, jobs: int) -> Iterator[tuple[Task, Hits]]:

@@ -33,7 +33,7 @@ def kill_at_random(trial: Trial, rng: random.Random) -> None:
 @pytest.mark.parametrize("streaming", [False, True], ids=["batches", "streaming"])
 def test_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet, streaming: bool) -> None:
     """Ten kills a trial, then to the end."""
-    kills, problems = trials(20, 200), dict[str, list[str]]()
+    kills, problems = trials(10, 200), dict[str, list[str]]()
     many, rng = Trials(tmp_path, warm, streaming=streaming), random.Random(f"kills {streaming}")
     for number in range(kills // 10):
         trial = many.new()

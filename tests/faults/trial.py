@@ -17,8 +17,8 @@ from advisor.runner import CHUNK
 
 STRATEGIES = ("majority", "zero_shot", 'few_shot(pick="fixed")', "fine_tuning")
 EXPORTS = ("report.json", "report.csv", "report.md")
-CODES = (0, 1, 2, 3, 4, 5, 100, 130, 141, 143, -9)
-"""The documented exit codes, and that of a process that was killed."""
+CODES = (0, 1, 2, 3, 4, 5, 100, 130, 141, 143, -2, -9)
+"""The documented exit codes, and those of a process that a signal ended (a shell says 130 of -2)."""
 CONFIGURATION = """
 draws: 500
 economics:
@@ -150,16 +150,27 @@ def violations(trial: Trial, whole: Trial) -> list[str]:
     rows = trial.query("SELECT run, example FROM outcomes")
     if lost := set(trial.acknowledged) - set(rows):
         found.append(f"(a) acknowledged but not stored: {sorted(lost)[:3]}")
-    if len(set(rows)) < len(rows) or len(trial.query("SELECT id FROM comparisons")) != 1:
+    if len(set(rows)) < len(rows) or not trial.query("SELECT id FROM comparisons"):
         found.append("(b) something is stored twice, or no comparison")
     if set(rows) != set(whole.query("SELECT run, example FROM outcomes")):
         found.append("(b) not the outcomes of an undisturbed run")
-    found += [
-        f"(c) {name} differs"
-        for name, content in trial.exports().items()
-        if content != whole.exports()[name]  # byte for byte
-    ]
+    for name, content in trial.exports().items():
+        if content != (wanted := whole.exports()[name]):
+            found.append(f"(c) {name} differs: {_first_difference(wanted, content)}")
     found += _calls(trial, whole)
+    found += _endings(trial)
+    if trial.query("PRAGMA integrity_check") != [("ok",)]:
+        found.append("(f) the store is not sound")
+    return found
+
+
+def _first_difference(wanted: bytes, content: bytes) -> str:
+    at = next((at for at, (a, b) in enumerate(zip(wanted, content, strict=False)) if a != b), len(wanted))
+    return f"{wanted[max(0, at - 80) : at + 60]!r} became {content[max(0, at - 80) : at + 60]!r}"
+
+
+def _endings(trial: Trial) -> list[str]:
+    found = []
     for started in trial.started:
         if "Traceback" in started.err + started.out or "BrokenPipe" in started.err:
             found.append(f"(e) a traceback: {started.err[-1500:]}")
@@ -167,8 +178,6 @@ def violations(trial: Trial, whole: Trial) -> list[str]:
             found.append(f"(e) exit code {started.code}")
     if trial.started[-1].code != 0:
         found.append(f"(c) the last run did not finish: {trial.started[-1].code}, {trial.started[-1].err[-500:]}")
-    if trial.query("PRAGMA integrity_check") != [("ok",)]:
-        found.append("(f) the store is not sound")
     return found
 
 
@@ -179,8 +188,7 @@ def _calls(trial: Trial, whole: Trial) -> list[str]:
         found.append("(d) not the calls of an undisturbed run")
     if len(calls) > len(needed) + trial.interruptions * trial.in_flight:
         found.append(f"(d) {len(calls)} calls where {len(needed)} were needed")
-    opened = trial.query("SELECT name FROM sqlite_master WHERE name = 'attempts'")
-    opened = opened and trial.query("SELECT COUNT(*) FROM attempts")
+    opened = trial.query("SELECT COUNT(*) FROM attempts")
     if opened and opened[0][0] < len(calls):
         found.append(f"(d) {len(calls)} calls, of which {opened[0][0]} stand in the ledger")
     return found

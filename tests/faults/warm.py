@@ -2,7 +2,7 @@
 
 A fork has an address space, signals, files and a death of its own, so a kill is as real as after a cold start. What is
 different from a cold start is said here: modules are loaded already, and so are the list of plug-ins and the digests of
-sources; sentences are embedded by `advisor.toy`; `time.perf_counter` stands still where a test asks for byte-equal
+sources; sentences are embedded by `advisor.toy`; clock and calendar stand still where a test asks for byte-equal
 reports; each call of `Store.add_outcomes` that returned is written down as acknowledged.
 """
 
@@ -230,6 +230,7 @@ def _become(message: Mapping[str, Any]) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if os.environ.get("FAULTS_STILL"):
         time.perf_counter = lambda: 0.0
+        _stop_the_calendar()
     _write_acknowledgements()
     sys.argv = ["advisor", *message["words"]]
     if message["gate"]:
@@ -253,6 +254,20 @@ def _redirect(folder: Path, closed: Sequence[str]) -> None:
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
+
+
+def _stop_the_calendar() -> None:
+    """Have reports say the same minute, whenever they are made."""
+    from datetime import UTC, datetime, tzinfo
+
+    from advisor import options
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+    options.datetime = Stopped  # type: ignore[attr-defined]
 
 
 def _write_acknowledgements() -> None:

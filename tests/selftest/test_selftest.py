@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,13 +169,35 @@ def test_a_broken_promise_is_exit_code_100(monkeypatch: pytest.MonkeyPatch) -> N
     assert "BROKEN" in done.output
 
 
-def test_ctrl_c_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    import advisor.selftest as package
+def test_an_interrupted_one_goes_on_and_a_finished_one_starts_anew(
+    monkeypatch: pytest.MonkeyPatch, own_home: Path
+) -> None:
+    """Two batches are done, the third is interrupted; the figures are those of an undisturbed test."""
+    import advisor.selftest.measuring as measuring
 
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    words = ["selftest", "--worlds", "40", "--jobs", "1", "--quiet", "--json"]
+    two = settings(QUICK)[:2]
+    monkeypatch.setattr("advisor.selftest.settings", lambda mode: two)
+    real, asked = measuring.batch, list[str]()
 
-    monkeypatch.setattr(package, "measure", interrupted)
-    done = CliRunner().invoke(app, ["selftest", "--jobs", "1"])
+    def batch(setting: Setting, start: int, stop: int, *, seed: int, draws: int) -> measuring.Hits:
+        if len(asked) == 2:
+            asked.append("interrupted")
+            raise KeyboardInterrupt
+        asked.append(f"{setting.name} {start}")
+        return real(setting, start, stop, seed=seed, draws=draws)
+
+    monkeypatch.setattr(measuring, "batch", batch)
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 130
-    assert "starts anew" in done.output
+    assert "To go on, type:" in done.output
+    [journal] = own_home.glob("selftest-*.jsonl")
+    with journal.open("a") as file:
+        file.write('["cut off by a cr')
+
+    resumed = json.loads(CliRunner().invoke(app, words).stdout)["rows"]
+    assert len(asked) == len(set(asked)) == 5
+    assert not list(own_home.glob("selftest-*"))
+    anew = json.loads(CliRunner().invoke(app, words).stdout)["rows"]
+    assert resumed == anew
+    assert len(asked) == 9
