@@ -17,7 +17,7 @@ from advisor.models.local.chat import ChatFormat, read_answer
 from advisor.strategy import Progress, silent
 from advisor.types import Usage, digest
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 _NATIVE_BF16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 NAME = "smollm2"
@@ -84,11 +84,18 @@ def _precision(asked: str) -> str:
 
 
 def _shares_prefix(model: Any) -> bool:
-    """Say whether our attention can serve this architecture (full attention, no capping of scores or logits)."""
+    """Say whether our attention can serve this architecture.
+
+    Every layer must see all that stands before it (a window as long as the context hides nothing), with no capping of
+    scores or logits.
+    """
     config = model.config
-    unusual = ("sliding_window", "final_logit_softcapping", "attn_logit_softcapping", "layer_types")
-    plain = not any(getattr(config, name, None) for name in unusual)
-    return bool(plain and getattr(model, "_supports_attention_backend", False) and model.config.num_key_value_heads)
+    window = getattr(config, "sliding_window", None)
+    capped = any(getattr(config, name, None) for name in ("final_logit_softcapping", "attn_logit_softcapping"))
+    full = set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}
+    full = full and not (window and window < config.max_position_embeddings)
+    heads = getattr(config, "num_key_value_heads", None)
+    return bool(full and heads and not capped and getattr(model, "_supports_attention_backend", False))
 
 
 def _identity(source: str, model: Any) -> str:
@@ -127,7 +134,10 @@ class LocalModel:
     def _engine(self) -> Any:
         from advisor.models.local.generation import Engine
 
-        return Engine(self.network, self._ends, lambda ids: self.tokenizer.decode(ids, skip_special_tokens=True))
+        return Engine(self.network, self._ends, self._decode)
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     @cached_property
     def _ends(self) -> frozenset[int]:
@@ -153,16 +163,16 @@ class LocalModel:
             if self.network.config._attn_implementation == attention.NAME:
                 self._engine.run(fitting)
             else:
-                fallback.run(self.network, fitting, self._ends, self._engine.decode)
+                fallback.run(self.network, fitting, self._ends, self._decode)
         seconds = time.perf_counter() - started
-        work = sum(len(row.ids) - row.prefix_tokens + len(row.written) for row in fitting) or 1
+        work = sum(len(row.ids) - row.reused + len(row.written) for row in fitting) or 1
         return [
             row if isinstance(row, Completion) else _completion(row, request, seconds / work)
             for row, request in zip(rows, requests, strict=True)
         ]
 
     def _row(self, request: Request) -> Any:
-        from advisor.models.local.generation import Row
+        from advisor.models.local.rows import Row
 
         ids = self.chat.prompt(request.messages, request.tools)
         room = self.network.config.max_position_embeddings
@@ -179,6 +189,7 @@ class LocalModel:
             seed=request.seed,
             stop=request.stop,
             constraint=self._grammars.constraint(request) if _is_constrained(request) else None,
+            stays=bool(request.tools),
         )
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
@@ -199,10 +210,10 @@ def _is_constrained(request: Request) -> bool:
 
 def _completion(row: Any, request: Request, seconds_per_token: float) -> Completion:
     text, calls = read_answer(row.text) if request.tools else (row.text.strip(), ())
-    own = len(row.ids) - row.prefix_tokens + len(row.written)
+    own = len(row.ids) - row.reused + len(row.written)
     usage = Usage(
         input_tokens=len(row.ids),
-        cached_input_tokens=row.prefix_tokens,
+        cached_input_tokens=row.reused,
         output_tokens=len(row.written),
         calls=1,
         seconds=own * seconds_per_token,
