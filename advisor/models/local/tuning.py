@@ -39,6 +39,8 @@ STEP_TOKENS = 1024
 LONGEST = 1024
 """Tokens of a training row that are read; what stands behind them is not learned."""
 KEPT_STATES = 4
+SURE = 0.05
+"""Rows are learned by heart once every token to learn is the likeliest and their mean loss is at most this."""
 
 
 def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
@@ -49,7 +51,8 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
     """
     if not job.train:
         raise ModelError("there are no training examples", hint="give the eval set a train split")
-    identity = digest([model.fingerprint, asdict(job.config), _plain(job.train), _plain(job.dev)])
+    early = [SURE] if job.until_learned else []
+    identity = digest([model.fingerprint, asdict(job.config), _plain(job.train), _plain(job.dev), *early])
     folder = job.workdir / f"adapter-{identity}"
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -133,7 +136,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
         network = get_peft_model(_copy_top(model.network, first), lora)
     top = _Top(network.get_base_model(), first)
     history = _Epochs(network, top, job).run(train, dev)
-    _save(network, folder, history, _spent(job, train, started, total - first, total))
+    _save(network, folder, history, _spent(len(history["train_loss"]), train, started, total - first, total))
 
 
 def _linear_names(layer: Any) -> list[str]:
@@ -141,10 +144,10 @@ def _linear_names(layer: Any) -> list[str]:
     return sorted({name.rpartition(".")[2] for name in linear})
 
 
-def _spent(job: TuningJob, train: list[_Item], started: float, adapted: int, total: int) -> dict[str, Any]:
+def _spent(epochs: int, train: list[_Item], started: float, adapted: int, total: int) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - started,
-        "tokens": sum(len(item.ids) for item in train) * job.config.epochs,
+        "tokens": sum(len(item.ids) for item in train) * epochs,
         "layers": f"LoRA on the top {adapted} of {total} layers",
     }
 
@@ -243,6 +246,8 @@ class _Epochs:
         self.network, self.top, self.job = network, top, job
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.random = torch.Generator().manual_seed(job.config.seed)
+        self.learned = False
+        """Whether every row of the last epoch was known word for word, each before the step that it was part of."""
 
     def run(self, train: list[_Item], dev: list[_Item]) -> dict[str, Any]:
         """Train and leave the best epoch's weights in the network; returns the history."""
@@ -256,6 +261,9 @@ class _Epochs:
         for epoch in range(1, config.epochs + 1):
             history["train_loss"].append(self._epoch(train, optimiser, schedule, epoch))
             if not dev:
+                history["epoch"] = epoch
+                if self.job.until_learned and self.learned and history["train_loss"][-1] <= SURE:
+                    break
                 continue
             loss, right = self._evaluate(dev)
             history["dev_loss"].append(loss)
@@ -271,6 +279,7 @@ class _Epochs:
         config = self.job.config
         batches = _batches(train, config.batch_size, self.random)
         total = count = 0.0
+        self.learned = True
         for number, batch in enumerate(batches, 1):
             loss, learned = self._backward([train[index] for index in batch])
             if not math.isfinite(loss):
@@ -295,7 +304,8 @@ class _Epochs:
         learned = sum(int(item.learned[1:].sum()) for item in items)
         total = 0.0
         for part in _parts(items, STEP_TOKENS):
-            loss, _ = self.top.losses(part)
+            loss, right = self.top.losses(part)
+            self.learned = self.learned and bool(right.all())
             summed = loss.sum()
             (summed / learned).backward()  # type: ignore[no-untyped-call]
             total += float(summed.detach())
