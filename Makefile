@@ -1,11 +1,12 @@
 # make compare   the default comparison, from nothing: environment, weights, run, report.html
 # make test      style, types and all tests, as .ci/run does
+# make faults    the full sweeps of the fault suite (hours), and their table of figures in faults.md
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := advisor strategies evalsets reports tests benchmarks
 TYPED := advisor strategies evalsets reports
 
-.PHONY: compare test test-all lint clean
+.PHONY: compare test test-all lint faults clean
 .DEFAULT_GOAL := compare
 
 compare: .venv/.installed
@@ -21,6 +22,9 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy --strict $(TYPED)
+
+faults: .venv/.installed-dev
+	FAULTS=full $(BIN)/python -m pytest tests/faults; ended=$$?; $(BIN)/python tests/faults/sheet.py faults.md; exit $$ended
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -38,5 +42,5 @@ lint: .venv/.installed-dev
 
 clean:
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -f report.html results.json
+	rm -f report.html results.json faults.jsonl faults.md
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

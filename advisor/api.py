@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from advisor import registry, runner
+from advisor.environment import NO_NETWORK, variables
 from advisor.errors import AdvisorError, ConfigurationError, did_you_mean
 from advisor.findings import DataFindings, Findings
 from advisor.options import CompareOptions, asked_flags, environment
@@ -58,15 +57,16 @@ def compare(
 
 def compare_options(options: CompareOptions, *, progress: Progress = silent) -> Comparison:
     """Run a comparison; what is stored already is not run again. See `compare`."""
-    from advisor.comparison import compare_runs
+    from advisor.comparison import join_runs
 
-    prepared = Prepared.of(options)
-    with _network(options.offline), Store() as store:
+    with variables(NO_NETWORK if options.offline else {}):
+        prepared = Prepared.of(options)
+    with variables(NO_NETWORK if options.offline else {}), Store() as store:
         bench = prepared.bench(store, progress)
         runs, specs = _run_all(prepared, bench)
         sized = _sized(prepared, bench, runs, specs)
-        join = partial(
-            compare_runs,
+        findings = _findings(prepared, bench, runs)
+        joined = join_runs(
             runs,
             prepared.evalset,
             options.economics,
@@ -82,35 +82,15 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             looked=_looked(store, runs, prepared.evalset),
             environment=environment(options, bench.model),
             sized=sized,
+            findings=findings,
         )
-        findings = _findings(prepared, bench, runs)
-        comparison = join(findings=findings)
+        comparison = joined.comparison()
         if options.checks != "none":
             closer = _look_closer(comparison, prepared, bench, specs)
             skipped = {**findings.skipped, **closer.skipped}
-            comparison = join(findings=replace(closer, data=findings.data, skipped=skipped))
+            comparison = joined.comparison(replace(closer, data=findings.data, skipped=skipped))
         store.add_comparison(comparison)
     return comparison
-
-
-_NO_NETWORK = {"HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1"}
-"""What the libraries that fetch weights (Hugging Face's, and pip) obey."""
-
-
-@contextmanager
-def _network(offline: bool) -> Iterator[None]:
-    """Keep whatever fetches from the network away from it for as long as this lasts, if `offline`."""
-    settings = _NO_NETWORK if offline else {}
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[str, str]]:

@@ -128,6 +128,25 @@ def break_even(ledger: Ledger, ours: Account, other: Account, *, as_good: bool) 
     )
 
 
+def value_allowed(ledger: Ledger, ours: Account, other: Account) -> float | None:
+    """Return the value of a correct answer up to which a cheaper, worse `ours` is still worth it, USD.
+
+    The counterpart of `value_needed`: what it saves, after its one-off cost, for each correct answer that it loses.
+    `None` where it is not worse, or saves nothing.
+    """
+    if not (ours.known and other.known) or ours.score >= other.score:
+        return None
+    assert ours.request_usd is not None
+    assert other.request_usd is not None
+    saved, lost = other.request_usd - ours.request_usd, other.quality - ours.quality
+    if ledger.volume is not None:
+        requests = ledger.volume * ledger.horizon
+        saved, lost = requests * saved - (ledger.fixed(ours) - ledger.fixed(other)), requests * lost
+    if float(np.mean(saved)) <= 0.0 or float(np.mean(lost)) <= 0.0:
+        return None
+    return float(np.mean(saved)) / float(np.mean(lost))
+
+
 def value_needed(ledger: Ledger, ours: Account, other: Account) -> Interval | None:
     """Return the value of a correct answer above which `ours` is worth it (u*), USD, never below 0.
 
@@ -168,13 +187,17 @@ def _volume(ledger: Ledger, ours: Account, other: Account, gain: FloatArray) -> 
     """Return the volume above which tuning pays over the draws that have one, and the share that have none.
 
     A request must bring a gain, else more of them pay nothing; where nothing has to be earned back it pays from 0 on.
+    The estimate is where the expected gain is 0, as with u*; where a request is expected to bring none, it is the
+    median of the draws that have one.
     """
     owed = ledger.fixed(ours) - ledger.fixed(other)
     pays = gain > 0.0
     if not pays.any():
         return None, 1.0
     needed = _per(np.maximum(owed[pays], 0.0), gain[pays] * ledger.horizon)
-    return spread(needed, float(np.median(needed))), float(np.mean(~pays))
+    expected = float(np.mean(gain)) * ledger.horizon
+    middle = max(0.0, float(np.mean(owed))) / expected if expected > 0.0 else float(np.median(needed))
+    return spread(needed, middle), float(np.mean(~pays))
 
 
 def _payback(ledger: Ledger, ours: Account, other: Account, gain: FloatArray) -> Interval | None:
@@ -204,8 +227,8 @@ def dominance(ledger: Ledger, ours: Account, alternative: Account, margin: float
     contenders = [account for account in others if account.score >= best - margin]
     leads = [ours.quality - other.quality for other in others]
     better, as_good = _all([lead > margin for lead in leads]), _all([lead > -margin for lead in leads])
-    saved = _all_known([_pays(ledger, ours, rival) for rival in contenders])
-    held_against = _pays(ledger, ours, alternative)
+    saved = _all_known([pays_back(ledger, ours, rival) for rival in contenders])
+    held_against = pays_back(ledger, ours, alternative)
     alone = None if saved is None or held_against is None else saved & held_against
     not_dearer = not_dearer_than_all(ledger, ours, contenders)
     instead, needless = _needless(ledger, ours, others, margin)
@@ -240,7 +263,7 @@ def not_dearer_than_all(ledger: Ledger, ours: Account, rivals: Sequence[Account]
 
 def not_costlier(ledger: Ledger, other: Account, ours: Account) -> BoolArray | None:
     """Return in which draws `other` saves money beside `ours`: over the horizon, or per request without a volume."""
-    pays = _pays(ledger, ours, other)
+    pays = pays_back(ledger, ours, other)
     return _not_dearer(ledger, other, ours) if pays is None else ~pays
 
 
@@ -261,7 +284,7 @@ def _not_dearer(ledger: Ledger, a: Account, b: Account) -> BoolArray | None:
     return np.asarray(ledger.volume * (a.request_usd - b.request_usd) + hosting <= 0.0)
 
 
-def _pays(ledger: Ledger, ours: Account, other: Account) -> BoolArray | None:
+def pays_back(ledger: Ledger, ours: Account, other: Account) -> BoolArray | None:
     """Return in which draws `ours` costs less than `other` over the horizon; `None` where that is unknown."""
     if ledger.volume is None or not (ours.known and other.known):
         return None

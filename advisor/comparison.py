@@ -211,30 +211,73 @@ def compare_runs(
     Raises:
         ConfigurationError: no runs, runs that do not belong together, or outcomes from another test split.
     """
+    return join_runs(runs, evalset, economics, seed=seed, draws=draws, **circumstances).comparison()
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Runs that are paired, counted and priced; what is found out beside the scores can still come in.
+
+    Attributes:
+        runs, evalset, circumstances, seed, draws: what was joined; see `join_runs`.
+        evidence: what the verdict is made from.
+        disagreements: examples on which strategies differ.
+    """
+
+    runs: tuple[Run, ...]
+    evalset: EvalSet
+    circumstances: Circumstances
+    seed: int
+    draws: int
+    evidence: Evidence
+    disagreements: tuple[Disagreement, ...]
+
+    def comparison(self, findings: Findings | None = None) -> Comparison:
+        """Return the comparison, with these findings in place of those it was joined with."""
+        evidence, beside = self.evidence, self.circumstances
+        evidence = evidence if findings is None else replace(evidence, findings=findings)
+        evidence = replace(evidence, information=inform(evidence))
+        verdict = decide(evidence)
+        ids = [run.id for run in (*self.runs, *(one.run for one in beside.get("sized", ())))]
+        seen = [[guard.name, guard.state, guard.finding] for guard in verdict.guards]  # it is part of what was compared
+        made_of = [ids, self.evalset.fingerprint, repr(evidence.economics), self.seed, self.draws, evidence.looks, seen]
+        return Comparison(
+            id=digest(made_of),
+            **{name: getattr(evidence, name) for name in _SHARED},
+            evalset=self.evalset.name,
+            n_dev=len(self.evalset.dev),
+            runs=self.runs,
+            verdict=verdict,
+            disagreements=self.disagreements,
+            skipped=beside.get("skipped", {}),
+            notes=(*beside.get("notes", ()), *evidence.money.remarks, *look_note(evidence, beside.get("looked", ()))),
+            environment=beside.get("environment", {}),
+        )
+
+
+def join_runs(
+    runs: Sequence[Run],
+    evalset: EvalSet,
+    economics: Economics,
+    *,
+    seed: int = 0,
+    draws: int = 10_000,
+    **circumstances: Unpack[Circumstances],
+) -> Joined:
+    """Pair, count and price runs; see `compare_runs`, which this is the first half of."""
     if unknown := set(circumstances) - set(Circumstances.__annotations__):
         raise TypeError(f"compare_runs() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
     groups = group_runs(runs)
     tables = [tabulate(group, evalset.test) for group in groups]
     evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
-    evidence = replace(evidence, information=inform(evidence))
-    ids = [run.id for run in (*runs, *(one.run for one in circumstances.get("sized", ())))]
-    verdict = decide(evidence)
-    seen = [[guard.name, guard.state, guard.finding] for guard in verdict.guards]  # what the checks found is part of it
-    return Comparison(
-        id=digest([ids, evalset.fingerprint, repr(economics), seed, draws, evidence.looks, seen]),
-        **{name: getattr(evidence, name) for name in _SHARED},
-        evalset=evalset.name,
-        n_dev=len(evalset.dev),
+    return Joined(
         runs=tuple(runs),
-        verdict=verdict,
+        evalset=evalset,
+        circumstances=circumstances,
+        seed=seed,
+        draws=draws,
+        evidence=evidence,
         disagreements=disagreements(groups, tables, evalset),
-        skipped=circumstances.get("skipped", {}),
-        notes=(
-            *circumstances.get("notes", ()),
-            *evidence.money.remarks,
-            *look_note(evidence, circumstances.get("looked", ())),
-        ),
-        environment=circumstances.get("environment", {}),
     )
 
 

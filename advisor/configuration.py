@@ -12,7 +12,7 @@ An unknown key is an error with the nearest name. `json_schema` is published as 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -20,9 +20,11 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from advisor import files
 from advisor.amounts import LARGEST, SMALLEST
 from advisor.costs import Economics, Prices, Range
 from advisor.errors import ConfigurationError, did_you_mean
+from advisor.strict_yaml import StrictLoader
 
 MAX_BYTES = 1_000_000
 
@@ -131,6 +133,11 @@ class EconomicsBlock(Block):
         return Economics(**given)
 
 
+def _empty_block(value: Any) -> Any:
+    """Read a block whose lines are all commented out as one without keys."""
+    return {} if value is None else value
+
+
 class ComparisonFile(Block):
     """One comparison; every key is the flag of the same name."""
 
@@ -151,7 +158,7 @@ class ComparisonFile(Block):
     suite: Annotated[str, Field(min_length=1)] | None = None
     retention_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
     output: list[str] | None = None
-    economics: EconomicsBlock = Field(default_factory=EconomicsBlock)
+    economics: Annotated[EconomicsBlock, BeforeValidator(_empty_block)] = Field(default_factory=EconomicsBlock)
 
 
 def read_comparison(path: str | Path) -> ComparisonFile:
@@ -169,18 +176,22 @@ def read_yaml(path: str | Path, what: str, *, hint: str = "") -> Any:
     Raises:
         ConfigurationError: it is missing, too large or not YAML.
     """
-    file = Path(path)
     try:
-        text = file.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        text = files.read_bounded(Path(path), MAX_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, files.UnusableFileError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason
         raise ConfigurationError(f"the {what} {str(path)!r} cannot be read: {reason}", hint=hint) from error
-    if len(text) > MAX_BYTES:
-        raise ConfigurationError(f"{str(path)!r} is larger than {MAX_BYTES} characters and is no {what}")
+    loader = None
     try:
-        plain = yaml.load(text, Loader=_StrictLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigurationError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
+        loader = StrictLoader(text)
+        plain = loader.get_single_data()
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError) as error:
+        said = " ".join(str(error).split())[:400]
+        raise ConfigurationError(f"{str(path)!r} is not YAML: {said}") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
     return {} if plain is None else plain
 
 
@@ -234,23 +245,3 @@ def _block_at(kind: type[BaseModel], path: Sequence[Any]) -> type[BaseModel]:
         options = (annotation, *get_args(annotation))
         kind = next(one for one in options if isinstance(one, type) and issubclass(one, BaseModel))
     return kind
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Safe YAML without aliases (a short text can grow to gigabytes) and without keys that stand there twice."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed here", problem_mark=mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)

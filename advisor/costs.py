@@ -16,7 +16,7 @@ from advisor.errors import ConfigurationError
 from advisor.ledger import Account, Ledger, open_ledger, price_pair
 from advisor.prices import Prices, prices_for, tuned_prices_for, usd_of
 from advisor.scenarios import Scenario, scenarios
-from advisor.stats import SEED_SD_PRIOR, Draws, FloatArray, Interval
+from advisor.stats import SEED_SD_PRIOR, SINGLE_SEED_SD, Draws, FloatArray, Interval
 from advisor.types import Usage
 from advisor.wording import money_words, percent, points
 
@@ -297,8 +297,9 @@ def _assumptions(economics: Economics, model: str, shutdown: str) -> dict[str, s
     found["prices"] = f"{base.source or 'given'} ({'yours' if economics.prices else 'default'})"
     found["tuned_prices"] = f"{tuned.source or 'given'} ({'yours' if economics.tuned_prices else 'default'})"
     found["trainings"] = (
-        f"the score of a tuned strategy is taken to vary by {points(SEED_SD_PRIOR)} (standard deviation) from one "
-        "training to the next; this is a guess, and weighs as one more training where several ran"
+        f"the score of a tuned strategy is taken to vary by {points(SINGLE_SEED_SD)} (standard deviation) from one "
+        f"training to the next where one ran; where several did, {points(SEED_SD_PRIOR)} weighs as one more training "
+        "beside what was measured; both are guesses"
     )
     found["unseen_examples"] = (
         "a share of about 1 in 1 + the number of test examples (or groups) may be of a kind that the test set did not "

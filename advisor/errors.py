@@ -17,6 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from advisor.types import Cause
+
+
+LONGEST = 700
+"""Characters of a message, and of a hint."""
 
 
 class AdvisorError(Exception):
@@ -25,12 +33,17 @@ class AdvisorError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(_readable(message))
+        self.hint = _readable(hint)
 
     def __str__(self) -> str:
         message = super().__str__()
         return f"{message}\n  {self.hint}" if self.hint else message
+
+
+def _readable(text: str) -> str:
+    """Cut the middle out of a text that nobody would read to its end: names and values come from files."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 200]} […] {text[-190:]}"
 
 
 class ConfigurationError(AdvisorError):
@@ -52,7 +65,14 @@ class ModelError(AdvisorError):
 
 
 class CallFailed(ModelError):
-    """One model request failed for good. The runner records the example as failed, never as wrong."""
+    """One model request failed for good. The runner records the example as failed, never as wrong.
+
+    `cause` is one of `advisor.types.Cause`, and is kept with the example.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", cause: Cause = "other") -> None:
+        super().__init__(message, hint=hint)
+        self.cause: Cause = cause
 
 
 class StoreError(AdvisorError):

@@ -11,7 +11,7 @@ import numpy as np
 
 from advisor import wording
 from advisor.amounts import Amount, Range, mean
-from advisor.break_even import not_costlier, not_dearer_than_all
+from advisor.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
 from advisor.evidence import Evidence, Flip, Unit
 from advisor.ledger import Account, Ledger
 from advisor.stats import FloatArray
@@ -28,6 +28,8 @@ NAMES = {
     "retraining": "Retraining",
     "margin": "Margin",
     "margin_needless": "Margin",
+    "margin_as_good": "Margin",
+    "value_allowed": "Value of a correct answer",
 }
 EXAMPLES = {"labels": 1.0, "engineering": 40.0, "retraining": 4.0}
 """What an input that is 0 is moved to: $1 a label, a week of work, a retraining each quarter."""
@@ -63,7 +65,7 @@ def flips(evidence: Evidence) -> tuple[Flip, ...]:
     parts = _parts(ledger, *pair) if evidence.netted else None
     found = [] if parts is None else [*_amounts(evidence, parts, *pair), *_lead(evidence, ledger, parts)]
     if parts is None:
-        found = _without_netting(evidence)
+        found = _without_netting(evidence, ledger, *pair)
     return tuple(sorted([*found, *_margin(evidence)], key=lambda flip: (-flip.swing, flip.distance)))
 
 
@@ -132,13 +134,16 @@ def _lead(evidence: Evidence, ledger: Ledger, parts: _Gain) -> list[Flip]:
     return [Flip("lead", "points", lead.estimate, lead.low, lead.high, low, high, at if -1.0 < at < 1.0 else None)]
 
 
-def _without_netting(evidence: Evidence) -> list[Flip]:
+def _without_netting(evidence: Evidence, ledger: Ledger, ours: Account, other: Account) -> list[Flip]:
     """Without a value or a volume there is no gain to move, and only the break-even points are known."""
     point, economics = evidence.money.break_even, evidence.economics
     found = []
     if point and point.usd_per_correct_answer and point.usd_per_correct_answer.estimate > 0.0:
         needed = point.usd_per_correct_answer
         found.append(_known_point("value", "usd", economics.usd_per_correct_answer, needed.estimate))
+    allowed = value_allowed(ledger, ours, other)
+    if allowed is not None:
+        found.append(_known_point("value_allowed", "usd", economics.usd_per_correct_answer, allowed))
     mostly = point is not None and (point.probability_never or 0.0) <= 0.5
     if point and point.volume and mostly:
         found.append(_known_point("volume", "count", economics.requests_per_month, point.volume.estimate))
@@ -152,7 +157,7 @@ def _known_point(name: str, unit: Unit, amount: Amount | None, flip: float) -> F
 
 
 def _margin(evidence: Evidence) -> list[Flip]:
-    """The margin up to which tuning counts as better, and that from which on another counts as no worse.
+    """The margins up to which tuning counts as better, and from which on it, or another, counts as no worse.
 
     They are where the probability meets what a yes and what a no needs. Net benefit knows no margin. In a draw in which
     the cost condition fails no margin helps: the lead counts as without end there, downwards for a yes, upwards for a
@@ -168,6 +173,10 @@ def _margin(evidence: Evidence) -> list[Flip]:
     cheap = not_dearer_than_all(ledger, ours, [accounts[label] for label in held.contenders])
     if cheap is not None:
         found["margin"] = _reached(np.where(cheap, least, -np.inf), 1 - evidence.chance_needed, "lower")
+    saved = [pays_back(ledger, ours, accounts[label]) for label in held.contenders]
+    if all(one is not None for one in saved):
+        earns = np.logical_and.reduce([one for one in saved if one is not None])
+        found["margin_as_good"] = -_reached(np.where(earns, least, -np.inf), 1 - evidence.chance_needed, "lower")
     spared = not_costlier(ledger, accounts[held.instead], ours) if held.instead else None
     if spared is not None:
         gap = np.where(spared, evidence.gap(held.instead), np.inf)
@@ -214,6 +223,11 @@ def sentence(flip: Flip, evidence: Evidence) -> str:
         )
     if flip.name == "margin":
         return f"Margin: better by more than the margin up to {at} (yours: {amount_words(flip, flip.now)})."
+    if flip.name == "margin_as_good":
+        now = amount_words(flip, flip.now)
+        return f"Margin: {evidence.tuned}, which costs less, counts as no worse from {at} on (yours: {now})."
+    if flip.name == "value_allowed":
+        return f"Value of a correct answer: tuning, cheaper and worse, pays below {at} ({_now(flip, evidence)})."
     if flip.name == "margin_needless":
         held = evidence.money.dominance
         instead = held.instead if held else evidence.alternative
@@ -226,7 +240,7 @@ def sentence(flip: Flip, evidence: Evidence) -> str:
 
 def _now(flip: Flip, evidence: Evidence) -> str:
     """Return what the input is now; a range of the user's as a range."""
-    if flip.name == "value":
+    if flip.name in ("value", "value_allowed"):
         return f"yours: {wording.amount(evidence.economics.usd_per_correct_answer, wording.usd)}"
     if flip.name == "volume":
         return f"yours: {wording.amount(evidence.economics.requests_per_month, wording.count)}"

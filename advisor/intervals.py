@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.stats import SEED_SD_PRIOR, Contrast, FloatArray, Interval, resampled_totals, standard_error_of_ratio
+from advisor.stats import Contrast, FloatArray, Interval, resampled_totals, standard_error_of_ratio
 
 FEW_CLUSTERS = 30
 """Below this many clusters the plain bootstrap is too narrow and the wild cluster bootstrap-t takes over."""
@@ -77,7 +77,7 @@ def _bootstrap_interval(
 
 
 def _prior_note(target: Contrast) -> str:
-    return f", widened by an assumed seed standard deviation of {SEED_SD_PRIOR:g}" if target.prior_used else ""
+    return ", widened by an assumed spread between seeds" if target.prior_used else ""
 
 
 def bca_interval(

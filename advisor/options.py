@@ -110,10 +110,11 @@ _FLAGS = ("seeds", "limit", "train_limit", "seed", "checks", "suite", "retention
 
 
 def asked_flags(options: CompareOptions) -> dict[str, str]:
-    """Return by flag what was asked for beside eval set, model, strategies, columns and amounts."""
+    """Return by flag what else was asked for than eval set, model, strategies, columns and amounts; a switch is ""."""
     plain = CompareOptions()
     changed = [name for name in _FLAGS if getattr(options, name) != getattr(plain, name)]
     found = {f"--{name.replace('_', '-')}": typed(getattr(options, name)) for name in changed}
+    found |= {"--learning-curve": ""} if options.learning_curve else {}
     return {**found, **({"--config": options.config} if options.config else {})}
 
 
@@ -129,10 +130,9 @@ def command_line(options: CompareOptions) -> str:
     for field_name, column in (options.columns or {}).items():
         words += ["--column", f"{field_name}={column}"]
     for flag, value in asked_flags(options).items():
-        words += [flag, value]
+        words += [flag, *filter(None, [value])]
     for name, flag in MONEY_FLAGS.items():
         value = getattr(options.economics, name)
         if value != getattr(plain.economics, name):
             words += [flag, typed(value)]
-    words += ["--learning-curve"] * options.learning_curve
     return shlex.join(words)

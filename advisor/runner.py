@@ -6,6 +6,7 @@ Targets stop here: a strategy gets training and dev examples and the inputs of t
 from __future__ import annotations
 
 import inspect
+import math
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from advisor import registry
-from advisor.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError
+from advisor.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError, StoreError
 from advisor.models.base import Model
 from advisor.models.metered import Meter, MeteredModel, Price, Purse
 from advisor.models.switch import Switch, SwitchableModel
@@ -125,25 +126,39 @@ class Attempt:
     def run(self) -> Run:
         """Answer what is missing, and return all."""
         store, test = self.bench.store, self.bench.evalset.test
-        answered = store.outcomes(self.header.id)
-        missing = [example for example in test if example.id not in answered or answered[example.id].error]
-        header = store.run(self.header.id) or self.header
-        if missing:
-            try:
-                header = self._fit(header)
-                self.answer(missing, header.id, done=len(test) - len(missing))
-            except BrokenStrategyError as error:
-                header = replace(header, error=str(error))
+        header, answered = self._stored()
+        if self._missing(answered):
+            with store.claimed(self.header.id, self.bench.progress, self.strategy.name):
+                header, answered = self._stored()  # whoever had it may have answered meanwhile
+                if missing := self._missing(answered):
+                    header = self._answered(header, missing)
             answered = store.outcomes(self.header.id)
         outcomes = tuple(answered[example.id] for example in test if example.id in answered)
         answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
         pairs = [(answers[example.id], example) for example in test if example.id in answers]
         return replace(header, outcomes=outcomes, summaries=_summaries(self.bench.metric, pairs))
 
+    def _stored(self) -> tuple[Run, dict[str, Outcome]]:
+        store = self.bench.store
+        return store.run(self.header.id) or self.header, store.outcomes(self.header.id)
+
+    def _missing(self, answered: Mapping[str, Outcome]) -> list[Example]:
+        test = self.bench.evalset.test
+        return [example for example in test if example.id not in answered or answered[example.id].error]
+
+    def _answered(self, header: Run, missing: Sequence[Example]) -> Run:
+        try:
+            header = self._fit(header)
+            self.answer(missing, header.id, done=len(self.bench.evalset.test) - len(missing))
+        except BrokenStrategyError as error:
+            return replace(header, error=str(error))
+        return header
+
     def fit(self) -> None:
         """Fit, if that was not done yet; what was asked or trained before is taken from the store."""
         if not self.fitted:
-            self._fit(self.bench.store.run(self.header.id) or self.header)
+            with self.bench.store.claimed(self.header.id, self.bench.progress, self.strategy.name):
+                self._fit(self.bench.store.run(self.header.id) or self.header)
 
     def _fit(self, stored: Run) -> Run:
         """Fit, and keep what it cost the first time; a resumed fit is cheaper than the real one."""
@@ -153,7 +168,7 @@ class Attempt:
         ctx = Context(
             seed=self.header.seed,
             workdir=workdir,
-            model=SwitchableModel(MeteredModel(bench.model, bench.store, self.meter, bench.purse), self.switch),
+            model=SwitchableModel(self._metered(bench.model, self.meter), self.switch),
             task=bench.task,
             dev=_copies(bench.evalset.dev),
             metric=bench.metric,
@@ -173,7 +188,7 @@ class Attempt:
                 seconds=time.perf_counter() - started,
                 usage=self.meter.usage,
                 examples=len(bench.evalset.train),
-                training_seconds=sum(report.seconds for report in reports),
+                training_seconds=math.fsum(report.seconds for report in reports),
                 training_tokens=sum(report.tokens for report in reports),
                 other_usd=self._other_usd(),
             ),
@@ -189,12 +204,15 @@ class Attempt:
         model, price = self.bench.open_other(spec)
         meter = Meter()
         self.others.append((meter, price))
-        return MeteredModel(model, self.bench.store, meter, self.bench.purse, price)
+        return self._metered(model, meter, price)
+
+    def _metered(self, model: Model, meter: Meter, price: Price | None = None) -> MeteredModel:
+        return MeteredModel(model, self.bench.store, meter, self.bench.purse, price=price, run=self.header.id)
 
     def _other_usd(self) -> float | None:
         paid = [price(meter.usage) for meter, price in self.others if meter.usage.calls]
         known = [usd for usd in paid if usd is not None]
-        return sum(known) if len(known) == len(paid) else None
+        return math.fsum(known) if len(known) == len(paid) else None
 
     def answer(
         self, examples: Sequence[Example], key: str, *, done: int = 0, what: str = "", way: Way | None = None
@@ -225,7 +243,7 @@ class Attempt:
             predictions = self._predict(examples, way)
         except CallFailed as failure:
             if len(examples) == 1:
-                return [Outcome(examples[0].id, output=None, score=None, error=str(failure))]
+                return [Outcome(examples[0].id, output=None, score=None, error=str(failure), cause=failure.cause)]
             middle = len(examples) // 2
             return [*self._outcomes(examples[:middle], way), *self._outcomes(examples[middle:], way)]
         around = (time.perf_counter() - started) - (self.meter.seconds - inside)
@@ -278,7 +296,7 @@ class Attempt:
             if what == "predict":
                 raise
             raise BrokenStrategyError(f"fit could not finish: {failure}") from failure
-        except (IncompleteError, BrokenStrategyError):
+        except (IncompleteError, StoreError, BrokenStrategyError):
             raise
         except ModelError as error:
             if str(error) == self.meter.tune_error:

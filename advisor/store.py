@@ -1,47 +1,57 @@
 """Everything that was paid for, kept: completions, outcomes, runs and comparisons in one SQLite file.
 
-Rows are only ever added or replaced by equal ones. Each batch is durable before it is acknowledged
-(``synchronous=FULL``). The write-ahead log is used only from SQLite 3.51.3 on: earlier versions can corrupt it with
-several writers.
+Rows are only ever added; only an outcome that failed, and a comparison made again, are replaced. The ledger of attempts
+has a row before a call is sent and another one once it is over, so that calls which may be billed without an answer are
+known, even after a power cut.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from advisor.database import Database
 from advisor.errors import StoreError
 from advisor.paths import home
+from advisor.redaction import hide_known
+from advisor.strategy import Progress, silent
 from advisor.types import Outcome, Run
 
 if TYPE_CHECKING:
     from advisor.comparison import Comparison
 
-SCHEMA_VERSION = 2
-SAFE_WAL = (3, 51, 3)
-_TABLES = """
-CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outcomes (
-    run TEXT NOT NULL, example TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, example)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, created TEXT NOT NULL, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS comparisons (
-    id TEXT PRIMARY KEY, created TEXT NOT NULL, evalset TEXT NOT NULL, model TEXT NOT NULL, answer TEXT NOT NULL,
-    value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS looks (
-    evalset TEXT NOT NULL, model TEXT NOT NULL, n_test INTEGER NOT NULL, first TEXT NOT NULL,
-    PRIMARY KEY (evalset, model, n_test)
-) WITHOUT ROWID;
-"""
+SCHEMA_VERSION = 3
+"""2 had no ledger of attempts and no `members`."""
+Ending = Literal["answered", "failed"]
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS outcomes ("
+    "run TEXT NOT NULL, example TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, example)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, created TEXT NOT NULL, value TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS comparisons ("
+    "id TEXT PRIMARY KEY, created TEXT NOT NULL, evalset TEXT NOT NULL, model TEXT NOT NULL, answer TEXT NOT NULL, "
+    "value TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS members ("
+    "comparison TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (comparison, run)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS looks ("
+    "evalset TEXT NOT NULL, model TEXT NOT NULL, n_test INTEGER NOT NULL, first TEXT NOT NULL, "
+    "PRIMARY KEY (evalset, model, n_test)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS attempts ("
+    "id INTEGER PRIMARY KEY, run TEXT NOT NULL, key TEXT NOT NULL, opened TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS attempts_of_a_run ON attempts (run)",
+    "CREATE TABLE IF NOT EXISTS endings (attempt INTEGER PRIMARY KEY, how TEXT NOT NULL)",
+)
 
 
 class Store:
-    """One store file; safe to open from several processes.
+    """One store file; safe to use from several processes and threads.
 
     Raises:
         StoreError: the file cannot be opened, is not a store, or was written by a newer version.
@@ -49,27 +59,11 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or home() / "store.sqlite"
-        with self._translated():
-            self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            wal = sqlite3.sqlite_version_info >= SAFE_WAL
-            self._connection.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._prepare()
-
-    def _prepare(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"the store {str(self.path)!r} was written by a newer tuneworthy (format {version}; "
-                f"this one reads up to {SCHEMA_VERSION})",
-                hint="pip install --upgrade tuneworthy, or set ADVISOR_HOME to another folder",
-            )
-        if version < SCHEMA_VERSION:
-            self._connection.executescript(f"{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};")
+        self._database = Database(self.path, _TABLES, SCHEMA_VERSION)
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._database.close()
 
     def __enter__(self) -> Store:
         return self
@@ -77,32 +71,104 @@ class Store:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    @contextlib.contextmanager
+    def claimed(self, name: str, progress: Progress = silent, what: str = "") -> Iterator[None]:
+        """Have something to oneself, among all processes that use this store; waits for whoever has it now.
+
+        The lock is the operating system's: that of a process that died is free. Where the file system knows no locks,
+        nothing is locked.
+
+        Args:
+            name: what is claimed; 16 or more hexadecimal digits.
+            progress: told while waiting.
+            what: how a person calls it.
+        """
+        from filelock import FileLock, Timeout
+
+        folder = self.path.parent / "locks"
+        try:
+            folder.mkdir(exist_ok=True)
+            lock, waited = FileLock(folder / f"{name}.lock", thread_local=False), 0
+            while not lock.is_locked:
+                try:
+                    lock.acquire(timeout=0.5, poll_interval=0.05)
+                except Timeout:
+                    waited += 1
+                    progress(f"{what}: another advisor is at it, waiting", 0, 1)
+                except NotImplementedError:
+                    break
+        except OSError as error:
+            raise StoreError(
+                f"the folder {str(folder)!r} cannot be used: {error.strerror or error}",
+                hint="free disk space, or set ADVISOR_HOME to a folder you may write to, then run the same command "
+                "again; what was stored before is unharmed",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     # --- completions -------------------------------------------------------------------------------------------------
 
     def completions(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the stored completions among `keys`."""
         found: dict[str, dict[str, Any]] = {}
-        with self._translated():
-            for start in range(0, len(keys), 500):
-                some = keys[start : start + 500]
-                marks = ",".join("?" * len(some))
-                rows = self._connection.execute(f"SELECT key, value FROM completions WHERE key IN ({marks})", some)
-                found.update((key, json.loads(value)) for key, value in rows)
+        for start in range(0, len(keys), 500):
+            some = keys[start : start + 500]
+            marks = ",".join("?" * len(some))
+            rows = self._database.read(f"SELECT key, value FROM completions WHERE key IN ({marks})", tuple(some))
+            found.update((key, json.loads(value)) for key, value in rows)
         return found
 
-    def add_completions(self, completions: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep completions under their keys."""
-        self._write(
-            "INSERT OR IGNORE INTO completions VALUES (?, ?)",
-            [(key, _text(value)) for key, value in completions.items()],
+    def add_completions(
+        self, completions: Mapping[str, Mapping[str, Any]], endings: Mapping[int, Ending] | None = None
+    ) -> None:
+        """Keep completions under their keys, and in the same step how these attempts ended."""
+        rows = [(key, _text(value)) for key, value in completions.items()]
+        if not rows and not endings:
+            return
+
+        def keep(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", rows)
+            _end(connection, endings or {})
+
+        self._database.transaction(keep)
+
+    # --- the ledger of attempts --------------------------------------------------------------------------------------
+
+    def open_attempts(self, run: str, keys: Sequence[str], failed: Sequence[int] = ()) -> list[int]:
+        """Write down, before they are sent, that these calls are sent for a run; return the number of each.
+
+        Args:
+            run: for which run.
+            keys: what each call is known by.
+            failed: numbers of earlier attempts that these are sent in place of.
+        """
+
+        def open_(connection: sqlite3.Connection) -> list[int]:
+            _end(connection, dict.fromkeys(failed, "failed"))
+            now = _now()
+            insert = "INSERT INTO attempts (run, key, opened) VALUES (?, ?, ?)"
+            return [int(connection.execute(insert, (run, key, now)).lastrowid or 0) for key in keys]
+
+        return self._database.transaction(open_)
+
+    def unanswered(self, runs: Iterable[str]) -> int:
+        """Return how many calls were sent for these runs and brought no answer that was kept.
+
+        Those of a call that is in flight now are among them, those of an earlier interruption, and each that was sent
+        again after a failure. A provider may have billed them.
+        """
+        statement = (
+            "SELECT COUNT(*) FROM attempts LEFT JOIN endings ON attempt = id WHERE run = ? AND how IS NOT 'answered'"
         )
+        return sum(int(self._database.read(statement, (run,))[0][0]) for run in runs)
 
     # --- runs --------------------------------------------------------------------------------------------------------
 
     def outcomes(self, run_id: str) -> dict[str, Outcome]:
         """Return what is stored of a run, by example id."""
-        with self._translated():
-            rows = self._connection.execute("SELECT example, value FROM outcomes WHERE run = ?", (run_id,)).fetchall()
+        rows = self._database.read("SELECT example, value FROM outcomes WHERE run = ?", (run_id,))
         return {example: _adapter(Outcome).validate_python(json.loads(value)) for example, value in rows}
 
     def add_outcomes(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
@@ -114,9 +180,8 @@ class Store:
 
     def run(self, run_id: str) -> Run | None:
         """Return a run's header (no outcomes), or `None` if its `fit` has not been finished yet."""
-        with self._translated():
-            row = self._connection.execute("SELECT value FROM runs WHERE id = ?", (run_id,)).fetchone()
-        return None if row is None else _adapter(Run).validate_python(json.loads(row[0]))
+        rows = self._database.read("SELECT value FROM runs WHERE id = ?", (run_id,))
+        return _adapter(Run).validate_python(json.loads(rows[0][0])) if rows else None
 
     def add_run(self, header: Run) -> None:
         """Keep a run's header: what `fit` chose and cost."""
@@ -126,33 +191,44 @@ class Store:
 
     def add_comparison(self, comparison: Comparison) -> None:
         """Keep a comparison, so that `advisor report` can render it again."""
-        from advisor.comparison import Comparison as Kept
+        self._database.transaction(lambda connection: _keep(connection, comparison))
 
-        row = (comparison.id, _now(), comparison.evalset, comparison.model, comparison.verdict.answer)
-        text = _dump(Kept, comparison)
-        if any(one.tuned for one in comparison.strategies):
-            self._write("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", [(*row[2:4], comparison.n_test, row[1])])
-        self._write("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", [(*row, text)])
+    def take_in(self, comparison: Comparison) -> None:
+        """Keep a comparison from elsewhere with its runs, in one step; what is here already stays as it is."""
+
+        def keep(connection: sqlite3.Connection) -> None:
+            for run in comparison.runs:
+                header = (run.id, _now(), _dump(Run, replace(run, outcomes=(), summaries={})))
+                connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", header)
+                rows = [(run.id, outcome.example_id, _dump(Outcome, outcome)) for outcome in run.outcomes]
+                connection.executemany("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", rows)
+            if not connection.execute("SELECT 1 FROM comparisons WHERE id = ?", (comparison.id,)).fetchone():
+                _keep(connection, comparison)
+
+        self._database.transaction(keep)
 
     def comparisons(self) -> list[tuple[str, str, str, str, str]]:
         """List (id, created, eval set, model, answer), the newest first."""
-        with self._translated():
-            return self._connection.execute(
-                "SELECT id, created, evalset, model, answer FROM comparisons ORDER BY created DESC"
-            ).fetchall()
+        return self._database.read(
+            "SELECT id, created, evalset, model, answer FROM comparisons ORDER BY created DESC, id"
+        )
+
+    def members(self, comparison_id: str) -> list[str]:
+        """Return the ids of a comparison's runs; none where it was stored by tuneworthy's second format."""
+        rows = self._database.read("SELECT run FROM members WHERE comparison = ? ORDER BY run", (comparison_id,))
+        return [run for (run,) in rows]
 
     def earlier_looks(self, evalset: str, model: str, n_test: int) -> tuple[int, ...]:
         """Return the other sizes of an eval set's test split on which a tuned strategy was compared before this one.
 
         Each size counts once, by when it was first looked at, so that the same comparison made again is no new look. A
-        comparison without a tuned strategy could not have ended in a yes.
+        comparison without a tuned strategy, or on fewer than `LEAST_CLUSTERS` examples, could not have ended in a yes.
         """
-        with self._translated():
-            rows = self._connection.execute(
-                "SELECT n_test FROM looks WHERE evalset = ?1 AND model = ?2 AND n_test != ?3 AND first < coalesce("
-                "(SELECT first FROM looks WHERE evalset = ?1 AND model = ?2 AND n_test = ?3), '~') ORDER BY n_test",
-                (evalset, model, n_test),
-            ).fetchall()
+        rows = self._database.read(
+            "SELECT n_test FROM looks WHERE evalset = ?1 AND model = ?2 AND n_test != ?3 AND first < coalesce("
+            "(SELECT first FROM looks WHERE evalset = ?1 AND model = ?2 AND n_test = ?3), '~') ORDER BY n_test",
+            (evalset, model, n_test),
+        )
         return tuple(size for (size,) in rows)
 
     def load_comparison(self, comparison_id: str | None = None) -> Comparison:
@@ -170,41 +246,33 @@ class Store:
                 f"there is {'more than one' if ids else 'no'} {what} in {str(self.path)!r}",
                 hint="see the ids: advisor list runs" if comparison_id else "make one: advisor compare",
             )
-        with self._translated():
-            row = self._connection.execute("SELECT value FROM comparisons WHERE id = ?", (ids[0],)).fetchone()
-        loaded: Comparison = _adapter(Kept).validate_python(json.loads(row[0]))
+        rows = self._database.read("SELECT value FROM comparisons WHERE id = ?", (ids[0],))
+        loaded: Comparison = _adapter(Kept).validate_python(json.loads(rows[0][0]))
         return loaded
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _write(self, statement: str, rows: list[tuple[str | int, ...]]) -> None:
-        if not rows:
-            return
-        with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(statement, rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        if rows:
+            self._database.transaction(lambda connection: connection.executemany(statement, rows))
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise StoreError(
-                f"the store {str(self.path)!r} cannot be used: {error}",
-                hint="what was stored before is unharmed; free disk space, or set ADVISOR_HOME to a folder you may "
-                "write to, then run the same command again",
-            ) from error
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the store {str(self.path)!r} cannot be used: {error}",
-                hint="move this file away, or set ADVISOR_HOME to another folder, then run the same command again",
-            ) from error
+
+def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
+    from advisor.comparison import Comparison as Kept
+    from advisor.intervals import LEAST_CLUSTERS
+
+    now, answer = _now(), comparison.verdict.answer
+    row = (comparison.id, now, comparison.evalset, comparison.model, answer, _dump(Kept, comparison))
+    if any(one.tuned for one in comparison.strategies) and comparison.n_test >= LEAST_CLUSTERS:
+        look = (comparison.evalset, comparison.model, comparison.n_test, now)
+        connection.execute("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", look)
+    connection.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", row)
+    members = [(comparison.id, run.id) for run in comparison.runs]
+    connection.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", members)
+
+
+def _end(connection: sqlite3.Connection, endings: Mapping[int, Ending]) -> None:
+    connection.executemany("INSERT OR IGNORE INTO endings VALUES (?, ?)", list(endings.items()))
 
 
 def _now() -> str:
@@ -212,7 +280,7 @@ def _now() -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value)
+    return hide_known(json.dumps(value))
 
 
 @lru_cache

@@ -176,10 +176,12 @@ class EvalSet:
     @property
     def fingerprint(self) -> str:
         """Content address of everything that can change a score."""
+        from advisor.metrics import identity
+
         return digest(
             {
                 "splits": [self.train, self.dev, self.test],
-                "task": [self.instruction, self.metric, self.labels, self.schema, self.output],
+                "task": [self.instruction, identity(self.metric), self.labels, self.schema, self.output],
                 "docs": self.docs,
                 "tools": [[tool.spec, tool.fingerprint] for tool in self.tools],
             }
@@ -257,11 +259,18 @@ class Prediction:
     trace: JSONObject = field(default_factory=dict)
 
 
+Cause = Literal["", "overdue", "connection", "rate_limit", "server", "refused", "malformed", "filtered", "other"]
+"""Why a call failed for good: no whole answer in time; no connection, or one that broke; too many calls (429); the
+server's own fault (5xx); this request refused (4xx); an answer that cannot be read; one that a content filter withheld;
+something else. Empty where nothing failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One example's result: an output with its score, or an error. A failure is never a zero.
 
-    `score` is in [0, 1], or `None` where the metric is undefined or the call failed.
+    `score` is in [0, 1], or `None` where the metric is undefined or the call failed; `cause` says what kind of failure
+    `error` describes.
     """
 
     example_id: str
@@ -270,6 +279,7 @@ class Outcome:
     error: str = ""
     usage: Usage = field(default_factory=Usage)
     trace: JSONObject = field(default_factory=dict)
+    cause: Cause = ""
 
 
 @dataclass(frozen=True, slots=True)

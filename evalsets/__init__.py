@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from . import shipped
+
 BUILT_INS: dict[str, dict[str, str]] = {
     "evalsets": {
-        "harrow_desk": "advisor.evalsets.shipped:harrow_desk",
+        **{name: f"advisor.evalsets.shipped:{name}" for name in shipped.names()},
+        **{name: f"advisor.evalsets.public:{name.removeprefix('public:')}" for name in shipped.public_names()},
     },
     "readers": {
         "jsonl": "advisor.evalsets.readers:read_jsonl",
@@ -15,3 +18,6 @@ BUILT_INS: dict[str, dict[str, str]] = {
     },
 }
 """Eval sets are functions ``(seed=0) -> EvalSet``; readers, by file extension, are ``(path) -> Iterator[Row]``."""
+
+SUMMARIES = {"evalsets": shipped.summary}
+"""What a name is, where no function's docstring says it."""

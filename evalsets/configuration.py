@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from advisor.errors import EvalSetError, did_you_mean
+from advisor.strict_yaml import StrictLoader
 
 from .readers import open_text
 
 MAX_BYTES = 128_000
-MAX_DEPTH = 30
-MAX_NODES = 20_000
 
 _RESOLVERS = {
     "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -84,6 +84,18 @@ def read_configuration(path: Path) -> EvalSetFile:
         raise _explained(dict(first), text, path.name) from None
 
 
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file of ours with the same care: bounded, without aliases or duplicate keys.
+
+    Raises:
+        EvalSetError: it cannot be read or is not a list of keys.
+    """
+    plain = _parsed("".join(line for _, line in open_text(path, MAX_BYTES)), path.name)
+    if not isinstance(plain, dict):
+        raise EvalSetError(f"{path.name}: a list of `key: value` lines is needed")
+    return plain
+
+
 def _explained(error: dict[str, Any], text: str, file: str) -> EvalSetError:
     names = [field.alias or name for name, field in EvalSetFile.model_fields.items()]
     key = str(error["loc"][0]) if error["loc"] else ""
@@ -113,35 +125,15 @@ _EXAMPLES = {
 # --- safe YAML -------------------------------------------------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(StrictLoader):
     """YAML 1.2's plain values (so that ``no`` is a text and ``12:30`` no number), and limits on everything."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own form)
-    depth = 0
-    nodes = 0
 
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not read; write the value out", **_at(event))
-        self.nodes += 1
-        self.depth += 1
-        if self.depth > MAX_DEPTH or self.nodes > MAX_NODES:
-            raise yaml.MarkedYAMLError(problem=f"more than {MAX_DEPTH} levels or {MAX_NODES:,} values", **_at(event))
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
                 raise yaml.MarkedYAMLError(problem="a key must be a text", problem_mark=key.start_mark)
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -149,10 +141,6 @@ for _tag, (_pattern, _first) in _RESOLVERS.items():
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), ["" if mark == "\0" else mark for mark in _first]
     )
-
-
-def _at(event: Any) -> dict[str, Any]:
-    return {"problem_mark": event.start_mark}
 
 
 def _parsed(text: str, file: str) -> Any:

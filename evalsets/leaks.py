@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.findings import Leak
+from advisor.stats import IntArray
 from advisor.strategy import Progress
 from advisor.types import Example
 
@@ -20,7 +22,10 @@ Vectors = NDArray[np.float32]
 SHINGLE_WORDS = 3
 JACCARD = 0.7
 PERMUTATIONS = 128
-CANDIDATES = 200
+_BANDS, _ROWS = 14, 9
+"""What locality-sensitive hashing splits the permutations into: the split that misses and mistakes least at `JACCARD`,
+as `datasketch.MinHashLSH` finds it. Its index is not used: for 100,000 questions it takes half a gigabyte."""
+CANDIDATES, MET = 200, 5_000
 COSINE = 0.98
 """Read off banking77 (3,080 short test questions): of the pairs at 0.98 and more, 12 of 12 that were read differ in a
 spelling, a word without weight or the order; at 0.97 most, and from 0.95 down they are paraphrases, which two customers
@@ -43,6 +48,7 @@ def find(
     learned: Sequence[Example],
     vectors: tuple[Vectors, Vectors] | None,
     progress: Progress,
+    wording: Wording | None = None,
 ) -> tuple[Leak, ...]:
     """Return the suspects among the test examples, at most one each: exact before MinHash before embedding.
 
@@ -55,11 +61,13 @@ def find(
         learned: train and dev.
         vectors: embeddings of `learned` and of `test`, rows of unit length; `None` leaves the third way out.
         progress: where to say how far it is.
+        wording: of `learned` and then `test`, where it is at hand already.
     """
     found: dict[int, tuple[str, int, float]] = {}
     for row, at in _exact(test, learned):
         found[row] = ("exact", at, 1.0)
-    for row, at, similarity in _minhash(test, learned, progress):
+    wording = wording or wording_of(learned, test, progress)
+    for row, at, similarity in _minhash(len(learned), len(test), wording, progress):
         found.setdefault(row, ("minhash", at, similarity))
     if vectors is not None:
         for row, at, similarity in nearest_with_same_answer(test, learned, vectors, progress):
@@ -96,44 +104,99 @@ def _agree(a: Example, b: Example) -> bool:
 # --- MinHash ---------------------------------------------------------------------------------------------------------
 
 
-def _minhash(
-    test: Sequence[Example], learned: Sequence[Example], progress: Progress
-) -> Iterator[tuple[int, int, float]]:
-    """Yield the test examples with a neighbour of the same answer that shares most runs of words.
+def wording_of(learned: Sequence[Example], test: Sequence[Example], progress: Progress) -> Wording:
+    """Return the wording of `learned` and then `test`."""
+    both = (*learned, *test)
+    parts = ["learned"] * len(learned) + ["test"] * len(test)
+    return Wording([key_of(one) for one in both], [answers_of(one) for one in both], progress, parts)
 
-    Candidates are found by MinHash with locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, Mining
-    of Massive Datasets, chapter 3) and then compared exactly; at most the first `CANDIDATES` of each are.
+
+class Wording:
+    """The runs of words that questions share, found by MinHash with locality-sensitive hashing, compared exactly.
+
+    Sources: Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3. Of questions with the
+    same runs and the same answers only the first in each of `parts` is kept, and at most the first `CANDIDATES`
+    candidates of a question are compared.
+
+    Args:
+        keys: `key_of` of each question.
+        answers: `answers_of` of each.
+        progress: where to say how far it is.
+        parts: where each belongs; one is kept a part. All in one where it is left out.
     """
-    from datasketch import MinHash, MinHashLSH
 
-    texts = {"learned": [shingles(example) for example in learned], "test": [shingles(example) for example in test]}
-    first: dict[tuple[frozenset[str], frozenset[str]], int] = {}
-    for at, runs in enumerate(texts["learned"]):
-        first.setdefault((runs, answers_of(learned[at])), at)
-    index = MinHashLSH(threshold=JACCARD, num_perm=PERMUTATIONS)
-    kept = list(first.values())
-    with index.insertion_session() as session:
-        for at, sketch in zip(kept, _sketches(MinHash, [texts["learned"][at] for at in kept]), strict=True):
-            session.insert(at, sketch)
-    for row, sketch in enumerate(_sketches(MinHash, texts["test"])):
+    def __init__(
+        self,
+        keys: Sequence[str],
+        answers: Sequence[frozenset[str]],
+        progress: Progress,
+        parts: Sequence[str] = (),
+    ) -> None:
+        self.answers = answers
+        self._keys = keys
+        self._runs = lru_cache(maxsize=4_096)(lambda at: shingles(keys[at]))
+        signatures = self._signatures(progress)
+        first: dict[tuple[str, frozenset[str], str], int] = {}
+        firsts = [first.setdefault((key, answers[at], parts[at] if parts else ""), at) for at, key in enumerate(keys)]
+        self._kept = np.asarray(firsts, dtype=np.intp) == np.arange(len(keys))
+        self._bands = [self._groups(signatures[:, start : start + _ROWS]) for start in range(0, _BANDS * _ROWS, _ROWS)]
+
+    def _signatures(self, progress: Progress) -> NDArray[np.uint32]:
+        """Return the MinHash signatures; uint32 (n, permutations)."""
+        from datasketch import MinHash
+
+        found = np.empty((len(self._keys), PERMUTATIONS), dtype=np.uint32)
+        runs = ([run.encode() for run in sorted(shingles(key))] for key in self._keys)
+        for at, sketch in enumerate(MinHash.generator(runs, num_perm=PERMUTATIONS, seed=1)):
+            if at % _BLOCK == 0:
+                progress("reading the wording", at, len(self._keys))
+            found[at] = sketch.hashvalues
+        progress("reading the wording", len(self._keys), len(self._keys))
+        return found
+
+    def _groups(self, band: NDArray[np.uint32]) -> tuple[IntArray, dict[int, IntArray]]:
+        """Return the group of each question in one band, and the kept members of the groups with more than one."""
+        rows = np.ascontiguousarray(band).view(np.dtype((np.void, band.dtype.itemsize * band.shape[1]))).ravel()
+        _, group, size = np.unique(rows, return_inverse=True, return_counts=True)
+        shared = np.flatnonzero((size[group] > 1) & self._kept)
+        order = shared[np.argsort(group[shared], kind="stable")]
+        names, starts = np.unique(group[order], return_index=True)
+        members = np.split(order, starts[1:]) if len(order) else []
+        return group.astype(np.intp), dict(zip(names.tolist(), members, strict=True))
+
+    def near(self, at: int, among: Callable[[int], bool]) -> list[tuple[int, float]]:
+        """Return the questions that share most runs of words with the one at `at`, the nearest first.
+
+        Args:
+            at: its place.
+            among: which places are looked at.
+        """
+        places = [members for group, shared in self._bands if (members := shared.get(int(group[at]))) is not None]
+        if not places:
+            return []
+        met = np.unique(np.concatenate(places))[:MET].tolist()
+        found = list(islice((other for other in met if other != at and among(other)), CANDIDATES))
+        shares = ((other, _jaccard(self._runs(at), self._runs(other))) for other in found)
+        return sorted(((o, share) for o, share in shares if share >= JACCARD), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _minhash(n_learned: int, n_test: int, wording: Wording, progress: Progress) -> Iterator[tuple[int, int, float]]:
+    """Yield the test examples with a neighbour of the same answer that shares most runs of words."""
+    for row in range(n_test):
         if row % _BLOCK == 0:
-            progress("looking for shared wording", row, len(test))
-        near = [at for at in sorted(index.query(sketch)) if _agree(test[row], learned[at])][:CANDIDATES]
-        shares = [(_jaccard(texts["test"][row], texts["learned"][at]), -at) for at in near]
-        if shares and max(shares)[0] >= JACCARD:
-            yield row, -max(shares)[1], max(shares)[0]
-    progress("looking for shared wording", len(test), len(test))
+            progress("looking for shared wording", row, n_test)
+        own = wording.answers[n_learned + row]
+        near = wording.near(n_learned + row, lambda at, own=own: at < n_learned and bool(own & wording.answers[at]))  # type: ignore[misc]
+        if near:
+            yield row, *near[0]
+    progress("looking for shared wording", n_test, n_test)
 
 
-def shingles(example: Example) -> frozenset[str]:
-    """Return the runs of three words of a question, normalised; of a shorter one the whole of it."""
-    words = key_of(example).split()
+def shingles(key: str) -> frozenset[str]:
+    """Return the runs of three words of a question's `key_of`; of a shorter one the whole of it."""
+    words = key.split()
     runs = range(max(1, len(words) - SHINGLE_WORDS + 1))
     return frozenset(" ".join(words[at : at + SHINGLE_WORDS]) for at in runs)
-
-
-def _sketches(kind: Any, texts: Sequence[frozenset[str]]) -> Any:
-    return kind.generator(([run.encode() for run in sorted(runs)] for runs in texts), num_perm=PERMUTATIONS, seed=1)
 
 
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:

@@ -38,7 +38,7 @@ def look_at(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progress: 
     incomplete = ""
     vectors: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
     try:
-        train, test = (_embedded(part, embed, what, progress) for part, what in _parts(learned, evalset.test))
+        train, test = (embedded(part, embed, what, progress) for part, what in _parts(learned, evalset.test))
         vectors = train, test
     except AdvisorError as error:
         incomplete = f"no embeddings could be had: {error}"
@@ -86,12 +86,12 @@ def _parts(learned: Sequence[Example], test: Sequence[Example]) -> tuple[tuple[S
     return (learned, "reading what was learned from"), (test, "reading the test questions")
 
 
-def _embedded(examples: Sequence[Example], embed: Embed, what: str, progress: Progress) -> NDArray[np.float32]:
-    """Embed in pieces, so that it is seen how far it is; examples as float32 (n, d)."""
+def embedded(examples: Sequence[Example], embed: Embed, what: str, progress: Progress) -> NDArray[np.float32]:
+    """Embed the questions in pieces, so that it is seen how far it is; float32 (n, d)."""
     texts = [text_of(example.input) for example in examples]
     pieces = []
     for start in range(0, len(texts), EMBEDDED_AT_ONCE):
         progress(what, start, len(texts))
         pieces.append(embed(texts[start : start + EMBEDDED_AT_ONCE]))
     progress(what, len(texts), len(texts))
-    return np.concatenate(pieces)
+    return np.concatenate(pieces) if pieces else embed([])

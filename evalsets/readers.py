@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
-import stat
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
+from advisor import files
 from advisor.errors import EvalSetError, did_you_mean
 
 MAX_FILE_BYTES = 200_000_000
@@ -18,6 +20,8 @@ MAX_LINE_BYTES = 4_000_000
 MAX_ROWS = 500_000
 MAX_FIELD_CHARACTERS = 131_072
 """The longest text in one field: about 30,000 tokens, more than a prompt should hold."""
+MAX_FIELDS = 1_000
+"""Fields of one row."""
 MAX_DEPTH = 50
 """Levels of lists and objects in one JSON row."""
 
@@ -43,12 +47,23 @@ def open_text(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[i
     Raises:
         EvalSetError: not a regular file, too large, not UTF-8, or holding NUL bytes.
     """
-    check_file(path, limit_bytes)
-    with path.open("rb") as file:
-        number = 0
+    with _opened(path, limit_bytes) as file:
+        number, left = 0, files.size_of(file)
         while raw := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
+            number, left = number + 1, left - len(raw)
+            if left < 0:
+                raise EvalSetError(
+                    f"{path.name} line {number}: the file grew while it was read; wait until it is whole"
+                )
             yield number, _decoded(raw, path, number)
+
+
+def exists(path: Path) -> bool:
+    """Say whether there is something at `path`; what cannot be a path is nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL in it
+        return False
 
 
 def check_file(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:
@@ -57,20 +72,21 @@ def check_file(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:
     Raises:
         EvalSetError: it is missing (the nearest name is given), a folder, a device, empty, too large or not permitted.
     """
-    try:
-        info = path.stat()
-        if stat.S_ISREG(info.st_mode):
-            path.open("rb").close()
-    except FileNotFoundError:
-        near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise EvalSetError(f"there is no file {str(path)!r}; {did_you_mean(path.name, near[:50])}") from None
-    except (OSError, ValueError) as error:
-        raise EvalSetError(f"{path.name} cannot be read: {error}") from None
-    if not stat.S_ISREG(info.st_mode):
-        what = "a folder" if stat.S_ISDIR(info.st_mode) else "a device, pipe or socket"
-        raise EvalSetError(f"{str(path)!r} is {what}; a regular file is needed")
-    if info.st_size > limit_bytes:
-        raise EvalSetError(f"{path.name} has {info.st_size:,} bytes; at most {limit_bytes:,} are read")
+    with _opened(path, limit_bytes):
+        pass
+
+
+@contextmanager
+def _opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(files.opened(path, limit_bytes))
+        except FileNotFoundError:
+            near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise EvalSetError(f"there is no file {str(path)!r}; {did_you_mean(path.name, near[:50])}") from None
+        except files.UnusableFileError as error:
+            raise EvalSetError(f"{path.name}: {error}") from None
+        yield file
 
 
 def _decoded(raw: bytes, path: Path, number: int) -> str:
@@ -213,8 +229,8 @@ def read_csv(path: Path) -> Iterator[Row]:
 def _check_header(header: list[str], row: Row) -> None:
     if not any(header):
         raise row.error("there is no header with the names of the columns", hint="first line: input,target")
-    for name in header:
-        if header.count(name) > 1 or not name:
+    for name, count in Counter(header).items():
+        if count > 1 or not name:
             what = f"the column {name!r} stands there twice" if name else "a column has no name"
             raise row.error(what, hint="every column needs a name of its own")
 
@@ -250,7 +266,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
                     row = Row(path.name, count, {})
                     fields = {str(name): _plain(value, row, name) for name, value in plain.items()}
                     yield _checked(Row(path.name, count, {k: v for k, v in fields.items() if v is not None}))
-    except (arrow.ArrowException, OSError, MemoryError) as error:
+    except (arrow.ArrowException, OSError, MemoryError, ValueError, ArithmeticError, RecursionError) as error:
         raise EvalSetError(
             f"{path.name} row {count + 1}: it is not readable as Parquet: {_first_line(error)}"
         ) from None
@@ -282,7 +298,10 @@ def _bound(count: int, path: Path) -> None:
 
 
 def _checked(row: Row) -> Row:
-    """Refuse over-long texts at the top of a row and in the turns of a conversation."""
+    """Refuse rows without a field or with far too many, and over-long texts at their top and in conversations."""
+    if not 0 < len(row.fields) <= MAX_FIELDS:
+        few = f"it has {len(row.fields):,} fields; at most {MAX_FIELDS:,} are read"
+        raise row.error(few if row.fields else "it holds no value", hint='{"id": "1", "input": "…", "target": "…"}')
     for name, value in row.fields.items():
         texts = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
         for text in texts:

@@ -75,27 +75,28 @@ def quality(comparison: Comparison) -> Figure | None:
 
 
 def lead(comparison: Comparison) -> Figure | None:
-    """Draw the paired difference pivot minus each other strategy; `None` without differences."""
+    """Draw the paired difference of each other strategy minus the pivot; `None` without differences."""
     pairs = sorted((d for d in comparison.differences if d.a == comparison.pivot), key=lambda d: d.interval.estimate)
     if not pairs:
         return None
     tuned = {s.label: s.tuned for s in comparison.strategies}
     rows = []
     for pair in pairs:
-        shown = Interval(pair.interval.estimate, pair.simultaneous.low, pair.simultaneous.high)
+        shown = Interval(pair.interval.estimate, pair.simultaneous.low, pair.simultaneous.high).turned()
         text = f"{numbers.interval(shown, numbers.signed)} {'clear' if pair.real else 'could be chance'}"
         rows.append(_interval_row(pair.b, shown, tuned.get(pair.b, False), text))
     margin = comparison.money.economics.margin
     low, high = min(-margin, *(row["low"] for row in rows)), max(margin, *(row["high"] for row in rows))
     room = max((high - low) * 0.06, 0.01)
-    title = f"lead of {shorten(line(comparison.pivot), 34)} in score"
+    title = f"lead over {shorten(line(comparison.pivot), 34)} in score"
     chart = _intervals(rows, title, Axis(max(low - room, -1.0), min(high + room, 1.0)), margin)
     return figure_of(
         "lead",
-        f"How far {line(comparison.pivot)} is ahead",
+        f"How far the others are ahead of {line(comparison.pivot)}, or behind",
         chart,
-        f"Right of the line at 0, {line(comparison.pivot)} is better; left of it, worse. A bar that crosses 0 could be "
-        f"chance. The shaded strip is the {numbers.score(margin)} you said is too little to matter.",
+        f"Right of the line at 0 a strategy is better than {line(comparison.pivot)}, left of it worse. A bar "
+        "that crosses 0 could be chance. The shaded strip is the "
+        f"{numbers.score(margin)} you said is too little to matter.",
         "both strategies answered the same examples, so each is compared with itself; the intervals are widened "
         f"so that all of them hold at once. Tests used: {', '.join(sorted({p.test for p in pairs}))}.",
     )

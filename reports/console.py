@@ -102,7 +102,7 @@ def _verdict(comparison: Comparison, width: int) -> list[RenderableType]:
 
 COLUMNS = {
     "quality": "quality",
-    "lead": "lead of the\nreference",
+    "lead": "against the\nreference",
     "cost": "USD per\n1,000",
     "wait": "typical\nslow 5%",
     "set-up": "to set\nup",
@@ -112,7 +112,7 @@ LEFT_OUT_FIRST = {
     "set-up": "set-up",
     "wait": "waiting times",
     "cost": "cost of a request",
-    "lead": "lead of the reference",
+    "lead": "the lead over the reference",
 }
 """What a narrow terminal goes without, in this order, and what it is called."""
 MIN_NAME = 13
@@ -176,7 +176,7 @@ def _legend(comparison: Comparison, left_out: list[str]) -> list[RenderableType]
     return [
         _text(
             f"In brackets: where the true value lies in {view.level(comparison)} cases. The reference is {reference}; "
-            "a lead whose bracket holds 0 could be chance. Typical and slow 5%: time to wait for an answer. "
+            "a lead over it whose bracket holds 0 could be chance. Typical and slow 5%: time to wait for an answer. "
             f"A dash: not known.{narrow}",
             "dim",
         )

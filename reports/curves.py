@@ -15,7 +15,6 @@ from .safe import line, shorten
 from .view import Fact
 
 HEIGHT = 250
-NOT_RUN = "Not run: what more training examples would bring. It is measured with: advisor compare … --learning-curve"
 METHOD = (
     "How this was computed: strategies were trained on nested parts of the training examples (which ones, and the "
     "training, changed with the seed) and answered the same test examples; dev stayed whole. Three families of curves "
@@ -23,6 +22,12 @@ METHOD = (
     "binomial quasi-likelihood, with the test examples resampled and the scatter between seeds; what stands between "
     "two figures holds in 90 of 100 draws. Nothing is said of more than 4 times the examples at hand."
 )
+
+
+def not_run(comparison: Comparison) -> str:
+    """Return what to type where no learning curve was asked for."""
+    asked = comparison.environment.get("command", f"advisor compare {comparison.evalset}")
+    return f"Not run: what more training examples would bring. It is measured with: {asked} --learning-curve"
 
 
 def facts(curve: LearningCurve) -> tuple[Fact, ...]:
@@ -75,7 +80,7 @@ def _more(more: MoreLabels) -> Fact:
 def lines(comparison: Comparison) -> list[str]:
     """Return the section as plain lines; one that says how to get it where no curves were run."""
     if not comparison.curves:
-        return [NOT_RUN]
+        return [not_run(comparison)]
     found = []
     for curve in comparison.curves:
         said = [f"{fact.name}: {fact.value}{f' ({fact.meaning})' if fact.meaning else ''}" for fact in facts(curve)]
@@ -94,7 +99,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
             for curve, one in drawn
         ],
         "curve_method": METHOD,
-        "curves_not_run": NOT_RUN,
+        "curves_not_run": not_run(comparison),
     }
 
 

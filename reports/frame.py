@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def to_frame(comparison: Comparison) -> pd.DataFrame:
     """Return one row a strategy, indexed by its label, in the order of the comparison.
 
-    Columns carry their unit in their name; nothing is rounded, and what is unknown is missing. ``lead_of_pivot`` is
-    the pivot minus the row's strategy, in score units.
+    Columns carry their unit in their name; nothing is rounded, and what is unknown is missing. ``lead_over_pivot``
+    is the row's strategy minus the pivot, in score units.
     """
     import pandas as pd
 
@@ -42,7 +42,7 @@ def _quality(summary: StrategySummary) -> dict[str, Any]:
 
 
 def _lead(difference: Difference | None) -> dict[str, Any]:
-    found = _ends("lead_of_pivot", difference.simultaneous if difference else None)
+    found = _ends("lead_over_pivot", difference.simultaneous.turned() if difference else None)
     return {
         **found,
         "p_holm": difference.p_holm if difference else None,

@@ -20,10 +20,11 @@ def render(comparison: Comparison) -> str:
 
     The page's content security policy forbids scripts and any request, should an escape ever be forgotten.
     """
-    return str(_environment().get_template(TEMPLATE).render(_content(comparison)))
+    return str(environment().get_template(TEMPLATE).render(_content(comparison)))
 
 
-def _environment() -> Any:
+def environment() -> Any:
+    """Return the environment of all pages: sandboxed, escaping, and cleaning every text on its way in."""
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.comparison import Comparison
+from advisor.redaction import hide_known
 from advisor.types import Outcome, Run
 
 from .safe import cell
@@ -20,7 +21,7 @@ SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
 COLUMNS = (
     "comparison", "evalset", "model", "strategy", "kind", "tuned", "params", "seed", "example_id", "score", "output",
-    "error", "input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds", "latency_seconds",
+    "error", "cause", "input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds", "latency_seconds",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def render_json(comparison: Comparison) -> str:
     is ASCII, so that no answer can steer a terminal through it.
     """
     plain = {"schema_version": SCHEMA_VERSION, **_plain(comparison)}
-    return json.dumps(plain, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+    return hide_known(json.dumps(plain, indent=1, ensure_ascii=True, allow_nan=False)) + "\n"
 
 
 def _plain(value: Any) -> Any:
@@ -81,7 +82,7 @@ def _head(comparison: Comparison, run: Run) -> tuple[Any, ...]:
 def _tail(outcome: Outcome) -> tuple[Any, ...]:
     u = outcome.usage
     used = (u.input_tokens, u.cached_input_tokens, u.output_tokens, u.calls, u.seconds, u.latency_seconds)
-    return (outcome.example_id, outcome.score, outcome.output, outcome.error, *used)
+    return (outcome.example_id, outcome.score, outcome.output, outcome.error, outcome.cause, *used)
 
 
 def _cell(value: Any) -> Any:

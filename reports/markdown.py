@@ -90,7 +90,7 @@ def table(header: list[str], rows: list[list[str]], words: tuple[int, ...] = (0,
 def _strategies(comparison: Comparison) -> str:
     reference = code(comparison.pivot, 60)
     wait = "Wait: typical / slow 5%"
-    header = ["Strategy", "Mean score", f"Lead of {reference}", "USD per 1,000", wait, "Set-up", "Failed"]
+    header = ["Strategy", "Mean score", f"Against {reference}", "USD per 1,000", wait, "Set-up", "Failed"]
     rows = [
         [
             f"{code(row.label, 60)}{' **recommended**' if 'recommended' in row.marks else ''}",

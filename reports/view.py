@@ -40,7 +40,7 @@ _COMMAND = re.compile(r"^(.*?): (advisor .*)$", re.DOTALL)
 class Row:
     """One strategy in the table; every field is ready to print, `–` where unknown.
 
-    `lead` is the pivot minus this strategy, with the interval that is valid for all rows at once; `clear` says in words
+    `lead` is this strategy minus the pivot, with the interval that is valid for all rows at once; `clear` says in words
     whether it is real. `marks` are the words to stand beside the name (`recommended`, `reference`).
     """
 
@@ -95,8 +95,8 @@ def _row(s: StrategySummary, money: StrategyMoney | None, lead: Difference | Non
         marks=tuple(word for word, holds in marks.items() if holds),
         quality=numbers.score(s.quality.estimate if s.quality else None),
         quality_bounds=numbers.bounds(s.quality) if s.quality else "",
-        lead=numbers.signed(lead.interval.estimate) if lead else numbers.MISSING,
-        lead_bounds=numbers.bounds(lead.simultaneous, numbers.signed) if lead else "",
+        lead=numbers.signed(lead.interval.turned().estimate) if lead else numbers.MISSING,
+        lead_bounds=numbers.bounds(lead.simultaneous.turned(), numbers.signed) if lead else "",
         clear="" if lead is None else "clear" if lead.real else "could be chance",
         cost=numbers.usd(cost.estimate if cost else None),
         cost_bounds=numbers.bounds(cost, numbers.usd) if cost else "price unknown",

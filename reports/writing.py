@@ -11,6 +11,7 @@ from typing import cast
 
 from advisor.comparison import Comparison
 from advisor.errors import ConfigurationError, StoreError
+from advisor.redaction import hide_known
 
 
 def save(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
@@ -60,7 +61,7 @@ def write_atomically(target: Path, text: str) -> None:
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
+            file.write(hide_known(text))
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, final)

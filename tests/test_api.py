@@ -442,6 +442,7 @@ def test_going_down_in_size_is_looking_again_too(small: Small) -> None:
 
 def test_other_sets_models_and_comparisons_without_tuning_are_no_looks(small: Small, tmp_path: Path) -> None:
     small.compare("zero_shot", "majority", limit=6)
+    small.compare("zero_shot", "fine_tuning", seeds=1, limit=5)  # to see that it runs: so few can say no yes
     other = write_evalset(tmp_path / "other", instruction="Which team?")
     advisor.compare(str(other), strategies=["zero_shot", "fine_tuning"], model=small.model, limit=6, seeds=1, draws=500)
     assert small.compare("zero_shot", "fine_tuning", seeds=1).looks == 1

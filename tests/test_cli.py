@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -235,7 +236,9 @@ def test_undecided_has_its_own_exit_code(advise: Advise, mine: list[str]) -> Non
 
 def test_interrupt_says_how_to_go_on(process: Advise, mine: list[str], tmp_path: Path) -> None:
     (tmp_path / "stop.py").write_text(INTERRUPTED)
-    refused(process(*mine, "-s", "stop.py:Stop"), 130, "interrupted", "the same command resumes")
+    refused(
+        process(*mine, "-s", "stop.py:Stop"), 130, "interrupted", "To go on, type:", "advisor compare", "stop.py:Stop"
+    )
 
 
 def test_report_without_a_run(advise: Advise) -> None:
@@ -297,7 +300,18 @@ def test_init_comparison_is_valid(advise: Advise, tmp_path: Path) -> None:
     assert advise("init", "comparison", "c.yaml", "--evalset", "mine: all").stdout.splitlines()[-1].endswith("c.yaml")
     file = read_comparison(tmp_path / "c.yaml")
     assert file.evalset == "mine: all"
-    assert file.economics.build().requests_per_month == Range(1000, 10000)
+    assert file.economics.build() == Economics(), "nothing that was not typed is set"
+    assert file.model_fields_set == {"evalset", "model", "economics"}
+
+
+def test_every_line_that_init_comparison_offers_can_be_taken(advise: Advise, tmp_path: Path) -> None:
+    advise("init", "comparison", "c.yaml")
+    lines = (tmp_path / "c.yaml").read_text().splitlines()
+    offered = [re.sub(r"^( *)# (?=( *)[a-z_0-9]+: )", r"\1", line) for line in lines[4:]]
+    (tmp_path / "all.yaml").write_text("\n".join(offered))
+    file = read_comparison(tmp_path / "all.yaml")
+    assert {"strategies", "limit", "checks", "suite", "learning_curve", "budget_usd"} <= file.model_fields_set
+    assert file.economics.build().tuned_prices.usd_per_1m_training_tokens == 3.0
 
 
 @pytest.mark.parametrize("what", [["evalset", "x"], ["strategy", "x.py"], ["comparison", "x.yaml"]])

@@ -102,7 +102,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="not UTF-8"):
         read_comparison(tmp_path / "latin.yaml")
     (tmp_path / "large.yaml").write_text("#" * 1_000_010)
-    with pytest.raises(ConfigurationError, match="larger than"):
+    with pytest.raises(ConfigurationError, match="at most 1,000,000 are read"):
         read_comparison(tmp_path / "large.yaml")
 
 

@@ -43,7 +43,7 @@ PAGES = (
     *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
 )
 FOLDERS = ("advisor", "strategies", "evalsets", "reports", "tests", "docs", "benchmarks")
-VERBS = ("compare", "ask", "report", "list", "selftest", "doctor", "init")
+VERBS = ("compare", "ask", "check", "report", "list", "selftest", "doctor", "init", "export")
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*) -->\n)?^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^ *```$", re.M | re.S
@@ -272,7 +272,8 @@ def test_keys_of_an_evalset_are_all_explained() -> None:
 
 def test_exit_codes() -> None:
     kinds = [AdvisorError, *(kind for kind in vars(errors).values() if kind in AdvisorError.__subclasses__())]
-    codes = {0, common.INTERRUPTED, common.INCONCLUSIVE, common.GATE_FAILED, errors.BudgetReached.exit_code}
+    codes = {0, common.INTERRUPTED, common.TERMINATED, common.PIPE_CLOSED, common.INCONCLUSIVE, common.GATE_FAILED}
+    codes |= {errors.BudgetReached.exit_code}
     codes |= {kind.exit_code for kind in kinds}
     assert {int(cell) for cell in cells("docs/first-comparison.md", "## 7. Keep it, show it, gate on it")} == codes
 

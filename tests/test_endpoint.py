@@ -27,7 +27,7 @@ from advisor.errors import ConfigurationError, ModelError
 from advisor.models.base import Completion, Model, Request
 from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint_client import Address, Key
-from advisor.models.endpoint_retry import Retry, retry_after, spread, within
+from advisor.models.endpoint_retry import Retry, Spread, retry_after, within
 from advisor.models.endpoint_wire import Dialect, Reply, read_completion, wire_names, write_messages, write_request
 from advisor.models.metered import Meter, MeteredModel, Purse
 from advisor.runner import Bench, run_strategy
@@ -534,7 +534,7 @@ def test_an_error_starts_nothing_new() -> None:
         raise KeyError(at)
 
     with pytest.raises(KeyError):
-        list(spread(work, 1000, 3))
+        list(Spread(work, 1000, 3))
     assert len(begun) <= 6
     with pytest.raises(ZeroDivisionError):
         within(1.0, lambda: 1 // 0)

@@ -123,7 +123,23 @@ def test_the_margin_that_flips_it_is_the_one_at_which_the_answer_turns():
     assert (below, above) == ("fine_tune", "not_yet")
 
 
+CHEAPER_AND_WORSE = replace(FEW, seconds=50.0, quality=0.70, sd=0.004), replace(TUNED, quality=0.67, sd=0.004)
+
+
+def test_a_cheaper_and_slightly_worse_tune_pays_below_a_value_and_from_a_margin_on():
+    volume = Economics(requests_per_month=1_000_000)
+    found = by_name(flips(evidence(*CHEAPER_AND_WORSE, economics=volume)))
+    at = found["value_allowed"].flip
+    assert gain(CHEAPER_AND_WORSE, replace(volume, usd_per_correct_answer=at)) == pytest.approx(0.0, abs=1e-6)
+    as_good = found["margin_as_good"].flip
+    assert 0.03 < as_good < 0.05
+    asked = (decide(evidence(*CHEAPER_AND_WORSE, economics=replace(volume, margin=as_good + d))) for d in (-2e-3, 2e-3))
+    assert [verdict.answer for verdict in asked] == ["not_yet", "fine_tune"]
+    said = decide(evidence(*CHEAPER_AND_WORSE, economics=volume)).would_flip
+    assert any(text.startswith("Value of a correct answer: tuning, cheaper and worse, pays below $") for text in said)
+    assert any(text.startswith("Margin: fine_tuning, which costs less, counts as no worse from") for text in said)
+
+
 def test_without_a_flip_point_it_is_not_said_that_there_is_none():
-    cheaper_and_worse = replace(FEW, seconds=50.0, quality=0.70, sd=0.004), replace(TUNED, quality=0.67, sd=0.004)
-    found = decide(evidence(*cheaper_and_worse, economics=Economics(requests_per_month=1_000_000))).would_flip
-    assert found == ("No flip point was found for value, volume or margin: tuning is 3 points behind.",)
+    found = decide(evidence(replace(FEW, quality=0.70, sd=0.0), replace(TUNED, quality=0.0, sd=0.0))).would_flip
+    assert found == ("No flip point was found for value, volume or margin: tuning is 70 points behind.",), found

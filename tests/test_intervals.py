@@ -184,7 +184,7 @@ def test_the_method_follows_the_number_of_clusters() -> None:
 def test_the_prior_is_named_and_widens() -> None:
     values = np.tile([0.0, 1.0], 2_000)
     tuned, plain = found(values, tuned=True), found(values)
-    assert "assumed seed standard deviation of 0.01" in tuned.method
+    assert "widened by an assumed spread between seeds" in tuned.method
     assert "assumed" not in plain.method
     assert tuned.high - tuned.low > 1.1 * (plain.high - plain.low)
 

@@ -166,9 +166,10 @@ def test_interrupted_by_hand(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=10)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert err.strip().splitlines()[-1] == (
-        "advisor: interrupted; all that was obtained is stored, and the same command resumes"
-    )
+    said, line = err.strip().splitlines()[-2:]
+    assert said == "advisor: interrupted; all that was obtained is stored. To go on, type:"
+    assert line.startswith("  advisor compare ")
+    assert "--strategy zero_shot" in line
     calls = len(asked(one.log))
     assert 5 <= calls < CALLS
     one.finish()

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.stats import (
-    SEED_SD_PRIOR,
+    SINGLE_SEED_SD,
     Contrast,
     Panel,
     Unseen,
@@ -119,7 +119,7 @@ def test_usage_of_strategies_that_failed_somewhere_is_the_mean_over_what_they_an
 
 def test_seed_spread_by_hand() -> None:
     assert seed_spread(np.array([0.5]), tuned=False) == (0.0, 0.0)
-    assert seed_spread(np.array([0.5]), tuned=True) == (SEED_SD_PRIOR, SEED_SD_PRIOR)
+    assert seed_spread(np.array([0.5]), tuned=True) == (SINGLE_SEED_SD, SINGLE_SEED_SD)
     total, missing = seed_spread(np.array([0.5, 0.6]), tuned=False)
     assert total == pytest.approx(np.std([0.5, 0.6], ddof=1) / np.sqrt(2))
     assert missing == pytest.approx(np.sqrt(total**2 - np.var([0.5, 0.6]) / 2))
@@ -131,7 +131,7 @@ def test_one_seed_of_a_tuned_strategy_is_widened_by_the_prior() -> None:
         bootstrap(p, [made(contrast(p, 0))], draws=4_000, rng=np.random.default_rng(5)).contrasts.std()
         for p in (panel(scores), panel(scores, tuned=(True,)))
     )
-    assert tuned == pytest.approx(np.hypot(plain, SEED_SD_PRIOR), rel=0.06)
+    assert tuned == pytest.approx(np.hypot(plain, SINGLE_SEED_SD), rel=0.06)
 
 
 def test_spread_between_seeds_enters_the_draws_in_full() -> None:

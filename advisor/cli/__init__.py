@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, compare, doctor, init, list, report, selftest
+from advisor.cli import ask, check, compare, doctor, export, init, list, report, selftest
 from advisor.cli.common import Verbs
+from advisor.redaction import guard_tracebacks
 
 app = typer.Typer(
     name="advisor",
@@ -23,15 +24,18 @@ app = typer.Typer(
     epilog="""First time here? Type: advisor compare
 
     Exit codes: 0 ok · 1 run error · 2 usage or configuration · 3 incomplete, the same command resumes ·
-    4 budget reached · 5 inconclusive (--require-decision) · 100 gate or self-test failed · 130 interrupted""",
+    4 budget reached · 5 inconclusive (--require-decision) · 100 gate or self-test failed · 130 Ctrl-C ·
+    141 nobody reads what is printed · 143 SIGTERM""",
 )
 app.command("compare")(compare.compare)
 app.command("ask")(ask.ask)
+app.command("check")(check.check)
 app.command("report")(report.report)
 app.command("list")(list.list_names)
 app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.add_typer(init.app, name="init")
+app.add_typer(export.app, name="export")
 
 
 def _version(asked: bool) -> None:
@@ -53,4 +57,5 @@ def _root(
 
 def main() -> None:
     """Run the command line; the console script ``advisor``."""
+    guard_tracebacks()
     app(prog_name="advisor")

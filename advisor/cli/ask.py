@@ -6,10 +6,12 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from advisor import stopping
+from advisor.cli import ask_options as options
 from advisor.cli import common
 from advisor.errors import ConfigurationError
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from advisor.asking import Question
     from advisor.asking.file import AskFile
 
-CASE, MONEY, PILOT, HOW = "Your case (each may be left out)", "Money", "A pilot of your own", "How to answer"
 _CASE = ("kind", "changes", "examples", "prompted", "prompted_by", "ceiling", "latency", "private", "size", "evalset",
          "model", "seed")  # fmt: skip
 _ECONOMICS = {
@@ -47,100 +48,39 @@ _SPELLED = (
 )
 
 
-def _option(panel: str, name: str, text: str, *spelled: str) -> Any:
-    return typer.Option(*spelled, envvar=f"ADVISOR_{name}", rich_help_panel=panel, help=text)
-
-
 def ask(  # noqa: PLR0913  (typer reads the flags from the parameters; the verb itself takes ctx.params)
     ctx: typer.Context,
-    kind: Annotated[str | None, _option(CASE, "KIND", "knowledge, format, voice, behaviour or tools.")] = None,
-    changes: Annotated[
-        str | None, _option(CASE, "CHANGES", "How often what it must know changes: never, monthly, weekly or daily.")
-    ] = None,
-    examples: Annotated[int | None, _option(CASE, "EXAMPLES", "Labelled examples at hand.")] = None,
-    prompted: Annotated[
-        float | None, _option(CASE, "PROMPTED", "Best score so far without tuning, 0 to 1 (0.62 is 62%).")
-    ] = None,
-    prompted_by: Annotated[
-        str | None,
-        _option(CASE, "PROMPTED_BY", "How: zero_shot, few_shot, optimised_prompt, rag or function_calling."),
-    ] = None,
-    ceiling: Annotated[
-        float | None, _option(CASE, "CEILING", "Best score the metric can give, where it is under 1.")
-    ] = None,
-    latency: Annotated[
-        str | None, _option(CASE, "LATENCY", "How long an answer may take: any, seconds or subsecond.")
-    ] = None,
-    private: Annotated[
-        bool | None,
-        _option(CASE, "PRIVATE", "Everything must run on machines of your own.", "--private/--no-private"),
-    ] = None,
-    size: Annotated[
-        str | None,
-        _option(CASE, "SIZE", "Model to be tuned: tiny (under 1 billion), small (2 or 3), 7b or larger."),
-    ] = None,
-    source: Annotated[
-        list[str] | None,
-        _option(CASE, "SOURCE", "What answers could be looked up in: documents, tools or none; repeat."),
-    ] = None,
-    requests_per_month: Annotated[
-        str | None, _option(MONEY, "REQUESTS_PER_MONTH", "A number, or a range 5000..20000.")
-    ] = None,
-    value_per_correct: Annotated[
-        str | None,
-        _option(MONEY, "VALUE_PER_CORRECT", "What one more correct answer is worth, USD; a number or a range."),
-    ] = None,
-    label_cost: Annotated[
-        str | None, _option(MONEY, "LABEL_COST", "What one labelled example costs, USD; missing ones are bought.")
-    ] = None,
-    horizon_months: Annotated[
-        float | None, _option(MONEY, "HORIZON_MONTHS", "How long it will be used. Default: 12.")
-    ] = None,
-    margin: Annotated[
-        float | None, _option(MONEY, "MARGIN", "Difference in quality that matters. Default: 0.02.")
-    ] = None,
-    engineering_hours: Annotated[
-        str | None,
-        _option(MONEY, "ENGINEERING_HOURS", "Work to tune and put into service. Default: 10..80 (our assumption)."),
-    ] = None,
-    training_usd: Annotated[
-        str | None, _option(MONEY, "TRAINING_USD", "One training. Default: 2..50 (our assumption).")
-    ] = None,
-    usd_per_request: Annotated[
-        str | None, _option(MONEY, "USD_PER_REQUEST", "A request to the prompted model. Default: equal costs.")
-    ] = None,
-    tuned_usd_per_request: Annotated[
-        str | None, _option(MONEY, "TUNED_USD_PER_REQUEST", "A request to the tuned model.")
-    ] = None,
-    hosting_usd_per_month: Annotated[
-        float | None, _option(MONEY, "HOSTING_USD_PER_MONTH", "Fixed cost of serving the tuned model. Default: 0.")
-    ] = None,
-    pilot_tuned: Annotated[
-        float | None, _option(PILOT, "PILOT_TUNED", "Its score with the tuned model, 0 to 1.")
-    ] = None,
-    pilot_prompted: Annotated[
-        float | None, _option(PILOT, "PILOT_PROMPTED", "Its score with the best prompt, on the same examples.")
-    ] = None,
-    pilot_n: Annotated[int | None, _option(PILOT, "PILOT_N", "How many examples both answered.")] = None,
-    from_run: Annotated[
-        str | None,
-        _option(PILOT, "FROM", "Take the pilot from a stored comparison (advisor list runs).", "--from"),
-    ] = None,
-    config: Annotated[
-        str | None,
-        _option(HOW, "CONFIG", "A YAML file with the answers; flags win over it.", "--config", "-c"),
-    ] = None,
-    evalset: Annotated[
-        str | None, _option(HOW, "EVALSET", "Your eval set, for the line to type. Default: my-evalset.")
-    ] = None,
-    model: Annotated[str | None, _option(HOW, "MODEL", "Your model, for the line to type.", "--model", "-m")] = None,
-    seed: Annotated[int | None, _option(HOW, "SEED", "Where randomness starts. Default: 0.")] = None,
-    yes: Annotated[bool, _option(HOW, "YES", "Ask nothing; what is not given is not known.", "--yes", "-y")] = False,
-    as_json: Annotated[bool, _option(HOW, "JSON", "Print JSON, and ask nothing.", "--json")] = False,
-    calibration: Annotated[
-        bool,
-        _option(HOW, "CALIBRATION", "Only measure how well the forecast does on tasks left out (half a minute)."),
-    ] = False,
+    kind: options.Kind = None,
+    changes: options.Changes = None,
+    examples: options.Examples = None,
+    prompted: options.Prompted = None,
+    prompted_by: options.PromptedBy = None,
+    ceiling: options.Ceiling = None,
+    latency: options.Latency = None,
+    private: options.Private = None,
+    size: options.Size = None,
+    source: options.Source = None,
+    requests_per_month: options.RequestsPerMonth = None,
+    value_per_correct: options.ValuePerCorrect = None,
+    label_cost: options.LabelCost = None,
+    horizon_months: options.HorizonMonths = None,
+    margin: options.Margin = None,
+    engineering_hours: options.EngineeringHours = None,
+    training_usd: options.TrainingUsd = None,
+    usd_per_request: options.UsdPerRequest = None,
+    tuned_usd_per_request: options.TunedUsdPerRequest = None,
+    hosting_usd_per_month: options.HostingUsdPerMonth = None,
+    pilot_tuned: options.PilotTuned = None,
+    pilot_prompted: options.PilotPrompted = None,
+    pilot_n: options.PilotN = None,
+    from_run: options.FromRun = None,
+    config: options.Config = None,
+    evalset: options.Evalset = None,
+    model: options.Model = None,
+    seed: options.Seed = None,
+    yes: options.Yes = False,
+    as_json: options.AsJson = False,
+    calibration: options.Calibration = False,
 ) -> None:
     """Say whether fine-tuning would pay, from published results. Nothing is run.
 
@@ -204,7 +144,7 @@ def _interviewed(answers: AskFile) -> AskFile:
         full = interview(known, lambda tried: build(check_answers(tried, "that answer")))
     except KeyboardInterrupt:
         print("\nadvisor: interrupted; nothing was run and nothing is kept", file=sys.stderr)
-        raise typer.Exit(common.INTERRUPTED) from None
+        raise typer.Exit(stopping.end()) from None
     return check_answers(full, "the answers")
 
 

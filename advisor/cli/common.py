@@ -2,37 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
+import shutil
 import sys
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from advisor import stopping
 from advisor.errors import AdvisorError, ConfigurationError
+from advisor.redaction import for_terminal
 
-INTERRUPTED, INCONCLUSIVE, GATE_FAILED = 130, 5, 100
+INTERRUPTED, TERMINATED, PIPE_CLOSED, INCONCLUSIVE, GATE_FAILED = 130, 143, 141, 5, 100
 
 
 class Verbs(TyperGroup):
-    """Turns expected errors into one sentence on stderr and their exit code."""
+    """Turns expected errors and interruptions into one sentence on stderr and their exit code."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Remember what was typed."""
+        ctx.meta["typed"] = shlex.join([ctx.info_name or "advisor", *args])
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
-        try:
-            return super().invoke(ctx)
-        except AdvisorError as error:
-            if os.environ.get("ADVISOR_DEBUG"):
+        with stopping.watched(lambda: _say_how_to_go_on(ctx)):
+            try:
+                try:
+                    return super().invoke(ctx)
+                finally:
+                    sys.stdout.flush()
+            except (AdvisorError, OSError) as error:
+                if os.environ.get("ADVISOR_DEBUG"):
+                    raise
+                if isinstance(error, BrokenPipeError):
+                    raise typer.Exit(_end_quietly()) from None
+                code = error.exit_code if isinstance(error, AdvisorError) else AdvisorError.exit_code
+                said = str(error) if isinstance(error, AdvisorError) else _of_the_system(error)
+                _complain(said)
+                raise typer.Exit(code) from None
+            except KeyboardInterrupt:
+                code = stopping.end()
+                _say_how_to_go_on(ctx)
+                raise typer.Exit(code) from None
+            except stopping.PipeClosed:
+                raise typer.Exit(_end_quietly()) from None
+            except SystemExit as error:  # rich makes this of a pipe that nobody reads
+                if isinstance(error.__context__, BrokenPipeError):
+                    raise typer.Exit(_end_quietly()) from None
                 raise
-            print(f"advisor: {error}", file=sys.stderr)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            print(
-                "\nadvisor: interrupted; all that was obtained is stored, and the same command resumes", file=sys.stderr
-            )
-            raise typer.Exit(INTERRUPTED) from None
+
+
+def _say_how_to_go_on(ctx: Any) -> None:
+    _complain(f"interrupted; all that was obtained is stored. To go on, type:\n  {ctx.meta['typed']}", "\n")
+
+
+def _of_the_system(error: OSError) -> str:
+    where = f" at {error.filename!r}" if error.filename else ""
+    return (
+        f"the system reports {error.strerror or error!r}{where}\n  what was stored before is unharmed; correct that "
+        "(disk space, permissions), then run the same command again"
+    )
+
+
+def _complain(text: str, before: str = "") -> None:
+    """Print to stderr; where nobody reads it, that is all right."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"{before}advisor: {for_terminal(text)}", file=sys.stderr, flush=True)
+
+
+def _end_quietly() -> int:
+    """Point what nobody reads at nothing, so that the end of the interpreter cannot complain; return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+    return PIPE_CLOSED
 
 
 def pairs(values: Iterable[str], option: str) -> dict[str, str]:
@@ -52,15 +107,19 @@ def pairs(values: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-def check_outputs(paths: Iterable[str]) -> None:
+def check_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
     """Refuse an output file whose format is unknown or whose folder cannot be written, before any work is done.
+
+    Args:
+        paths: the files.
+        formats: the extensions that are allowed; those of a comparison's reports where it is left out.
 
     Raises:
         ConfigurationError: says which and what is allowed.
     """
     from advisor import registry
 
-    formats = [entry.name for entry in registry.names("reports") if not entry.problem]
+    formats = formats or [entry.name for entry in registry.names("reports") if not entry.problem]
     for path in paths:
         extension = Path(path).suffix.lower().removeprefix(".")
         if extension not in formats:
@@ -100,8 +159,18 @@ def save(comparison: Any, paths: Iterable[str], *, quiet: bool = False) -> None:
     """Write a comparison to every path and say so."""
     for path in paths:
         comparison.save(path)
-        if not quiet:
-            print(f"Wrote {path}", file=sys.stderr)
+        say_written(path, quiet=quiet)
+
+
+def say_written(path: str | Path, *, quiet: bool = False) -> None:
+    """Say that a file was written."""
+    if not quiet:
+        print(f"Wrote {path}", file=sys.stderr)
+
+
+def quoted(path: Path | str) -> str:
+    """Return a path as it is typed in a shell."""
+    return shlex.quote(str(path))
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:
@@ -120,10 +189,16 @@ def write_new(path: Path, text: str, *, force: bool) -> None:
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> str:
-    """Align columns with spaces; the last one is as long as it likes."""
+    """Align columns with spaces; the last one goes on below itself where the terminal ends."""
     cells = [tuple(row) for row in rows]
     if not cells:
         return ""
     widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]) - 1)] + [0]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    left = sum(widths) + 2 * (len(widths) - 1)
+    room = max(24, shutil.get_terminal_size().columns - left)
+    lines = []
+    for row in cells:
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths[:-1], strict=True))
+        first, *more = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [f"{start}{first}".rstrip(), *(" " * left + line for line in more)]
+    return "\n".join(lines)

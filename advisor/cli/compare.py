@@ -82,13 +82,15 @@ def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the v
         _print_plan(asked, as_json)
         return
     comparison = _run(asked, quiet or as_json)
-    if as_json:
-        typer.echo(common.as_json(comparison))
-    elif quiet:
-        typer.echo(comparison.verdict.headline)
-    else:
-        common.show(comparison)
-    common.save(comparison, outputs, quiet=quiet or as_json)
+    try:
+        if as_json:
+            typer.echo(common.as_json(comparison))
+        elif quiet:
+            typer.echo(comparison.verdict.headline)
+        else:
+            common.show(comparison)
+    finally:  # also where nobody reads what is printed
+        common.save(comparison, outputs, quiet=quiet or as_json)
     _gates(comparison, require_decision, fail_under)
 
 

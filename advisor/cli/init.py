@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,24 +37,35 @@ class {name}:
         return [max(vote, key=vote.count) for vote in votes]
 '''
 
-COMPARISON = """# One comparison; every key is the flag of the same name. Run it: advisor compare --config {file}
+COMPARISON = """# One comparison; a key is the flag of the same name. Run it: advisor compare --config {file}
 evalset: {evalset}          # a shipped name (advisor list evalsets), a folder or a file
 model: smollm2              # or hf:org/name, a folder, openai:NAME, http://host/v1#NAME
-strategies:                 # leave out for all that apply
-  - majority
-  - few_shot
-  - rag
-  - fine_tuning
+# Everything below is as it would be without the line; take the "# " away to change it.
+# strategies: [few_shot, optimised_prompt, rag, fine_tuning]   # left out: all that apply
 # columns: {{input: question, target: answer}}   # for a CSV or JSONL file
-limit: 60                   # at most so many test examples; leave out for all
-train_limit: 150
-seeds: 1                    # trainings a strategy; 3 tell how much luck there is
+# limit: 100                # at most so many test examples; left out: all
+# train_limit: 300
+# seeds: 2                  # trainings a strategy; 3 tell how much luck there is
+# checks: quick             # what is looked at beside the scores before a yes: none, quick or full
+# suite: questions.jsonl    # general questions that a tuned model must still answer; left out: the shipped ones
+# learning_curve: false     # also run on parts of the training examples, and say what more would bring
+# budget_usd: 5             # stop before spending more at an endpoint
 # output: [report.html, results.json]
 economics:
-  requests_per_month: [1000, 10000]   # a number, or a 90 % range
+  # requests_per_month: 5000          # or a 90 % range: [1000, 10000]
   # usd_per_correct_answer: 0.05      # what one more correct answer is worth; decides how much quality may cost
-  horizon_months: 12
-  margin: 0.02                        # a difference of 2 points is worth talking about
+  # usd_per_label: 0.5                # what one labelled training example costs
+  # engineering_hours: 20             # work to tune and put into service; usd_per_engineering_hour: 100
+  # horizon_months: 12
+  # margin: 0.02                      # a difference of 2 points is worth talking about
+  # prices:                           # what the model charges, USD; left out: the shipped table, or this machine's hour
+  #   usd_per_1m_input_tokens: 0.15
+  #   usd_per_1m_output_tokens: 0.6
+  # tuned_prices:                     # the same of the tuned model
+  #   usd_per_1m_input_tokens: 0.3
+  #   usd_per_1m_output_tokens: 1.2
+  #   usd_per_1m_training_tokens: 3
+  #   hosting_usd_per_month: 0
 """
 
 
@@ -88,14 +98,15 @@ def evalset(
             raise ConfigurationError(
                 f"{str(folder / file)!r} exists already and is kept", hint="add --force to overwrite"
             )
-    common.write_new(folder / "evalset.yaml", _evalset_yaml(loaded, name), force=force)
+    yaml_of, lines_of = (_writing(what) for what in ("evalset_yaml", "split_lines"))
+    common.write_new(folder / "evalset.yaml", yaml_of(loaded, name), force=force)
     for split, examples in splits.items():
-        common.write_new(folder / f"{split}.jsonl", _lines(_row(example) for example in examples), force=force)
+        common.write_new(folder / f"{split}.jsonl", lines_of(examples), force=force)
     counts = ", ".join(f"{len(examples)} {split}" for split, examples in splits.items())
     typer.echo(
         f"Wrote {folder} ({counts} examples). Edit instruction and metric in {folder / 'evalset.yaml'}, then type:"
     )
-    typer.echo(f"  advisor compare {_quoted(folder)}")
+    typer.echo(f"  advisor compare {common.quoted(folder)}")
 
 
 @app.command("strategy")
@@ -110,7 +121,7 @@ def strategy(
     common.write_new(file, STRATEGY.format(name=name, label=label, file=file.name), force=force)
     typer.echo(f"Wrote {file}. Run it beside the built-ins:")
     typer.echo(
-        f"  advisor compare --strategy {_quoted(file)}:{name} --strategy majority --strategy few_shot --limit 60"
+        f"  advisor compare --strategy {common.quoted(file)}:{name} --strategy majority --strategy few_shot --limit 60"
     )
 
 
@@ -126,47 +137,16 @@ def comparison(
     quoted = json.dumps(evalset) if not re.fullmatch(r"[\w./-]+", evalset) else evalset
     common.write_new(file, COMPARISON.format(file=file.name, evalset=quoted), force=force)
     typer.echo(f"Wrote {file}. Then type:")
-    typer.echo(f"  advisor compare --config {_quoted(file)}")
+    typer.echo(f"  advisor compare --config {common.quoted(file)}")
+
+
+def _writing(what: str) -> Any:
+    from advisor import registry
+
+    return registry.load("evalsets", f"advisor.evalsets.writing:{what}")
 
 
 def _identifier(text: str, joint: str) -> str:
     words = re.findall(r"[A-Za-z0-9]+", text) or ["mine"]
     joined = joint.join(word.lower() for word in words)
     return joined if not joined[0].isdigit() else f"my{joint}{joined}"
-
-
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
-
-
-def _evalset_yaml(loaded: Any, name: str) -> str:
-    import yaml
-
-    keys: dict[str, Any] = {
-        "name": name,
-        "instruction": loaded.instruction or "Answer the question.",
-        "metric": loaded.metric,
-        "licence": loaded.licence or "unknown; say here who may use it",
-        "source": loaded.source or "say here where the examples come from",
-    }
-    if loaded.labels:
-        keys["labels"] = list(loaded.labels)
-    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=110)
-
-
-def _row(example: Any) -> dict[str, Any]:
-    asked = example.input if isinstance(example.input, str) else [_turn(turn) for turn in example.input.messages]
-    row: dict[str, Any] = {"id": example.id, "input": asked, "target": example.target}
-    if example.metadata:
-        row["metadata"] = dict(example.metadata)
-    return row
-
-
-def _turn(message: Any) -> dict[str, Any]:
-    return {"role": message.role, "content": message.content}
-
-
-def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

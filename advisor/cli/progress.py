@@ -9,6 +9,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
+from advisor.redaction import for_terminal
+from advisor.stopping import PipeClosed
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -73,16 +76,20 @@ class ProgressLine:
         if self._status:
             from rich.text import Text
 
-            self._status.update(Text(text))
+            self._status.update(Text(for_terminal(text)))
         elif due:
             self._shown = self._clock()
             self._print(text)
 
     def _print(self, text: str) -> None:
+        text = for_terminal(text)
         if self._status:
             self._status.console.print(text, markup=False, highlight=False)
         elif not self._quiet:
-            print(text, file=self._stream, flush=True)
+            try:
+                print(text, file=self._stream, flush=True)
+            except BrokenPipeError as error:
+                raise PipeClosed from error
 
 
 def seconds(value: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -25,6 +24,7 @@ SAID = {
     "says yes": "a yes that is right",
 }
 STATES = {True: "kept", False: "BROKEN", None: "shown only"}
+TOO_FEW = "too few"
 
 
 def selftest(
@@ -47,20 +47,17 @@ def selftest(
     """Measure on simulated worlds how often a yes is wrong, how often intervals hold the truth, and what is found.
 
     Each world goes through the pipeline that advisor compare uses, from scores to verdict. No model is asked. The quick
-    mode takes under a minute on 2 cores. Exits with 100 if a promise is broken.
+    mode takes under a minute on 2 cores; an interrupted one goes on where it stopped. Exits with 100 if a promise is
+    broken.
     """
     from advisor.cli.progress import ProgressLine
-    from advisor.selftest import FULL, QUICK, measure, settings
+    from advisor.selftest import FULL, QUICK, Journal, measure, settings
 
     mode = FULL if full else QUICK
     mode = mode if worlds is None else replace(mode, worlds=worlds)
     chosen, start, worked = settings(mode), time.monotonic(), _processor_seconds()
-    try:
-        with ProgressLine(quiet=quiet or as_json) as progress:
-            rows = measure(chosen, mode, seed=seed, jobs=jobs or _cores(), progress=progress)
-    except KeyboardInterrupt:
-        print("\nadvisor: interrupted; a self-test keeps nothing, the same command starts anew", file=sys.stderr)
-        raise typer.Exit(common.INTERRUPTED) from None
+    with Journal(chosen, mode, seed) as journal, ProgressLine(quiet=quiet or as_json) as progress:
+        rows = measure(chosen, mode, seed=seed, jobs=jobs or _cores(), progress=progress, journal=journal)
     circumstances = {
         **_circumstances(),
         "worlds": mode.worlds,
@@ -86,8 +83,13 @@ def as_text(rows: Sequence[Row], circumstances: dict[str, Any]) -> str:
             head = ("measured", "true in 95 of 100", "promised", "", said)
             parts.append(common.table([head, *(_cells(row) for row in some)]))
     broken = sum(row.kept is False for row in rows)
-    promised = sum(row.kept is not None for row in rows)
+    promised, blurred = (
+        sum(row.kept is not None for row in rows),
+        sum(row.kept is True and not row.told for row in rows),
+    )
     end = f"{broken} of {promised} promises broken" if broken else f"All {promised} promises are kept, as far as shown"
+    if blurred:
+        end = f"{broken} of {promised} promises broken; so few worlds cannot tell of {blurred} more"
     made = ", ".join(f"{name} {value}" for name, value in circumstances.items())
     return "\n\n".join([*parts, f"{end}.", made])
 
@@ -97,7 +99,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.promise is not None and row.promise[0] == 0.0:
         promise = f"at most {_percent(row.promise[1])}"
     ends = f"{_percent(row.low)} to {_percent(row.high)}"
-    return _percent(row.rate), ends, promise, STATES[row.kept], row.setting
+    state = TOO_FEW if row.kept and not row.told else STATES[row.kept]
+    return _percent(row.rate), ends, promise, state, row.setting
 
 
 def _percent(share: float) -> str:

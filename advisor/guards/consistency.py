@@ -127,6 +127,8 @@ def _remedy(evidence: Evidence, state: str) -> str:
         return (
             f"Train on several wordings of each question, or with more data, and compare again: {evidence.line(labels)}"
         )
+    if state == "unknown" and evidence.findings.checks == "none":
+        return f"Ask again what was asked: {evidence.line(labels, '--checks quick')}"
     if state == "unknown" and evidence.findings.checks != "full":
         return f"Ask all test examples again: {evidence.line(labels, '--checks full')}"
     return "Add test examples: so few do not show how often it flips." if state == "unknown" else ""

@@ -33,7 +33,9 @@ def enough_data(evidence: Evidence) -> Guard:
         few = f"{wording.count(lead.clusters)} test examples or groups of them"
         return Guard(DATA, "fail", f"{few} can show nothing by themselves; at least {LEAST_CLUSTERS} are needed")
     if lead.real:
-        return Guard(DATA, "pass", finding)
+        way = "over" if lead.estimate > 0.0 else "behind"
+        shown = f"the {wording.points(abs(lead.estimate))} {way} {evidence.alternative} are more than chance"
+        return Guard(DATA, "pass", f"{wording.count(lead.n or evidence.n_test)} test examples: {shown}")
     if lead.estimate > 0.0 and rests_on_quality(evidence):
         more = f"the {wording.points(lead.estimate)} over {evidence.alternative} could be chance"
         return Guard(DATA, "fail", f"{more}; {finding}")

@@ -17,6 +17,7 @@ HOW = (
     "example; where labels overlap in meaning it is an upper figure"
 )
 REMEDY = "read the suspicious labels and the conflicts that the HTML and JSON reports list, and correct what is wrong"
+BY_HAND = "have someone else answer a sample of the test questions, and see on how many the two disagree"
 
 
 def label_quality(evidence: Evidence) -> Guard:
@@ -42,7 +43,13 @@ def label_quality(evidence: Evidence) -> Guard:
         allowed = wording.percent(CONFLICTS_ALLOWED)
         return Guard(LABELS, "fail", f"{told}; at most {allowed} is allowed", HOW, REMEDY)
     if data.label_noise is None:
-        return Guard(LABELS, "unknown", f"{told}; wrong labels are not estimated: {data.label_note}", "", REMEDY)
+        return Guard(
+            LABELS,
+            "unknown",
+            f"{told}; wrong labels are not estimated: {data.label_note}",
+            "",
+            REMEDY if clashing else BY_HAND,
+        )
     return _against_the_lead(evidence, data, told)
 
 

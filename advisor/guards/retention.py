@@ -141,7 +141,9 @@ def _why_not(evidence: Evidence) -> str:
 
 def _unasked(evidence: Evidence) -> str:
     labels = [one.label for one in evidence.strategies]
-    return f"Bring questions that must still be answered: {evidence.line(labels, '--suite FILE')}" if labels else ""
+    if evidence.findings.checks == "none":
+        return f"Ask questions that must still be answered: {evidence.line(labels, '--checks quick')}"
+    return f"Bring questions that must still be answered: {evidence.line(labels, '--suite FILE')}"
 
 
 def _remedy(evidence: Evidence, state: str, found: Sequence[Kept]) -> str:

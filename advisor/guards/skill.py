@@ -119,7 +119,9 @@ def _remedy(evidence: Evidence, parts: Parts, state: str) -> str:
 def _without_form(evidence: Evidence, knowledge: tuple[str, ...]) -> Guard:
     failed = next((why for what, why in evidence.findings.skipped.items() if what.startswith("repaired")), "")
     if evidence.findings.checks == "none":
-        finding, remedy = "not looked at (--checks none)", "Leave --checks none out."
+        labels = [one.label for one in evidence.strategies]
+        finding = "not looked at (--checks none)"
+        remedy = f"Look at it: {evidence.line(labels, '--checks quick')}"
     elif failed:
         finding, remedy = f"could not be looked at: {failed}", ""
     else:

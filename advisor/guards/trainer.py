@@ -20,7 +20,7 @@ def trainer_worked(evidence: Evidence) -> Guard:
     """Hold if the loss fell in every seed, ten rows were learned by heart, and serving has the form of training."""
     found = [one for one in evidence.findings.training if one.label == evidence.tuned]
     if not found:
-        return Guard(TRAINER, "unknown", _why_not(evidence), _HOW, _unlooked(evidence))
+        return Guard(TRAINER, "unknown", _why_not(evidence), _HOW, _unlooked(evidence, here=False))
     checks = [_loss(found), _overfitting(found, evidence), _template(found), _asked(found)]
     state = "fail" if any(ok is False for ok, _ in checks) else "pass" if all(ok for ok, _ in checks) else "unknown"
     told = sorted(checks, key=lambda check: (check[0] is not False, check[0] is not None))
@@ -32,7 +32,7 @@ def trainer_worked(evidence: Evidence) -> Guard:
             f"{evidence.line([one.label for one in evidence.strategies])}"
         )
     elif state == "unknown":
-        remedy = _unlooked(evidence)
+        remedy = _unlooked(evidence, here=any(one.template_matches is not None for one in found))
     return Guard(TRAINER, state, finding, _HOW, remedy, tuple(details))  # type: ignore[arg-type]
 
 
@@ -81,8 +81,11 @@ def _why_not(evidence: Evidence) -> str:
     return "not looked at (--checks none)" if evidence.findings.checks == "none" else "nothing is known of its training"
 
 
-def _unlooked(evidence: Evidence) -> str:
-    labels = [one.label for one in evidence.strategies]
-    if evidence.findings.checks != "full" and evidence.tuned:
+def _unlooked(evidence: Evidence, *, here: bool) -> str:
+    """Return what to do where something is not known; a closer look helps only where it was trained `here`."""
+    labels, checks = [one.label for one in evidence.strategies], evidence.findings.checks
+    if evidence.tuned and checks == "none":
+        return f"Look at it: {evidence.line(labels, '--checks quick')}"
+    if evidence.tuned and checks == "quick" and here:
         return f"Look closer: {evidence.line(labels, '--checks full')}"
     return "Look at the training job at its provider, or tune on this machine (--model smollm2), where it can be seen."

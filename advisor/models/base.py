@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from advisor.errors import CallFailed
 from advisor.strategy import Progress, silent
-from advisor.types import JSONObject, Message, ToolCall, ToolSpec, Usage
+from advisor.types import Cause, JSONObject, Message, ToolCall, ToolSpec, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Completion:
     usage: Usage = field(default_factory=Usage)
     finish_reason: Literal["stop", "length", "tool_calls", "error"] = "stop"
     error: str = ""
+    cause: Cause = ""
 
     @property
     def text(self) -> str:
@@ -60,7 +61,7 @@ class Completion:
             CallFailed: the request failed.
         """
         if self.error:
-            raise CallFailed(self.error)
+            raise CallFailed(self.error, cause=self.cause or "other")
         return self.content
 
     @property
@@ -71,7 +72,7 @@ class Completion:
             CallFailed: the request failed.
         """
         if self.error:
-            raise CallFailed(self.error)
+            raise CallFailed(self.error, cause=self.cause or "other")
         return self.calls
 
 

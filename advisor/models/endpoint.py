@@ -11,22 +11,27 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import ConfigurationError, ModelError
 from advisor.models.base import Completion, Request, TuningJob, TuningReport
-from advisor.models.endpoint_client import OPENAI_URL, Address, Key, open_client
+from advisor.models.endpoint_client import OPENAI_URL, Address, Key, http_library, open_client
 from advisor.models.endpoint_retry import (
     LostError,
     OverdueError,
+    Pace,
     Retry,
+    Spread,
+    cause_of,
     is_out_of_credit,
+    is_push_back,
     is_transient,
     never_connected,
     persistently,
-    spread,
+    speaks_of_key,
+    speaks_of_model,
     within,
 )
 from advisor.models.endpoint_wire import Dialect, Reply, one_line, read_completion, write_request
@@ -37,6 +42,8 @@ if TYPE_CHECKING:
 
 LARGEST_ANSWER_BYTES = 16 * 2**20
 _NO_SUCH_MODEL = (404, 405, 410)
+_ENCODINGS = ("", "identity", "gzip", "deflate")
+"""What an answer may be packed as. It is asked for unpacked; br and zstd unpack a small answer to gigabytes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +73,20 @@ class EndpointOptions:
 
 @dataclass(slots=True)
 class _Tally:
-    """What was seen of a server so far."""
+    """What was seen of a server so far.
+
+    `failing` are the requests that failed in a row for a passing reason; `alike` those that failed in the very words of
+    `said`, as long as no request of any kind went well.
+    """
 
     reached: bool = False
+    well: bool = False
     answered: int = 0
     uncounted: int = 0
     resent: int = 0
     failing: set[str] = field(default_factory=set)
+    alike: set[str] = field(default_factory=set)
+    said: str = ""
     failed: dict[str, Completion] = field(default_factory=dict)
 
 
@@ -81,7 +95,8 @@ class EndpointModel:
 
     A request that fails for good (after the retries, or because the server refuses it) is a completion with `error`;
     the same object does not send it again. A server that refuses the key, does not know the model, cannot be reached,
-    or fails `jobs` + 3 different requests in a row is a `ModelError`, and nothing more is sent.
+    fails `jobs` + 3 different requests in a row, or says the same to the first `jobs` + 3 and answers none, is a
+    `ModelError`, and nothing more is sent. A server that asks for fewer calls at once (429, 503) gets fewer.
 
     `Usage.latency_seconds` and `seconds` are the time of the attempt that was answered, without retries and waits.
     Tokens are the server's own count. A server that counts nothing leaves them at 0, and `notes` says so: the cost of
@@ -113,6 +128,7 @@ class EndpointModel:
         self.fingerprint = digest(["endpoint", self.address.url, model])
         self._key = Key.of(self.address, key)
         self._dialect, self._tally, self._lock = Dialect(), _Tally(), threading.Lock()
+        self._pace = Pace(self.options.jobs)
         self._opened: OpenAI | None = None
 
     def __repr__(self) -> str:
@@ -143,13 +159,20 @@ class EndpointModel:
         answers = dict(self.stream(requests))
         return [answers[at] for at in range(len(requests))]
 
-    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[int, Completion]]:
-        """Yield every answer with its position as it comes, so that each can be kept at once; see `generate`."""
+    def stream(
+        self, requests: Sequence[Request], sending: Callable[[int], None] = lambda at: None
+    ) -> Spread[Completion]:
+        """Give every answer with its position as it comes, so that each can be kept at once; see `generate`.
+
+        Nothing is sent before the one who listens has come back, but for what is in flight; after `finish` nothing is.
+        `sending` is called with the position before each attempt, in the thread that makes it.
+        """
         stop = threading.Event()
-        try:
-            yield from spread(lambda at: self._answer(requests[at], stop), len(requests), self.options.jobs)
-        finally:
-            stop.set()
+
+        def answer(at: int) -> Completion:
+            return self._answer(requests[at], stop, lambda: sending(at))
+
+        return Spread(answer, len(requests), self.options.jobs, stop)
 
     def tune(self, job: TuningJob) -> tuple[EndpointModel, TuningReport]:
         """Have the provider tune the model on `job`, and wait for it; see `advisor.models.endpoint_tuning`.
@@ -173,23 +196,27 @@ class EndpointModel:
 
     # --- one request -------------------------------------------------------------------------------------------------
 
-    def _answer(self, request: Request, stop: threading.Event) -> Completion:
+    def _answer(self, request: Request, stop: threading.Event, sending: Callable[[], None]) -> Completion:
         import openai
 
         identity = digest([getattr(request, name) for name in Request.__slots__])
         if identity in self._tally.failed:
             return self._tally.failed[identity]
         try:
-            reply = self.call(lambda: self._post(request), stop)
+            reply = self.call(lambda: self._post(request, stop, sending), stop)
         except (openai.OpenAIError, OverdueError, LostError) as error:
             return self._failure(identity, error)
-        completion, counted = read_completion(reply, request)
+        completion, counted = read_completion(replace(reply, body=self._key.hide_in_bytes(reply.body)), request)
         with self._lock:
             self._tally.answered += 1
             self._tally.uncounted += not counted
         if completion.error:
-            return self._remember(identity, self._key.hide_in(completion.error), completion.usage)
-        self._tally.failing.clear()
+            if completion.cause == "malformed":
+                self._refuse_hopeless(identity, completion.error)
+            return self._remember(identity, completion)
+        with self._lock:
+            self._tally.well = True
+            self._tally.failing.clear()
         return completion
 
     def call(self, send: Callable[[], Any], stop: threading.Event | None = None) -> Any:
@@ -213,14 +240,16 @@ class EndpointModel:
         self._tally.reached = True
         return reply
 
-    def _post(self, request: Request) -> Reply:
+    def _post(self, request: Request, stop: threading.Event, sending: Callable[[], None]) -> Reply:
         """Make one attempt; where the server refuses a field it does not know, once more without it."""
         import openai
 
         while True:
             body = write_request(self.model, request, self._dialect)
-            started = time.perf_counter()
+            number, pushed_back = self._pace.enter(stop), False
             try:
+                sending()
+                started = time.perf_counter()
                 content = within(self.options.timeout_seconds, lambda body=body: self._read(body))  # type: ignore[misc]
                 return Reply(content, time.perf_counter() - started)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as refusal:
@@ -228,21 +257,32 @@ class EndpointModel:
                     adapted = self._dialect.adapt(body, refusal.param, f"{refusal.code} {refusal.body}")
                 if not adapted:
                     raise
+            except openai.APIStatusError as error:
+                pushed_back = is_push_back(error)
+                raise
+            finally:
+                self._pace.leave(number, pushed_back=pushed_back)
 
     def _read(self, body: dict[str, Any]) -> bytes:
         """Return the body of the answer, of limited length and duration."""
+        http = http_library()
         deadline = time.perf_counter() + self.options.timeout_seconds
         create: Any = self.client().chat.completions.with_streaming_response.create
         parts, size = [], 0
-        with create(**body) as response:
-            try:
+        try:
+            with create(**body) as response:
+                encoding = response.headers.get("content-encoding", "").strip().lower()
+                if encoding not in _ENCODINGS:
+                    return f"(packed as {encoding[:40]})".encode()
                 for part in response.iter_bytes():
                     parts.append(part)
                     size += len(part)
                     if size > LARGEST_ANSWER_BYTES or time.perf_counter() > deadline:
                         break
-            except Exception as error:  # raw errors of the HTTP library: the openai package wraps only what it reads
-                raise (OverdueError if "Timeout" in type(error).__name__ else LostError) from error
+        except http.TimeoutException as error:  # the openai package does not wrap what happens in a body
+            raise OverdueError from error
+        except (http.HTTPError, http.StreamError) as error:
+            raise LostError from error
         if size <= LARGEST_ANSWER_BYTES and time.perf_counter() > deadline:
             raise OverdueError
         return b"".join(parts)[:LARGEST_ANSWER_BYTES]
@@ -266,7 +306,9 @@ class EndpointModel:
         sentence = self.sentence(error)
         if fatal := self.explain(error):
             raise fatal from None
-        if is_transient(error):
+        if not is_transient(error):
+            self._refuse_hopeless(identity, sentence)
+        else:
             with self._lock:
                 self._tally.failing.add(identity)
                 row = len(self._tally.failing)
@@ -277,22 +319,43 @@ class EndpointModel:
                     f"the last: {sentence}",
                     hint="see whether the server is well, then run the same command again: what was answered is kept",
                 ) from None
-        return self._remember(identity, sentence, Usage(calls=1))
+        failed = Completion(usage=Usage(calls=1), finish_reason="error", error=sentence, cause=cause_of(error))
+        return self._remember(identity, failed)
 
-    def _remember(self, identity: str, error: str, usage: Usage) -> Completion:
-        completion = Completion(usage=usage, finish_reason="error", error=error)
-        self._tally.failed[identity] = replace(completion, usage=Usage())  # asked again, it costs nothing again
-        return completion
+    def _remember(self, identity: str, failed: Completion) -> Completion:
+        self._tally.failed[identity] = replace(failed, usage=Usage())  # asked again, it costs nothing again
+        return failed
+
+    def _refuse_hopeless(self, identity: str, sentence: str) -> None:
+        """End it where the first requests all get the same words back and none an answer.
+
+        Raises:
+            ModelError: so it is.
+        """
+        with self._lock:
+            seen = self._tally
+            if seen.well:
+                return
+            seen.alike = (seen.alike if seen.said == sentence else set()) | {identity}
+            seen.said, row = sentence, len(seen.alike)
+            if row < self.options.jobs + 3:
+                return
+            seen.alike, seen.failed = set(), {}
+        raise ModelError(
+            f"{self.address.host} gave no answer to any of the first {row} requests and the same words to all: "
+            f"{sentence}",
+            hint=f"is {self.address.url} the base URL (most end in /v1), and does it serve a model {self.model!r}?",
+        )
 
     def explain(self, error: Exception) -> ModelError | None:
         """Return the error that ends everything, if this is one: key, model, credit, redirect, nobody there."""
         status, host, variable = getattr(error, "status_code", 0), self.address.host, self.address.key_variable
-        if status in (401, 403):
+        if status in (401, 403) or (status in (400, 422) and speaks_of_key(error)):
             return ModelError(
                 f"{host} refused the key in {variable} (HTTP {status}) for the model {self.model!r}",
                 hint=f"export {variable}=... with a key of {host}",
             )
-        if status in _NO_SUCH_MODEL:
+        if status in _NO_SUCH_MODEL or (status in (400, 422) and speaks_of_model(error, self.model)):
             return ModelError(
                 f"{host} has no model {self.model!r}, or no chat completions under {self.address.url} (HTTP {status})",
                 hint=f"see what it has: curl {self.address.url}/models (most base URLs end in /v1)",

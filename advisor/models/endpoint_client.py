@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from advisor.errors import ConfigurationError, ModelError
+from advisor.redaction import BLOT, SHORTEST, guard_logs, redact, remember
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "none"
 _LONGEST_CONNECT_SECONDS = 10.0
+_LONGEST_ERROR_BYTES = 65_536
 _HEADERS = frozenset(
     {
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding"),
@@ -92,6 +96,7 @@ class Key:
 
     def __init__(self, value: str) -> None:
         self._value = value
+        remember(value)
 
     def __repr__(self) -> str:
         return "Key(***)"
@@ -124,8 +129,23 @@ class Key:
     def hide_in(self, text: str) -> str:
         """Return `text` without the key, and without anything that looks like one of OpenAI's."""
         if self._value != NO_KEY:
-            text = text.replace(self._value, "***")
-        return re.sub(r"\bsk-[\w*.-]{6,}", "***", text)
+            text = text.replace(self._value, BLOT)
+        return redact(text)
+
+    def hide_in_bytes(self, body: bytes) -> bytes:
+        """Return what a server sent without the key: it may echo it, and answers stand in reports.
+
+        A placeholder of a few letters (``EMPTY``) is no secret, and could be a word of the answer.
+        """
+        return body if len(self._value) < SHORTEST else body.replace(self._value.encode("ascii"), BLOT.encode())
+
+
+def http_library() -> Any:
+    """Return the HTTP library that the `openai` package is built on: httpx, and httpx2 in later releases."""
+    import openai
+
+    client = next(kind for kind in openai.DefaultHttpxClient.__mro__ if kind.__name__ == "Client")
+    return sys.modules[client.__module__.partition(".")[0]]
 
 
 def open_client(address: Address, key: Key, timeout_seconds: float) -> OpenAI:
@@ -143,8 +163,31 @@ def open_client(address: Address, key: Key, timeout_seconds: float) -> OpenAI:
         for name in [name for name in request.headers if name.lower() not in allowed]:
             del request.headers[name]
         request.headers["User-Agent"] = "tuneworthy"
+        request.headers["Accept-Encoding"] = "identity"
         request.headers["Authorization"] = f"Bearer {key.reveal()}"
 
+    class Short(http_library().SyncByteStream):  # type: ignore[misc]
+        """The body of an error, which the package reads to its end, of limited length."""
+
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        def __iter__(self) -> Iterator[bytes]:
+            left = _LONGEST_ERROR_BYTES
+            for part in self.inner:
+                yield part[:left]
+                left -= len(part)
+                if left <= 0:
+                    return
+
+        def close(self) -> None:
+            self.inner.close()
+
+    def shorten_errors(response: Any) -> None:
+        if response.status_code >= 300:
+            response.stream = Short(response.stream)
+
+    guard_logs()
     timeout = openai.Timeout(timeout_seconds, connect=min(_LONGEST_CONNECT_SECONDS, timeout_seconds))
     return openai.OpenAI(
         api_key=key.reveal(),
@@ -155,6 +198,6 @@ def open_client(address: Address, key: Key, timeout_seconds: float) -> OpenAI:
             follow_redirects=False,
             trust_env=not address.is_loopback,
             timeout=timeout,
-            event_hooks={"request": [keep_only_ours]},
+            event_hooks={"request": [keep_only_ours], "response": [shorten_errors]},
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import queue
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from advisor.errors import ConfigurationError
+from advisor.types import Cause
 
 T = TypeVar("T")
 
@@ -99,6 +101,30 @@ def is_out_of_credit(error: Any) -> bool:
     return getattr(error, "status_code", None) == 402 or "insufficient_quota" in code
 
 
+def speaks_of_key(error: Any) -> bool:
+    """Return whether a 400 is about the key, as some gateways say it: ``API key not valid``."""
+    return _code(error) == "invalid_api_key" or bool(
+        re.search(r"(?i)\bapi[ _-]?key\b.{0,40}\b(in|not )valid\b", _said(error))
+    )
+
+
+def speaks_of_model(error: Any, model: str) -> bool:
+    """Return whether a 400 says that there is no such model."""
+    said = _said(error)
+    missing = re.search(
+        r"(?i)\b(does not exist|not found|unknown model|no such model|invalid model|not a valid model)\b", said
+    )
+    return _code(error) == "model_not_found" or bool(missing and (model in said or "model" in missing[0].lower()))
+
+
+def _code(error: Any) -> str:
+    return str(getattr(error, "code", None) or "")
+
+
+def _said(error: Any) -> str:
+    return str(getattr(error, "body", None) or "")[:2000]
+
+
 def never_connected(error: BaseException) -> bool:
     """Return whether not even a connection was made (refused, no such host, a wrong certificate, no route)."""
     return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol")
@@ -169,35 +195,139 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     return value  # type: ignore[return-value]
 
 
-def spread(work: Callable[[int], T], count: int, jobs: int) -> Iterator[tuple[int, T]]:
-    """Yield ``(at, work(at))`` for ``at`` below `count` as each is done, at most `jobs` at a time.
+class Pace:
+    """How many attempts are in flight at once: `most`, and fewer while the server says that it is too many.
+
+    Additive increase, multiplicative decrease (Chiu and Jain 1989): an answer adds 1 / limit, a push-back halves it, at
+    least 1 staying. Calls that had begun before the last halving do not halve it again, as one wave of refusals is one
+    message.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._limit, self._busy, self._begun, self._halved = most, float(most), 0, 0, -1
+        self._changed = threading.Condition()
+
+    @property
+    def limit(self) -> int:
+        """Attempts that may be in flight now."""
+        return int(self._limit)
+
+    def enter(self, stop: threading.Event) -> int:
+        """Wait for a free place and return the number of this attempt, for `leave`.
+
+        Raises:
+            GivenUpError: `stop` was set meanwhile.
+        """
+        with self._changed:
+            while self._busy >= self.limit:
+                if stop.is_set():
+                    raise GivenUpError
+                self._changed.wait(0.05)
+            self._busy += 1
+            self._begun += 1
+            return self._begun
+
+    def leave(self, number: int, *, pushed_back: bool) -> None:
+        """Give the place back, and say whether the server wanted fewer calls."""
+        with self._changed:
+            self._busy -= 1
+            if not pushed_back:
+                self._limit = min(self._most, self._limit + 1.0 / self._limit)
+            elif number > self._halved:
+                self._limit, self._halved = max(1.0, self._limit / 2.0), self._begun
+            self._changed.notify_all()
+
+
+def cause_of(error: BaseException) -> Cause:
+    """Return what kind of failure an attempt's error is."""
+    import openai
+
+    status = getattr(error, "status_code", 0)
+    if isinstance(error, OverdueError | openai.APITimeoutError):
+        return "overdue"
+    if isinstance(error, LostError | openai.APIConnectionError):
+        return "connection"
+    if status == 429:
+        return "rate_limit"
+    if status in TRANSIENT or status >= 500:
+        return "server"
+    return "refused" if 400 <= status < 500 else "other"
+
+
+def is_push_back(error: BaseException | None) -> bool:
+    """Return whether a server wants fewer calls at once: 429 or 503."""
+    return getattr(error, "status_code", None) in (429, 503)
+
+
+class Spread(Iterator[tuple[int, T]]):
+    """Gives ``(at, work(at))`` for ``at`` below `count` as each is done, at most `jobs` at a time.
 
     The first error ends it at once. Nothing new is started after an error, an interruption, or once nobody listens any
-    more. Threads are daemons: Ctrl-C need not wait for a server.
+    more; and none before the one who listens has come back for the next answer, so that what was not looked at yet and
+    what is in flight are together never more than `jobs`. Threads are daemons: Ctrl-C need not wait for a server.
     """
-    todo: queue.SimpleQueue[int] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()
-    for at in range(count):
-        todo.put(at)
 
-    def worker() -> None:
-        while (at := _next(todo)) is not None:
+    def __init__(self, work: Callable[[int], T], count: int, jobs: int, stop: threading.Event | None = None) -> None:
+        self._work, self._expected, self._stop = work, count, stop or threading.Event()
+        self._todo: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()
+        self._workers, self._free, self._owed = min(jobs, count), threading.Semaphore(min(jobs, count)), False
+        for at in range(count):
+            self._todo.put(at)
+        for _ in range(self._workers):
+            # Not self: whoever drops this object stops it, which a reference from a running thread would prevent.
+            parts = (self._work, self._todo, self._done, self._free)
+            threading.Thread(target=_work_off, args=parts, daemon=True, name="advisor-endpoint").start()
+
+    def __next__(self) -> tuple[int, T]:
+        if self._owed:
+            self._free.release()
+            self._owed = False
+        while self._expected > 0:
             try:
-                done.put((at, work(at), None))
-            except BaseException as error:
-                _drain(todo)
-                done.put((at, None, error))
-
-    for _ in range(min(jobs, count)):
-        threading.Thread(target=worker, daemon=True, name="advisor-endpoint").start()
-    try:
-        for _ in range(count):
-            at, value, error = done.get()
+                at, value, error = self._done.get()
+            except BaseException:
+                self.close()
+                raise
+            self._expected -= 1
+            if isinstance(error, GivenUpError) and self._stop.is_set():
+                continue  # waited for another attempt when the rest was given up
             if error is not None:
+                self.close()
                 raise error
-            yield at, value  # type: ignore[misc]
-    finally:
-        _drain(todo)
+            self._owed = True
+            return at, value  # type: ignore[return-value]
+        self.close()
+        raise StopIteration
+
+    def finish(self) -> None:
+        """Start nothing new and try nothing again; what is in flight still comes."""
+        self._expected -= _drain(self._todo)
+        self._stop.set()
+        self._free.release(self._workers or 1)
+
+    def close(self) -> None:
+        """Give up the rest."""
+        self.finish()
+        self._expected = 0
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _work_off(
+    work: Callable[[int], T],
+    todo: queue.SimpleQueue[int],
+    done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]],
+    free: threading.Semaphore,
+) -> None:
+    while free.acquire() and (at := _next(todo)) is not None:
+        try:
+            done.put((at, work(at), None))
+        except BaseException as error:
+            done.put((at, None, error))
+            if not isinstance(error, GivenUpError):
+                return
 
 
 def _next(todo: queue.SimpleQueue[int]) -> int | None:
@@ -207,6 +337,9 @@ def _next(todo: queue.SimpleQueue[int]) -> int | None:
         return None
 
 
-def _drain(todo: queue.SimpleQueue[int]) -> None:
+def _drain(todo: queue.SimpleQueue[int]) -> int:
+    """Empty it and return how many were left."""
+    left = 0
     while _next(todo) is not None:
-        pass
+        left += 1
+    return left

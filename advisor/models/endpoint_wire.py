@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from advisor.models.base import Completion, Request, TuningExample
-from advisor.types import JSONObject, Message, ToolCall, ToolSpec, Usage
+from advisor.types import Cause, JSONObject, Message, ToolCall, ToolSpec, Usage
 
 ANSWER = "answer"
 """Name of the one field in which a choice is asked for: OpenAI wants an object at the root of a schema."""
@@ -222,17 +222,20 @@ def read_completion(reply: Reply, request: Request) -> tuple[Completion, bool]:
     try:
         plain = json.loads(reply.body)
     except (ValueError, RecursionError):
-        return _failed(f"the endpoint answered with something that is not JSON: {_start(reply.body)}", reply), False
+        said = f"the endpoint answered with something that is not JSON: {_start(reply.body)}"
+        return _failed(said, "malformed", reply), False
     usage = _usage(plain, reply)
     counted = usage is not None
     usage = usage or Usage(calls=1, seconds=reply.seconds, latency_seconds=reply.seconds)
     try:
         choice = plain["choices"][0]
         if choice.get("finish_reason") == "content_filter":
-            return _failed("the provider's content filter withheld the answer", reply, usage), counted
+            said = "the provider's content filter withheld the answer"
+            return _failed(said, "filtered", reply, usage), counted
         return _completion(choice["message"], choice.get("finish_reason"), usage, request), counted
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        return _failed(f"the endpoint's answer holds no completion: {_start(reply.body)}", reply, usage), counted
+        said = f"the endpoint's answer holds no completion: {_start(reply.body)}"
+        return _failed(said, "malformed", reply, usage), counted
 
 
 _REASONS: Mapping[Any, Literal["stop", "length", "tool_calls"]] = {
@@ -333,9 +336,9 @@ def _count(value: Any) -> int | None:
     return int(value) if possible else None
 
 
-def _failed(error: str, reply: Reply, usage: Usage | None = None) -> Completion:
+def _failed(error: str, cause: Cause, reply: Reply, usage: Usage | None = None) -> Completion:
     usage = usage or Usage(calls=1, seconds=reply.seconds, latency_seconds=reply.seconds)
-    return Completion(usage=usage, finish_reason="error", error=error)
+    return Completion(usage=usage, finish_reason="error", error=error, cause=cause)
 
 
 def _start(body: bytes) -> str:

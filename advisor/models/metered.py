@@ -4,20 +4,27 @@ Deterministic completions (temperature 0) are kept in the store under the conten
 interrupted comparison resumes without paying again, choosing on dev included. A kept completion carries the usage and
 latency of the call that was really made.
 
+A call stands in the store's ledger of attempts before it is sent, and is closed there once it is over.
+
 A model may have ``stream(requests)``, which yields ``(position, completion)`` as answers come. Each is then kept, and
-counted against the budget, at once; without it, when the whole batch is there.
+counted against the budget, at once; without it, when the whole batch is there. Where what it returns has `finish()`,
+that is called once the budget is reached or somebody pressed Ctrl-C: it then starts nothing new, and what is in flight
+is still paid for and kept. It may be ``stream(requests, sending)``: ``sending(position)`` is then called before each
+attempt, in any thread; without it all requests of a batch count as sent when the first one is.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from advisor import stopping
 from advisor.errors import BudgetReached, ModelError
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
-from advisor.store import Store
+from advisor.store import Ending, Store
 from advisor.types import ToolCall, Usage, digest
 
 Price = Callable[[Usage], float | None]
@@ -48,9 +55,14 @@ class Purse:
     price: Price = lambda usage: None
     spent_usd: float = 0.0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the budget is reached."""
+        return self.budget_usd is not None and self.spent_usd >= self.budget_usd
+
     def check(self) -> None:
         """Raise `BudgetReached` if nothing is left."""
-        if self.budget_usd is not None and self.spent_usd >= self.budget_usd:
+        if self.is_empty:
             raise BudgetReached(
                 f"the budget of ${self.budget_usd:g} is reached (${self.spent_usd:.4f} spent); "
                 "everything answered so far is stored",
@@ -65,11 +77,14 @@ class Purse:
 class MeteredModel:
     """A model with a meter, a purse and a memory; behaves as the model it wraps.
 
-    `price` is given where it is not the model that the purse has the price of.
+    `price` is given where it is not the model that the purse has the price of; `run` is what the calls are made for.
     """
 
-    def __init__(self, model: Model, store: Store, meter: Meter, purse: Purse, price: Price | None = None) -> None:
-        self._model, self._store, self._meter, self._purse, self._price = model, store, meter, purse, price
+    def __init__(
+        self, model: Model, store: Store, meter: Meter, purse: Purse, *, price: Price | None = None, run: str = ""
+    ) -> None:
+        self._model, self._store, self._meter, self._purse = model, store, meter, purse
+        self._price, self._run = price, run
         self.name = model.name
         self.fingerprint = model.fingerprint
 
@@ -92,7 +107,7 @@ class MeteredModel:
             self._meter.tune_error = str(error)
             raise
         self._meter.reports.append(report)
-        return MeteredModel(tuned, self._store, self._meter, self._purse, self._price), report
+        return MeteredModel(tuned, self._store, self._meter, self._purse, price=self._price, run=self._run), report
 
     def _recall_or_ask(self, requests: Sequence[Request]) -> list[Completion]:
         keys = [self._key(request) or f"{_SAMPLED}{at}" for at, request in enumerate(requests)]
@@ -106,17 +121,34 @@ class MeteredModel:
 
     def _ask(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
         """Ask the model; every answer is paid for and kept before the budget is looked at again."""
+        with stopping.finishing():
+            answers = self._ask_all(missing)
+        if len(answers) < len(missing):
+            self._purse.check()
+        return answers
+
+    def _ask_all(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
         keys, answers = list(missing), dict[str, Completion]()
-        for batch in _batches(self._model, list(missing.values())):
-            fresh = {keys[at]: completion for at, completion in batch}
-            self._store.add_completions(
-                {key: asdict(done) for key, done in fresh.items() if not (done.error or key.startswith(_SAMPLED))}
-            )
-            for completion in fresh.values():
-                self._purse.pay(completion.usage, self._price)
-            answers |= fresh
-            if len(answers) < len(missing):
-                self._purse.check()
+        ledger = _Ledger(self._store, self._run, keys)
+        given = _given(self._model, list(missing.values()), ledger)
+        finish = getattr(given, "finish", None)
+        try:
+            for batch in given:
+                fresh = {keys[at]: completion for at, completion in (batch if isinstance(batch, list) else [batch])}
+                self._store.add_completions(
+                    {key: asdict(done) for key, done in fresh.items() if not (done.error or key.startswith(_SAMPLED))},
+                    ledger.endings(fresh),
+                )
+                for completion in fresh.values():
+                    self._purse.pay(completion.usage, self._price)
+                answers |= fresh
+                if len(answers) < len(missing) and (self._purse.is_empty or stopping.requested()):
+                    if finish is None:
+                        break
+                    finish()
+        finally:
+            if close := getattr(given, "close", None):
+                close()
         return answers
 
     def _key(self, request: Request) -> str:
@@ -126,17 +158,47 @@ class MeteredModel:
         return digest(["completion", self.fingerprint, plain])
 
 
-def _batches(model: Model, requests: list[Request]) -> Iterator[list[tuple[int, Completion]]]:
-    """Yield answers with their positions as the model gives them: one at a time, or all at once."""
-    stream: Callable[[list[Request]], Iterator[tuple[int, Completion]]] | None = getattr(model, "stream", None)
+_Answer = tuple[int, Completion]
+
+
+class _Ledger:
+    """The attempts of one batch in the store's ledger."""
+
+    def __init__(self, store: Store, run: str, keys: Sequence[str]) -> None:
+        self._store, self._run, self._keys = store, run, keys
+        self._open: dict[str, int] = {}
+
+    def sending(self, at: int) -> None:
+        """Write down, before it is sent, an attempt at request number `at`; an earlier one has failed by that."""
+        key = self._keys[at]
+        failed = [self._open[key]] if key in self._open else []
+        [self._open[key]] = self._store.open_attempts(self._run, [key], failed)
+
+    def sending_all(self) -> None:
+        """Write down that all requests are about to be sent."""
+        self._open = dict(zip(self._keys, self._store.open_attempts(self._run, self._keys), strict=True))
+
+    def endings(self, answers: Mapping[str, Completion]) -> dict[int, Ending]:
+        """Return how the last attempt at each of these ended."""
+        return {
+            self._open[key]: "failed" if done.error else "answered"
+            for key, done in answers.items()
+            if key in self._open
+        }
+
+
+def _given(model: Model, requests: list[Request], ledger: _Ledger) -> Iterable[_Answer | list[_Answer]]:
+    """Return answers with their positions as the model gives them: one at a time, or all at once."""
+    stream: Callable[..., Iterable[_Answer]] | None = getattr(model, "stream", None)
+    if stream is not None and "sending" in inspect.signature(stream).parameters:
+        return stream(requests, sending=ledger.sending)
+    ledger.sending_all()
     if stream is not None:
-        for answer in stream(requests):
-            yield [answer]
-        return
+        return stream(requests)
     answers = model.generate(requests)
     if len(answers) != len(requests):
         raise ModelError(f"the model {model.name!r} gave {len(answers)} answers to {len(requests)} requests")
-    yield list(enumerate(answers))
+    return [list(enumerate(answers))]
 
 
 def _load(value: dict[str, Any]) -> Completion:

@@ -96,7 +96,7 @@ class ScriptedModel:
         try:
             found = _look_up(self.answers, request) if isinstance(self.answers, Mapping) else self.answers(request)
         except CallFailed as failure:
-            return Completion(finish_reason="error", error=str(failure))
+            return Completion(finish_reason="error", error=str(failure), cause=failure.cause)
         if isinstance(found, ToolCall):
             return Completion(calls=(found,), finish_reason="tool_calls")
         return found if isinstance(found, Completion) else Completion(found)
@@ -161,7 +161,7 @@ def _position(messages: Sequence[Message]) -> tuple[int, str]:
 def _look_up(table: Mapping[str, str], request: Request) -> Completion:
     _, question = _position(request.messages)
     if question not in table:
-        return Completion(finish_reason="error", error=f"the script has no answer to {question[:200]!r}")
+        return Completion(finish_reason="error", error=f"the script has no answer to {question[:200]!r}", cause="other")
     return Completion(table[question])
 
 

@@ -137,7 +137,7 @@ class Asking:
                 known = None if answer.error else score(item, answer.content)
                 trace = {"group": item.group}
                 output = None if answer.error else answer.content
-                kept.append(Outcome(item.id, output, known, answer.error, answer.usage, trace))
+                kept.append(Outcome(item.id, output, known, answer.error, answer.usage, trace, answer.cause))
             bench.store.add_outcomes(key, kept)
             bench.progress(f"{name} questions", len(items) - len(missing) + start + len(chunk), len(items))
         stored = bench.store.outcomes(key)

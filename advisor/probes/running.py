@@ -161,7 +161,7 @@ class _Looking:
 
     def _mended(self, outcome: Outcome, repair: Callable[[str], str]) -> Outcome:
         if outcome.output is None:
-            return Outcome(outcome.example_id, None, None, outcome.error)
+            return Outcome(outcome.example_id, None, None, outcome.error, cause=outcome.cause)
         mended = repair(outcome.output)
         if mended == outcome.output:
             return Outcome(outcome.example_id, mended, outcome.score)

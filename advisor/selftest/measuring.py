@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from advisor.comparison import Comparison, compare_runs
+from advisor.environment import ONE_THREAD, variables
 from advisor.intervals import binomial_interval
+from advisor.selftest.journal import Batch, Journal
 from advisor.selftest.settings import Measure, Mode, Promise, Setting
 from advisor.selftest.worlds import cut, evalset_of, simulate
 from advisor.strategy import Progress, silent
 
 BATCH = 20
 LEVEL = 0.95
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+BLUR = 0.06
+"""By how much the interval of a rate may reach out of the promise; 300 worlds, those of the quick mode, stay within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,24 @@ class Row:
     kept: bool | None
 
     @property
+    def told(self) -> bool:
+        """Whether so many worlds can tell a kept promise from one that is missed by `BLUR`."""
+        return self.promise is None or max(self.high - self.promise[1], self.promise[0] - self.low) <= BLUR
+
+    @property
     def rate(self) -> float:
         """The measured share."""
         return self.hits / self.worlds
 
 
 def measure(
-    chosen: Sequence[Setting], mode: Mode, *, seed: int = 0, jobs: int = 1, progress: Progress = silent
+    chosen: Sequence[Setting],
+    mode: Mode,
+    *,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress = silent,
+    journal: Journal | None = None,
 ) -> tuple[Row, ...]:
     """Simulate every setting and return one row a promise.
 
@@ -66,14 +81,20 @@ def measure(
         seed: where randomness starts.
         jobs: processes.
         progress: called with the worlds done.
+        journal: where finished batches are kept; those that are in it are not simulated again.
     """
-    tasks = [(one, start, min(start + BATCH, mode.worlds)) for one in chosen for start in range(0, mode.worlds, BATCH)]
+    every = [(one, start, min(start + BATCH, mode.worlds)) for one in chosen for start in range(0, mode.worlds, BATCH)]
+    kept: Mapping[Batch, Mapping[Any, int]] = {} if journal is None else journal.done
+    tasks = [task for task in every if _known_as(task) not in kept]
     counts: dict[tuple[str, Measure], int] = {}
     total, done = len(chosen) * mode.worlds, 0
-    for (setting, start, stop), hits in _run(tasks, mode, seed, jobs):
+    stored = ((task, kept[_known_as(task)]) for task in every if _known_as(task) in kept)
+    for task, hits in chain(stored, _run(tasks, mode, seed, jobs)):
+        if journal is not None and _known_as(task) not in kept:
+            journal.keep(_known_as(task), hits)
         for name, count in hits.items():
-            counts[setting.name, name] = counts.get((setting.name, name), 0) + count
-        done += stop - start
+            counts[task[0].name, name] = counts.get((task[0].name, name), 0) + count
+        done += task[2] - task[1]
         progress("simulated worlds", done, total)
     return tuple(
         row_of(one.name, name, counts[one.name, name], mode.worlds, promise)
@@ -93,12 +114,16 @@ Task = tuple[Setting, int, int]
 Hits = dict[Measure, int]
 
 
+def _known_as(task: Task) -> Batch:
+    return task[0].name, task[1], task[2]
+
+
 def _run(tasks: Sequence[Task], mode: Mode, seed: int, jobs: int) -> Iterator[tuple[Task, Hits]]:
     if jobs == 1:
         for task in tasks:
             yield task, batch(*task, seed=seed, draws=mode.draws)
         return
-    with _one_thread_each(), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_obey_the_parent) as pool:
+    with variables(ONE_THREAD), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_obey_the_parent) as pool:
         futures: dict[Future[Hits], Task] = {
             pool.submit(batch, *task, seed=seed, draws=mode.draws): task for task in tasks
         }
@@ -108,21 +133,6 @@ def _run(tasks: Sequence[Task], mode: Mode, seed: int, jobs: int) -> Iterator[tu
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Several processes with several threads each get in each other's way."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _obey_the_parent() -> None:

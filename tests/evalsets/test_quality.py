@@ -203,6 +203,14 @@ def test_the_same_seed_gives_the_same_findings() -> None:
     assert one == two
 
 
+def test_a_classifier_that_is_mostly_wrong_gives_suspects_and_no_figure() -> None:
+    evalset, vectors, _ = labelled(np.random.default_rng(0), 0.45)
+    found = quality["look_at"](evalset, vectors, np.random.default_rng(0))
+    assert found.label_noise is None
+    assert found.suspicious
+    assert "too few to tell a wrong label from a hard example" in found.label_note
+
+
 @pytest.mark.parametrize("targets", [
     ["a"] * 80, ["a", "b"] * 10, [f"label {n}" for n in range(80)], ["a"] * 78 + ["b", "b"],
 ])  # fmt: skip
@@ -236,7 +244,7 @@ def test_progress_is_shown_and_ends_where_it_should() -> None:
     seen: list[tuple[str, int, int]] = []
     quality["look_at"](evalset, vectors, np.random.default_rng(0), lambda *step: seen.append(step))
     last = {what: (done, total) for what, done, total in seen}
-    assert len(last) == 5
+    assert len(last) == 6
     assert all(done == total for done, total in last.values())
 
 

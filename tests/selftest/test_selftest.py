@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +86,12 @@ def test_a_promise_is_broken_only_where_the_exact_interval_excludes_it(
     assert (row.rate, row.kept) == (hits / 100, kept)
 
 
+def test_so_few_worlds_that_nothing_can_be_told_are_not_called_a_kept_promise() -> None:
+    few, enough = (row_of("some", "false yes", 0, worlds, (0.0, 0.05)) for worlds in (20, 300))
+    assert (few.kept, few.told, enough.told) == (True, False, True)
+    assert "0 of 2 promises broken; so few worlds cannot tell of 1 more" in as_text([few, enough], {})
+
+
 def test_a_broken_method_is_found_out() -> None:
     """Without the budget (any chance above a half is a yes) the self-test says so."""
     careless = Economics(requests_per_month=1_000_000, confidence=0.51, false_yes=0.499)
@@ -148,9 +155,10 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_verb_prints_figures_beside_promises() -> None:
     done = CliRunner().invoke(app, ["selftest", "--worlds", "20", "--jobs", "1"])
     assert done.exit_code == 0, done.output
-    assert "95% intervals that hold the truth" in done.output
+    assert "95% intervals that hold the" in done.output
     assert "50.0% to 100.0%" in done.output
     assert "All 1 promises are kept" in done.output
+    assert max(len(line) for line in done.output.splitlines()[:4]) <= 80
     assert "worlds 20, draws 1000, seed 0" in done.output
     plain = CliRunner().invoke(app, ["selftest", "--worlds", "20", "--jobs", "1", "--json"])
     table = json.loads(plain.stdout)
@@ -168,13 +176,35 @@ def test_a_broken_promise_is_exit_code_100(monkeypatch: pytest.MonkeyPatch) -> N
     assert "BROKEN" in done.output
 
 
-def test_ctrl_c_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    import advisor.selftest as package
+def test_an_interrupted_one_goes_on_and_a_finished_one_starts_anew(
+    monkeypatch: pytest.MonkeyPatch, own_home: Path
+) -> None:
+    """Two batches are done, the third is interrupted; the figures are those of an undisturbed test."""
+    import advisor.selftest.measuring as measuring
 
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    words = ["selftest", "--worlds", "40", "--jobs", "1", "--quiet", "--json"]
+    two = settings(QUICK)[:2]
+    monkeypatch.setattr("advisor.selftest.settings", lambda mode: two)
+    real, asked = measuring.batch, list[str]()
 
-    monkeypatch.setattr(package, "measure", interrupted)
-    done = CliRunner().invoke(app, ["selftest", "--jobs", "1"])
+    def batch(setting: Setting, start: int, stop: int, *, seed: int, draws: int) -> measuring.Hits:
+        if len(asked) == 2:
+            asked.append("interrupted")
+            raise KeyboardInterrupt
+        asked.append(f"{setting.name} {start}")
+        return real(setting, start, stop, seed=seed, draws=draws)
+
+    monkeypatch.setattr(measuring, "batch", batch)
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 130
-    assert "starts anew" in done.output
+    assert "To go on, type:" in done.output
+    [journal] = own_home.glob("selftest-*.jsonl")
+    with journal.open("a") as file:
+        file.write('["cut off by a cr')
+
+    resumed = json.loads(CliRunner().invoke(app, words).stdout)["rows"]
+    assert len(asked) == len(set(asked)) == 5
+    assert not list(own_home.glob("selftest-*"))
+    anew = json.loads(CliRunner().invoke(app, words).stdout)["rows"]
+    assert resumed == anew
+    assert len(asked) == 9

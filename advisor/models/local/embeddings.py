@@ -48,5 +48,5 @@ class Embedder:
 
             transformers.utils.logging.disable_progress_bar()
             folder = weights.fetch(weights.MINILM, self._progress)
-            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
         return self._model

@@ -48,24 +48,28 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     chosen = _precision(precision or os.environ.get("ADVISOR_PRECISION", ""))
     transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded)
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             source,
             dtype=getattr(torch, _PRECISIONS[chosen]),
             local_files_only=embedded,
             use_safetensors=True,
+            trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
             attn_implementation="sdpa",
         )
-    except (OSError, ValueError) as error:
+        model.eval().requires_grad_(False)
+        if _shares_prefix(model):
+            model.set_attn_implementation(attention.NAME)
+        identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
+        return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, chosen, ENGINE_VERSION]))
+    except ModelError:
+        raise
+    except Exception as error:  # a spoilt folder breaks in these libraries in any way there is
+        said = (str(error).splitlines() or [""])[0][:300]
         raise ModelError(
-            f"the model {spec!r} cannot be loaded: {str(error).splitlines()[0]}",
+            f"the model {spec!r} cannot be loaded: {said or type(error).__name__}",
             hint="name a folder with safetensors weights, hf:org/name, or use --model smollm2",
         ) from error
-    model.eval().requires_grad_(False)
-    if _shares_prefix(model):
-        model.set_attn_implementation(attention.NAME)
-    identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
-    return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, chosen, ENGINE_VERSION]))
 
 
 def _precision(asked: str) -> str:

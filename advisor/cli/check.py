@@ -1,0 +1,98 @@
+"""``advisor check``: is an eval set fit to be believed? Looks at its data; no model is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from advisor.cli import common
+from advisor.errors import ConfigurationError
+
+FORMATS = ("html", "json")
+
+
+def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
+    evalset: Annotated[
+        str, typer.Argument(help="A shipped or public name (advisor list evalsets), a folder, or a file.")
+    ] = "harrow_desk",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(envvar="ADVISOR_COLUMN", help="Which column is what, e.g. input=question; repeat."),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(envvar="ADVISOR_MARGIN", help="Difference in quality that must show, e.g. 0.05 (5 points)."),
+    ] = None,
+    context_tokens: Annotated[
+        int, typer.Option(min=1, envvar="ADVISOR_CONTEXT_TOKENS", help="How much your model reads at once.")
+    ] = 8_192,
+    embed: Annotated[
+        int,
+        typer.Option(min=0, envvar="ADVISOR_EMBED", help="Embed at most N questions, chosen by content; 0: none."),
+    ] = 1_000,
+    fix: Annotated[
+        Path | None,
+        typer.Option("--fix", help="Write a cleaned copy into this new folder, with a log of every change."),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", "-o", envvar="ADVISOR_OUTPUT", help="Write .html or .json; repeat for both."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", envvar="ADVISOR_JSON", help="Print JSON.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", envvar="ADVISOR_QUIET", help="Print only what fails or is a warning.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, envvar="ADVISOR_SEED", help="Where randomness starts.")] = 0,
+) -> None:
+    """Check an eval set before it is trusted: sizes, copies, labels, texts, private data, answers and the metric.
+
+    Each finding says ok, warn or fail, its figure, and what to do. Nothing is changed; [bold]--fix FOLDER[/bold] writes
+    a cleaned copy. Exits with 100 if a check fails.
+    """
+    from advisor import registry
+    from advisor.cli.progress import ProgressLine
+    from advisor.models.local.embeddings import Embedder
+
+    outputs = output or []
+    common.check_outputs(outputs, FORMATS)
+    if margin is not None and not 0.0 < margin <= 1.0:
+        raise ConfigurationError(f"--margin is {margin!r}; allowed: above 0 and at most 1", hint="--margin 0.05")
+    settings = registry.load("evalsets", "advisor.evalsets.checking:Settings")(
+        margin=margin, context_tokens=context_tokens, embedded=embed, seed=seed
+    )
+    with ProgressLine(quiet=quiet or as_json) as progress:
+        embedder = Embedder(progress) if embed else None
+        columns = common.pairs(column or (), "--column") or None
+        checking = registry.load("evalsets", "advisor.evalsets.checking:check")
+        found, draft = checking(evalset, embedder, settings, columns=columns, progress=progress)
+        changes = None
+        if fix is not None:
+            changes = registry.load("evalsets", "advisor.evalsets.fixing:fix")(draft, fix, embedder, settings, progress)
+    _tell(found, as_json=as_json, quiet=quiet)
+    for path in outputs:
+        registry.load("reports", "advisor.reports.checkup:save")(found, path)
+        common.say_written(path, quiet=quiet)
+    if changes is not None and fix is not None:
+        typer.echo(f"Wrote {fix}: {_counted(changes)}; every one stands in {fix / 'changes.jsonl'}", err=True)
+        typer.echo(f"  advisor check {common.quoted(fix)}", err=True)
+    if found.gate == "fail":
+        raise typer.Exit(common.GATE_FAILED)
+
+
+def _tell(found: Any, *, as_json: bool, quiet: bool) -> None:
+    from advisor import registry
+
+    if as_json:
+        typer.echo(registry.load("reports", "advisor.reports.checkup:as_json")(found))
+    else:
+        registry.load("reports", "advisor.reports.checkup:show")(found, short=quiet)
+
+
+def _counted(changes: Any) -> str:
+    from collections import Counter
+
+    counts = Counter(change.change for change in changes)
+    listed = ", ".join(f"{count:,} {what}" for what, count in sorted(counts.items()))
+    return f"{len(changes):,} changes ({listed})" if changes else "nothing had to be changed"

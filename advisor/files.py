@@ -1,0 +1,63 @@
+"""Opening files that somebody gave us, with limits: the one place where a pipe, a device or a bomb is turned away."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+class UnusableFileError(ValueError):
+    """A file cannot be read as it is; the message says why, without its name."""
+
+
+@contextmanager
+def opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
+    """Open a regular file of at most so many bytes.
+
+    What is looked at is what was opened, so that nothing can be put in its place in between; and a pipe without a
+    writer is not waited for.
+
+    Raises:
+        FileNotFoundError: there is none.
+        UnusableFileError: it is a folder, a pipe or a device, is too large, or may not be read.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        raise UnusableFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        info = os.fstat(number)
+        if not stat.S_ISREG(info.st_mode):
+            what = "a folder" if stat.S_ISDIR(info.st_mode) else "a device, pipe or socket"
+            raise UnusableFileError(f"it is {what}; a regular file is needed")
+        if info.st_size > limit_bytes:
+            raise UnusableFileError(f"it has {info.st_size:,} bytes; at most {limit_bytes:,} are read")
+    except BaseException:
+        os.close(number)
+        raise
+    with os.fdopen(number, "rb") as file:
+        yield file
+
+
+def size_of(file: BinaryIO) -> int:
+    """Return how many bytes an open file has."""
+    return os.fstat(file.fileno()).st_size
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes:
+    """Return the content of a regular file; see `opened`. It may have grown since: that is noticed too.
+
+    Raises:
+        FileNotFoundError, UnusableFileError: see `opened`.
+    """
+    with opened(path, limit_bytes) as file:
+        content = file.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise UnusableFileError(f"it has more than {limit_bytes:,} bytes; that many are read at most")
+    return content

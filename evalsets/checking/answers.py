@@ -1,0 +1,223 @@
+"""Do answers give themselves away, are documents and tools there that the questions need, and is the metric sane?"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from statistics import fmean
+
+from advisor import metrics, wording
+from advisor.errors import AdvisorError
+from advisor.normalisation import normalise
+from advisor.tools import parse_calls
+from advisor.types import Chat, Example
+
+from ..sameness import text_of
+from .subject import SHOWN, Found, NotAsked, Subject, cut, row, rows_found, several
+
+QUOTED_WORDS = 4
+BY_DESIGN = 0.5
+"""From this share on the answers are spans of their inputs because the task is so (extraction, reading)."""
+
+
+def quoted_in_input(subject: Subject) -> Found:
+    """Find inputs that hold their own answer: a label with its mark beside it, or a longer answer word for word."""
+    if subject.draft.output == "json":
+        raise NotAsked("targets are JSON; their values are often copied from the input")
+    labels = bool(subject.draft.labels)
+    hits = []
+    for example in subject.examples:
+        asked = text_of(example.input)
+        if _gives_label_away(asked, example.target) if labels else _holds(asked, example.target):
+            hits.append((example, f"{cut(example.target, 50)!r} stands in: {asked}"))
+    share = len(hits) / max(1, len(subject.examples))
+    if share >= BY_DESIGN:
+        return Found("ok", f"{wording.percent(share)} of the answers stand word for word in their input: by design, "
+                     "it seems; the strategy copy_input shows what that is worth")  # fmt: skip
+    todo = "take the answer out of the input: copying it is no skill"
+    return rows_found(subject, hits, (1e-12, 0.02), ("hold their own answer", todo))
+
+
+def _gives_label_away(asked: str, label: str) -> bool:
+    if label.lower() not in asked.lower():
+        return False
+    name = re.escape(label)
+    marked = (
+        rf"\b(?:label|category|categor(?:y|ie)|intent|class|topic|target|answer|tag|queue)\s*[:=\]-]+\s*[\"']?{name}\b"
+    )
+    spelled = "_" in label and re.search(rf"(?<!\w){name}(?!\w)", asked)
+    return bool(spelled or re.search(marked, asked, re.I) or re.search(rf"[\[#(]{name}[\])]", asked, re.I))
+
+
+def _holds(asked: str, target: str) -> bool:
+    words = target.split()
+    if len(words) < QUOTED_WORDS or len(target) > len(asked):
+        return False
+    if words[0].strip("\"'(").lower() not in asked.lower():  # spares the normalisation for most
+        return False
+    return f" {normalise(target)} " in f" {normalise(asked)} "
+
+
+def quoted_in_documents(subject: Subject) -> Found:
+    """Find documents that hold a test question word for word: retrieval then finds the key to the test."""
+    if not subject.draft.docs:
+        raise NotAsked("there are no documents")
+    texts = [(document.id, f" {normalise(f'{document.title} {document.text}')} ") for document in subject.draft.docs]
+    joined = "\n".join(text for _, text in texts)
+    hits = []
+    for example in subject.test:
+        asked = normalise(text_of(example.input))
+        if len(asked.split()) >= QUOTED_WORDS and f" {asked} " in joined:
+            place = next(name for name, text in texts if f" {asked} " in text)
+            hits.append((example, f"in document {place}: {text_of(example.input)}"))
+    todo = "word these questions as a customer would, or take them out of the documents"
+    found = rows_found(subject, hits, (1e-12, 2.0), ("are test questions that stand word for word in a document", todo))
+    gate = "fail" if len(hits) / max(1, len(subject.test)) >= 0.02 else found.gate
+    return Found(gate, found.figure, found.todo, found.shown, found.rows)
+
+
+def gold_documents(subject: Subject) -> Found:
+    """Find questions whose gold document is not there."""
+    field = subject.draft.gold_document_field
+    if not field:
+        raise NotAsked("evalset.yaml names no gold_document_field")
+    known = {document.id for document in subject.draft.docs}
+    named = [(example, str(example.metadata[field])) for example in subject.examples
+             if example.metadata.get(field) is not None]  # fmt: skip
+    if not named:
+        return Found("fail", f"no example has metadata.{field}, which evalset.yaml names",
+                     "write it into the examples, or delete gold_document_field")  # fmt: skip
+    hits = [(example, f"metadata.{field} is {name!r}: {text_of(example.input)}") for example, name in named
+            if name not in known]  # fmt: skip
+    used = len({name for _, name in named} & known)
+    todo = "write these documents into docs.jsonl, or correct the names"
+    found = rows_found(subject, hits, (1e-12, 1e-12), ("name a document that is not in docs.jsonl", todo))
+    figure = f"{found.figure}; {len(named):,} name one, and {used:,} of {several(len(known), 'document')} are named"
+    return Found(found.gate, figure, found.todo, found.shown, found.rows)
+
+
+# --- tools -----------------------------------------------------------------------------------------------------------
+
+
+def tools_needed(subject: Subject) -> Found:
+    """Find tools that no question needs."""
+    names, called = _tools(subject)
+    idle = [name for name in names if not called[name]]
+    figure = f"{len(names) - len(idle):,} of {several(len(names), 'tool')} are needed by some question"
+    if not idle:
+        return Found("ok", figure, "", tuple(f"{name}: {several(called[name], 'call')}" for name in names[:SHOWN]))
+    todo = "write questions that need these tools, or take them out of the tool file"
+    return Found("warn", f"{figure}; never needed: {', '.join(idle[:SHOWN])}", todo, tuple(idle))
+
+
+def tools_there(subject: Subject) -> Found:
+    """Find gold calls of tools that are not there."""
+    names, _ = _tools(subject)
+    hits = []
+    for example in subject.examples:
+        offered = {tool.name for tool in example.input.tools} if isinstance(example.input, Chat) else set()
+        missing = [name for name in _called(example, subject) if name not in (offered or set(names))]
+        if missing:
+            hits.append((example, f"calls {missing[0]!r}: {text_of(example.input)}"))
+    todo = "correct the name, or write the tool"
+    return rows_found(subject, hits, (1e-12, 1e-12), ("call a tool that is not there", todo))
+
+
+def _tools(subject: Subject) -> tuple[list[str], Counter[str]]:
+    """Return the names of all tools, and how often each is called in an answer or in `metadata.calls`."""
+    own = [tool.spec.name for tool in subject.draft.tools]
+    offered = [tool.name for e in subject.examples if isinstance(e.input, Chat) for tool in e.input.tools]
+    names = list(dict.fromkeys(own or offered))
+    if not names:
+        raise NotAsked("there are no tools")
+    called = Counter(name for example in subject.examples for name in _called(example, subject))
+    if not called:
+        raise NotAsked("no example says which tools it needs (metadata.calls)")
+    if not own:  # every example brings its own, and distractors among them are meant
+        names = [name for name in names if called[name]]
+    return names, called
+
+
+def _called(example: Example, subject: Subject) -> list[str]:
+    calls = example.metadata.get("calls")
+    if isinstance(calls, list):
+        return [str(call["name"]) for call in calls if isinstance(call, dict) and "name" in call]
+    if subject.draft.metric.startswith("tool_call_match"):
+        return [call.name for call in parse_calls(example.target)]
+    return []
+
+
+# --- metric ----------------------------------------------------------------------------------------------------------
+
+SCORED = 1_000
+GOLD, FLOOR, BLIND = 0.999, 0.5, 0.9
+
+
+def gold_scores(subject: Subject) -> Found:
+    """Is the right answer right? The target of each test example, scored by the metric."""
+    examples, scores = _scored(subject, [example.target for example in _scorable(subject)])
+    hits = [(example, f"scores {wording.percent(score)}: {example.target}") if score is not None
+            else (example, f"cannot be scored: {example.target}")
+            for example, score in zip(examples, scores, strict=True) if score is None or score < GOLD]  # fmt: skip
+    known = [score for score in scores if score is not None]
+    mean = wording.percent(fmean(known)) if known else wording.MISSING
+    figure = f"{subject.draft.metric_name} gives the right answers of {several(len(examples), 'test example')} {mean}"
+    if not hits:
+        return Found("ok", figure)
+    shown = tuple(f"{example.id}: {cut(text)}" for example, text in hits[:SHOWN])
+    todo = "take another metric, or correct the targets: what scores the truth below 100% cannot rank anything"
+    return Found("fail", f"{figure}; {len(hits):,} do not score 100%", todo, shown, tuple(e.id for e, _ in hits))
+
+
+def shuffled_gold(subject: Subject) -> Found:
+    """Is a wrong answer wrong? Each test example gets the right answer of another one that accepts another answer."""
+    examples = _scorable(subject)
+    order = list(range(len(examples)))
+    random.Random(subject.settings.seed).shuffle(order)
+    others = [_other(examples, order, at) for at in range(len(examples))]
+    pairs = [(example, other) for example, other in zip(examples, others, strict=True) if other is not None]
+    if not pairs:
+        raise NotAsked("all test examples accept the same answer")
+    _, scores = _scored(subject, [other for _, other in pairs], [example for example, _ in pairs])
+    known = [score for score in scores if score is not None]
+    if not known:
+        return Found("unknown", "no answer of another example can be scored")
+    mean = fmean(known)
+    name = subject.draft.metric_name
+    figure = f"{name} gives answers of other test examples {wording.percent(mean)}, where 0% to 50% is plausible"
+    if mean <= FLOOR:
+        return Found("ok", figure)
+    shown = tuple(f"{row(example)} ← {cut(other, 60)}" for example, other in pairs[:SHOWN])
+    todo = "the metric hardly looks at the question: take one that compares with its answer"
+    return Found("fail" if mean >= BLIND else "warn", figure, todo, shown)
+
+
+def _other(examples: Sequence[Example], order: Sequence[int], at: int) -> str | None:
+    """Return the target of the next example in `order` that shares no accepted answer with the one at `at`."""
+    own = {normalise(one) for one in examples[at].references}
+    truth = examples[at].metadata.get("ground_truth")
+    start = order.index(at)
+    for step in range(1, min(len(order), 200)):
+        other = examples[order[(start + step) % len(order)]]
+        if normalise(other.target) not in own and (truth is None or other.metadata.get("ground_truth") != truth):
+            return other.target
+    return None
+
+
+def _scorable(subject: Subject) -> list[Example]:
+    return list(subject.test[:SCORED])
+
+
+def _scored(
+    subject: Subject, outputs: Sequence[str], examples: Sequence[Example] = ()
+) -> tuple[Sequence[Example], list[float | None]]:
+    examples = examples or _scorable(subject)
+    metric = metrics.for_task(subject.draft.metric, subject.draft.as_task())
+    try:
+        return examples, [metric.score(output, one) for output, one in zip(outputs, examples, strict=True)]
+    except AdvisorError:
+        raise
+    except Exception as error:
+        raise AdvisorError(f"the metric broke: {type(error).__name__}: {error}") from error

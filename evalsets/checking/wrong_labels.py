@@ -1,0 +1,47 @@
+"""Which labels look wrong to a classifier that never saw them?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from advisor import wording
+from advisor.errors import AdvisorError
+
+from .. import labels
+from .subject import SHOWN, Found, NotAsked, Subject, cut
+
+WARN, FAIL = 0.02, 0.20
+"""Shares of wrong labels: a warning where the lower end of the estimate is above 2 %, a failure where it is above 20 %.
+Where labels overlap in meaning the estimate counts that too, so what fails is set high."""
+
+
+def likely_wrong(subject: Subject) -> Found:
+    """Estimate the share of wrong labels in train, and name those that look it; out of fold, on embeddings."""
+    if not subject.draft.labels:
+        raise NotAsked("the task has no closed labels")
+    try:
+        sample = subject.sample
+    except AdvisorError as error:
+        return Found("unknown", f"no embeddings could be had: {cut(str(error))}")
+    train = {example.id for example in subject.draft.splits["train"]}
+    kept = np.array([example.id in train for example in sample.learned], dtype=np.bool_)
+    examples = [example for example in sample.learned if example.id in train]
+    rng = np.random.default_rng(subject.settings.seed)
+    vectors = sample.vectors[0][kept] if len(examples) else sample.vectors[0]
+    noise = labels.estimate_noise(examples, vectors, rng, subject.progress)
+    shown = tuple(
+        f"{one.id}: labelled {cut(one.given, 40)!r}, looks like {cut(one.likely, 40)!r}: {cut(one.text)}"
+        for one in noise.suspicious[:SHOWN]
+    )
+    rows = tuple(one.id for one in noise.suspicious)
+    if noise.share is None:
+        return Found("unknown", f"wrong labels are not estimated: {noise.note}", "", shown, rows)
+    share = noise.share
+    figure = (
+        f"about {wording.percent(share.estimate)} of {len(examples):,} training labels look wrong "
+        f"({wording.percent(share.low)} to {wording.percent(share.high)})"
+    )
+    if share.low <= WARN:
+        return Found("ok", figure, "", shown, rows)
+    todo = "read these labels and correct what is wrong; they are suspicions, so --fix leaves them alone"
+    return Found("fail" if share.low > FAIL else "warn", figure, todo, shown, rows)

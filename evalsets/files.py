@@ -1,0 +1,129 @@
+"""Reading one file: from its rows, by column or by the format they betray, to a `Draft` in three splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from advisor import registry
+from advisor.errors import EvalSetError, did_you_mean
+from advisor.normalisation import last_number
+
+from . import splitting
+from .draft import Draft
+from .folder import Refused, read_all
+from .formats import INPUT_NAMES, TARGET_NAMES, Layout
+from .readers import Row, check_file
+
+COLUMNS = ("id", "input", "target", "group", "slice", "answers", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a file does not say and a folder does."""
+
+    metric: str
+    instruction: str
+    labels: tuple[str, ...] = ()
+    output: str = "text"
+
+
+def read_file(
+    path: Path, *, columns: Mapping[str, str] | None = None, seed: int = 0, refused: Refused | None = None
+) -> Draft:
+    """Read one file, split 60/15/25 by content and group; metric and instruction are chosen by the look of the targets.
+
+    What was chosen stands in the notes.
+
+    Raises:
+        EvalSetError: it is missing or malformed; names file, line and field.
+    """
+    check_file(path)
+    kinds = {entry.name for entry in registry.names("readers")}
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in kinds:
+        raise EvalSetError(
+            f"{path.name}: there is no reader for {path.suffix or 'a file without extension'!r}; "
+            f"allowed are {', '.join('.' + name for name in sorted(kinds))}",
+            hint="or give a folder with an evalset.yaml",
+        )
+    for name in columns or ():
+        if name not in COLUMNS:
+            raise EvalSetError(f"columns: there is no field {name!r}; {did_you_mean(name, COLUMNS)}")
+    rows = list(registry.load("readers", kind)(path))
+    notes: list[str] = []
+    columns = columns or guess_columns(rows, notes)
+    examples = tuple(read_all(iter(rows), Layout(path.stem, "any", columns=columns), refused))
+    return _assembled(path, examples, notes, seed, refused)
+
+
+def _assembled(path: Path, examples: splitting.Examples, notes: list[str], seed: int, refused: Refused | None) -> Draft:
+    if len(examples) < 3:
+        raise EvalSetError(
+            f"{path.name} holds {len(examples)} examples; at least 3 are needed to split it into train, dev and test"
+        )
+    parts, note = splitting.split_file(examples, seed)
+    if not parts["train"] or not parts["test"]:
+        raise EvalSetError(
+            f"{path.name}: all examples belong to one group or have the same input, so no test split can be set apart"
+        )
+    notes.append(note)
+    task = task_of((*parts["train"], *parts["dev"]))
+    notes.append(
+        f"metric {task.metric} and the instruction were chosen by the look of the targets; a folder says its own"
+    )
+    return Draft(
+        name=path.stem,
+        instruction=task.instruction,
+        metric=task.metric,
+        splits=parts,
+        labels=task.labels,
+        output="json" if task.output == "json" else "text",
+        source=path.name,
+        notes=tuple(notes),
+        refused=tuple(refused or ()),
+    )
+
+
+def guess_columns(rows: list[Row], notes: list[str]) -> Mapping[str, str] | None:
+    """Find the usual names of input and target among the columns, where neither is called so and no format is known."""
+    if not rows:
+        return None
+    names = set(rows[0].fields)
+    if (
+        {"input", "target"} <= names
+        or names & {"messages", "inputs", "__expected"}
+        or {"prompt", "completion"} <= names
+    ):
+        return None
+    asked = [name for name in INPUT_NAMES if name in names]
+    target = [name for name in TARGET_NAMES if name in names and name not in asked]
+    if len(asked) != 1 or len(target) != 1:
+        there = sorted(names)
+        raise rows[0].error(
+            f"which fields are the input and the target cannot be told; there are {', '.join(map(repr, there))}",
+            hint=f"say it: --column input={there[0]} --column target={there[-1]}",
+        )
+    found = {"input": asked[0], "target": target[0]}
+    notes.append(f"columns read as input and target: {asked[0]!r} and {target[0]!r}")
+    return found
+
+
+def task_of(examples: splitting.Examples) -> Task:
+    """Choose metric, instruction, labels and form of answer by the look of the targets."""
+    targets = [example.target for example in examples]
+    distinct = sorted(set(targets))
+    if any(getattr(example.input, "tools", ()) for example in examples):
+        return Task(
+            "tool_call_match", "Call the function that does what is asked, with the right arguments.", (), "json"
+        )
+    if all(target.lstrip().startswith("{") for target in targets):
+        return Task("json_field_f1", "Answer with JSON.", (), "json")
+    numbers = all(last_number(target) is not None and len(target.split()) == 1 for target in targets)
+    if numbers and len(distinct) > 10:
+        return Task("numeric_match", "Answer with a number.")
+    if len(distinct) <= min(200, len(targets) // 4):
+        listed = ", ".join(distinct[:50]) + (", …" if len(distinct) > 50 else "")
+        return Task("label_accuracy", f"Answer with one of these labels and nothing else: {listed}.", tuple(distinct))
+    return Task("token_f1", "Answer in as few words as possible.")

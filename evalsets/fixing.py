@@ -1,0 +1,198 @@
+"""``advisor check --fix``: a cleaned copy of an eval set in another folder, with a line for every change in it.
+
+Only what needs no judgement is changed: unreadable rows left out, damaged characters mended, private texts replaced by
+marks, repeats and contradictions dropped, training rows dropped that are near copies of test questions. Test questions
+are never dropped for a copy elsewhere, and no answer is ever guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import ConfigurationError, EvalSetError, StoreError
+from advisor.strategy import Progress, silent
+from advisor.types import Chat, Document, Example, Input
+
+from . import writing
+from .checking import duplicates, privacy, texts
+from .checking.subject import Embed, Settings, Subject
+from .configuration import read_configuration
+from .draft import SPLITS, Draft
+
+LOG = "changes.jsonl"
+_REPLACED = {f"{split}.jsonl" for split in SPLITS} | {"docs.jsonl", LOG}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: where, what was done and why. Private texts are never repeated here."""
+
+    split: str
+    id: str
+    change: str
+    why: str
+
+
+def fix(
+    draft: Draft, target: Path, embed: Embed | None, settings: Settings, progress: Progress = silent
+) -> tuple[Change, ...]:
+    """Write a cleaned copy of `draft` into the new folder `target`; return what was changed.
+
+    Raises:
+        ConfigurationError: `target` exists already, or is the folder itself.
+        EvalSetError: nothing would be left of train or test, or the set's tools are code without a file.
+        StoreError: it cannot be written; nothing is left behind.
+    """
+    if target.exists():
+        raise ConfigurationError(
+            f"--fix {str(target)!r} exists already; a cleaned copy is never written over anything",
+            hint=f"--fix {target}-2",
+        )
+    if draft.tools and draft.folder is None:
+        raise EvalSetError(
+            f"the tools of {draft.name!r} are code, which a copy cannot hold", hint="copy its folder by hand"
+        )
+    changes = [Change("", "", "left out", problem) for problem in draft.refused]
+    cleaned = _without_copies(_mended(_named(draft, changes), changes), embed, settings, changes, progress)
+    for split in ("train", "test"):
+        if not cleaned.splits[split]:
+            raise EvalSetError(f"nothing would be left of {split}; correct the examples by hand")
+    _write(cleaned, target, changes)
+    return tuple(changes)
+
+
+# --- row by row ------------------------------------------------------------------------------------------------------
+
+
+def _named(draft: Draft, changes: list[Change]) -> Draft:
+    """Leave out examples with a label that is none, and rename ids that stand there twice."""
+    allowed = set(draft.labels) if any("not among the labels" in one for one in draft.refused) else set()
+    seen: set[str] = set()
+    parts: dict[str, tuple[Example, ...]] = {}
+    for split in SPLITS:
+        kept = []
+        for example in draft.splits[split]:
+            if allowed and example.target not in allowed:
+                continue  # its reason stands among the refused rows
+            if example.id in seen:
+                name = f"{split}-{example.id}"
+                changes.append(Change(split, example.id, "renamed", f"the id stood there twice; now {name!r}"))
+                example = replace(example, id=name)
+            seen.add(example.id)
+            kept.append(example)
+        parts[split] = tuple(kept)
+    return replace(draft, splits=parts)
+
+
+def _mended(draft: Draft, changes: list[Change]) -> Draft:
+    """Mend damaged characters and replace private texts, in inputs, answers and documents alike."""
+    steps: tuple[tuple[str, str, Callable[[str], str]], ...] = (
+        ("mended", "damaged characters", texts.repaired),
+        ("replaced", "private text", privacy.redacted),
+    )
+    parts: dict[str, tuple[Example, ...]] = {split: draft.splits[split] for split in SPLITS}
+    docs = draft.docs
+    for change, why, mend in steps:
+        for split in SPLITS:
+            parts[split] = tuple(
+                _example(one, mend, Change(split, one.id, change, why), changes) for one in parts[split]
+            )
+        docs = tuple(_document(one, mend, Change("docs", one.id, change, why), changes) for one in docs)
+    return replace(draft, splits=parts, docs=docs)
+
+
+def _example(example: Example, mend: Callable[[str], str], change: Change, changes: list[Change]) -> Example:
+    metadata = {name: _plain(value, mend) for name, value in example.metadata.items()}
+    mended = replace(example, input=_input(example.input, mend), target=mend(example.target), metadata=metadata)
+    if mended == example:
+        return example
+    changes.append(change)
+    return mended
+
+
+def _plain(value: Any, mend: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mend(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(inner, mend) for name, inner in value.items()}
+    return [_plain(inner, mend) for inner in value] if isinstance(value, list) else value
+
+
+def _input(asked: Input, mend: Callable[[str], str]) -> Input:
+    if isinstance(asked, Chat):
+        return replace(asked, messages=tuple(replace(one, content=mend(one.content)) for one in asked.messages))
+    return mend(asked)
+
+
+def _document(document: Document, mend: Callable[[str], str], change: Change, changes: list[Change]) -> Document:
+    mended = replace(document, title=mend(document.title), text=mend(document.text))
+    if mended != document:
+        changes.append(change)
+    return mended
+
+
+# --- what stands there more than once --------------------------------------------------------------------------------
+
+
+def _without_copies(
+    draft: Draft, embed: Embed | None, settings: Settings, changes: list[Change], progress: Progress
+) -> Draft:
+    subject = Subject(draft, embed, settings, progress)
+    repeated = duplicates.repeats(subject).rows
+    leaked = duplicates.copies(subject)
+    clashing = set(duplicates.contradictions(subject).rows)
+    repeated_ids = set(repeated)
+    parts: dict[str, tuple[Example, ...]] = {}
+    for split in SPLITS:
+        kept = []
+        for example in draft.splits[split]:
+            why = ""
+            if example.id in repeated_ids:
+                why = "it repeats an earlier one of its split"
+            elif split != "test" and example.id in leaked:
+                why = f"a near copy of test question {leaked[example.id]!r}"
+            elif split != "test" and example.id in clashing:
+                why = "it asks what another one asks, with another answer"
+            if why:
+                changes.append(Change(split, example.id, "left out", why))
+            else:
+                kept.append(example)
+        parts[split] = tuple(kept)
+    return replace(draft, splits=parts)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _write(draft: Draft, target: Path, changes: list[Change]) -> None:
+    """Write the folder beside `target` and rename it into place, so that it is whole or not there."""
+    half = target.with_name(f".{target.name}.half")
+    try:
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        with_tools = True
+        if draft.folder is not None:
+            with_tools = not read_configuration(draft.folder / "evalset.yaml").tools_field
+            for path in sorted(draft.folder.iterdir()):
+                if path.is_file() and path.name not in _REPLACED:
+                    shutil.copyfile(path, half / path.name)
+        else:
+            name = re.sub(r"[^\w .()+-]", "-", draft.name)
+            (half / "evalset.yaml").write_text(writing.evalset_yaml(draft, name), encoding="utf-8")
+        for split in SPLITS:
+            if draft.splits[split]:
+                text = writing.split_lines(draft.splits[split], with_tools=with_tools)
+                (half / f"{split}.jsonl").write_text(text, encoding="utf-8")
+        if draft.docs:
+            rows = (writing.document_row(document) for document in draft.docs)
+            (half / "docs.jsonl").write_text(writing.lines(rows), encoding="utf-8")
+        (half / LOG).write_text(writing.lines(asdict(change) for change in changes), encoding="utf-8")
+        half.rename(target)
+    except OSError as error:
+        shutil.rmtree(half, ignore_errors=True)
+        raise StoreError(f"the copy cannot be written to {str(target)!r}: {error.strerror or error}") from error

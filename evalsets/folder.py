@@ -1,0 +1,204 @@
+"""Reading a folder in the format of docs/evalset-format.md: from its files to a `Draft`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import EvalSetError, did_you_mean
+from advisor.schemas import check_schema
+from advisor.tools import load_tools
+from advisor.types import Document, Example, Tool
+
+from . import splitting
+from .configuration import EvalSetFile, read_configuration
+from .draft import SPLITS, Draft
+from .formats import Layout, to_example
+from .readers import Row, check_file, exists, open_text, parse_json, read_jsonl
+
+Refused = list[str]
+"""Where rows that cannot be read are collected; in place of it `None` stops at the first one."""
+
+
+def read_folder(folder: Path, refused: Refused | None = None) -> Draft:
+    """Read a folder.
+
+    Args:
+        folder: with ``evalset.yaml``, ``train.jsonl`` and ``test.jsonl``.
+        refused: collects what is wrong with single rows, so that all of it is seen; `None` raises at the first.
+
+    Raises:
+        EvalSetError: a file is missing or malformed; names file, line and field.
+    """
+    settings = read_configuration(_member(folder, "evalset.yaml"))
+    parts = {split: _examples(folder, split, settings, refused) for split in SPLITS}
+    notes = [f"caveat: {settings.caveat}"] if settings.caveat else []
+    labels = _labels(settings, parts, notes, refused)
+    docs = _documents(folder, refused)
+    if settings.gold_document_field and not docs:
+        raise EvalSetError(
+            f"evalset.yaml: gold_document_field is {settings.gold_document_field!r}, and there are no documents",
+            hint="write docs.jsonl, or delete that line",
+        )
+    return Draft(
+        name=settings.name or folder.resolve().name,
+        instruction=settings.instruction,
+        metric=_metric(folder, settings.metric),
+        splits=parts,
+        docs=docs,
+        tools=_tools(folder, settings),
+        labels=labels,
+        schema=_schema(folder, settings),
+        output=settings.output,
+        family=settings.family,
+        gold_document_field=settings.gold_document_field,
+        licence=settings.licence,
+        source=settings.source,
+        notes=tuple(notes),
+        carve=not exists(folder / "dev.jsonl"),
+        folder=folder,
+        refused=tuple(refused or ()),
+    )
+
+
+def _member(folder: Path, name: str, *, inside: bool = False) -> Path:
+    """Return the path of a file of the folder, or say what is there instead; `inside` refuses ways out of it."""
+    path = folder / name
+    if inside and exists(path) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise EvalSetError(f"evalset.yaml names {name!r}, which leads out of the folder {str(folder)!r}")
+    if not exists(path):
+        there = sorted(other.name for other in folder.iterdir())[:30]
+        raise EvalSetError(
+            f"the folder {str(folder)!r} has no {name!r}; {did_you_mean(name, there).replace('Allowed', 'it holds')}",
+            hint="a folder needs evalset.yaml, train.jsonl and test.jsonl; advisor init evalset writes an example",
+        )
+    return path
+
+
+def _examples(folder: Path, split: str, settings: EvalSetFile, refused: Refused | None) -> splitting.Examples:
+    if split == "dev" and not exists(folder / "dev.jsonl"):
+        return ()
+    path = _member(folder, f"{split}.jsonl")
+    layout = Layout(split, settings.output, settings.tools_field)
+    found = read_all(read_jsonl(path), layout, refused)
+    if not found and not refused:
+        raise EvalSetError(
+            f"{path.name} holds no example; at least one is needed",
+            hint='one object a line: {"id": "1", "input": "…", "target": "…"}',
+        )
+    return tuple(found)
+
+
+def read_all(rows: Iterator[Row], layout: Layout, refused: Refused | None = None) -> list[Example]:
+    """Read rows into examples; see `read_folder` for `refused`.
+
+    Raises:
+        EvalSetError: a row cannot be read or its id stands there twice, and `refused` is `None`.
+    """
+    lines: dict[str, int] = {}
+    found = []
+    for row in rows:
+        try:
+            example = to_example(row, layout)
+            if example.id in lines:
+                raise row.error(
+                    f"field 'id' is {example.id!r}, which already stands in line {lines[example.id]}",
+                    hint="ids must be unique; leave them out and the rows are numbered",
+                )
+        except EvalSetError as error:
+            _refuse(error, refused)
+            continue
+        lines[example.id] = row.line
+        found.append(example)
+    return found
+
+
+def _refuse(error: EvalSetError, refused: Refused | None) -> None:
+    if refused is None:
+        raise error
+    refused.append(str(error).partition("\n")[0])
+
+
+def _labels(
+    settings: EvalSetFile, parts: Mapping[str, splitting.Examples], notes: list[str], refused: Refused | None
+) -> tuple[str, ...]:
+    """Return the labels; one that only test has is a note for `from_train`, and an error for a list."""
+    if settings.labels != "from_train":
+        allowed = set(settings.labels)
+        for split, examples in parts.items() if allowed else ():
+            for example in examples:
+                if example.target not in allowed:
+                    error = EvalSetError(
+                        f"{split}.jsonl: example {example.id!r}: field 'target' is {example.target!r}, which is not "
+                        f"among the labels of evalset.yaml; {did_you_mean(example.target, allowed)}",
+                        hint="add it to labels in evalset.yaml, or correct the row",
+                    )
+                    _refuse(error, refused)
+        return tuple(settings.labels)
+    known = {example.target for example in (*parts["train"], *parts["dev"])}
+    missing = sorted({example.target for example in parts["test"]} - known)
+    if missing:
+        listed = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
+        notes.append(f"{len(missing)} of the labels in test never occur in train, so they cannot be learned: {listed}")
+    return tuple(sorted(known))
+
+
+def _documents(folder: Path, refused: Refused | None) -> tuple[Document, ...]:
+    path = folder / "docs.jsonl"
+    if not exists(path):
+        return ()
+    found: dict[str, Document] = {}
+    for row in read_jsonl(path):
+        try:
+            document = _document(row)
+            if document.id in found:
+                raise row.error(f"field 'id' is {document.id!r}, which an earlier document has as well")
+        except EvalSetError as error:
+            _refuse(error, refused)
+            continue
+        found[document.id] = document
+    if not found:
+        raise EvalSetError(
+            "docs.jsonl holds no document",
+            hint='write one a line: {"id": "1", "title": "…", "text": "…"}, or delete it',
+        )
+    return tuple(found.values())
+
+
+def _document(row: Row) -> Document:
+    text, title = row.fields.get("text"), row.fields.get("title") or ""
+    if not isinstance(text, str) or not text.strip():
+        raise row.error("field 'text' is missing or empty", hint='{"id": "1", "title": "…", "text": "…"}')
+    return Document(str(row.fields.get("id") or f"doc-{row.line}"), str(title), text)
+
+
+def _metric(folder: Path, spec: str) -> str:
+    """Return the metric as it can be loaded from here: a file of the folder is found wherever one stands."""
+    file, colon, rest = spec.partition(".py:")
+    if not colon or not exists(folder / f"{file}.py"):
+        return spec
+    return f"{_member(folder, f'{file}.py', inside=True)}:{rest}"
+
+
+def _tools(folder: Path, settings: EvalSetFile) -> tuple[Tool, ...]:
+    if not settings.tools:
+        return ()
+    path = _member(folder, settings.tools, inside=True)
+    check_file(path)
+    return load_tools(path)
+
+
+def _schema(folder: Path, settings: EvalSetFile) -> dict[str, Any] | None:
+    schema: Any = settings.json_schema
+    where = "evalset.yaml: schema"
+    if isinstance(schema, str):
+        path = _member(folder, schema, inside=True)
+        where = path.name
+        schema = parse_json("".join(line for _, line in open_text(path, 1_000_000)), Row(path.name, 1, {}))
+    if schema is None:
+        return None
+    if wrong := check_schema(schema):
+        raise EvalSetError(f"{where} cannot be used: {wrong}")
+    return dict(schema)

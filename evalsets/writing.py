@@ -1,0 +1,100 @@
+"""Writing an eval set as a folder in the format of docs/evalset-format.md, so that reading it gives the same again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from advisor.types import Chat, Document, EvalSet, Example, Message, ToolSpec
+
+from .draft import Draft
+
+_KEYS = ("family", "gold_document_field", "licence", "source")
+
+
+def to_row(example: Example, *, with_tools: bool = True) -> dict[str, Any]:
+    """Return the JSON row of an example.
+
+    Args:
+        example: what to write.
+        with_tools: write the tools of its input; `False` where they stand in its metadata (`tools_field`).
+    """
+    row: dict[str, Any] = {"id": example.id, "input": _input(example, with_tools), "target": example.target}
+    if example.metadata:
+        row["metadata"] = dict(example.metadata)
+    return row
+
+
+def _input(example: Example, with_tools: bool) -> Any:
+    asked = example.input
+    if not isinstance(asked, Chat):
+        return asked
+    turns = [message_row(message) for message in asked.messages]
+    if asked.tools and with_tools:
+        return {"messages": turns, "tools": [tool_row(tool) for tool in asked.tools]}
+    plain = len(asked.messages) == 1 and asked.messages[0] == Message("user", asked.messages[0].content)
+    return asked.messages[0].content if plain and asked.tools else turns
+
+
+def message_row(message: Message) -> dict[str, Any]:
+    """Return a chat turn as the OpenAI API writes it."""
+    row: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        row["tool_calls"] = [
+            {
+                "id": call.id or f"call_{at}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": json.dumps(dict(call.arguments), ensure_ascii=False)},
+            }
+            for at, call in enumerate(message.tool_calls, 1)
+        ]
+        row["content"] = message.content or None
+    if message.tool_call_id:
+        row["tool_call_id"] = message.tool_call_id
+    return row
+
+
+def tool_row(tool: ToolSpec) -> dict[str, Any]:
+    """Return a tool's schema as the OpenAI API writes it."""
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)},
+    }
+
+
+def document_row(document: Document) -> dict[str, Any]:
+    """Return the JSON row of a document."""
+    return {"id": document.id, "title": document.title, "text": document.text}
+
+
+def lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as JSON lines."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def evalset_yaml(loaded: EvalSet | Draft, name: str) -> str:
+    """Return an ``evalset.yaml`` for an eval set; a tool file is not named, since code cannot be written from it."""
+    import yaml
+
+    keys: dict[str, Any] = {
+        "name": name,
+        "instruction": loaded.instruction or "Answer the question.",
+        "metric": loaded.metric,
+        "output": loaded.output,
+        **{key: value for key in _KEYS if (value := getattr(loaded, key))},
+    }
+    keys.setdefault("licence", "unknown; say here who may use it")
+    keys.setdefault("source", "say here where the examples come from")
+    if loaded.labels:
+        keys["labels"] = list(loaded.labels)
+    if loaded.schema:
+        keys["schema"] = json.loads(json.dumps(loaded.schema))
+    if keys["output"] == "text":
+        del keys["output"]
+    return str(yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=110))
+
+
+def split_lines(examples: Sequence[Example], *, with_tools: bool = True) -> str:
+    """Return one split as JSON lines."""
+    return lines(to_row(example, with_tools=with_tools) for example in examples)

@@ -1,0 +1,32 @@
+"""D1: SIGKILL at every write, fsync, rename and unlink of a run; then it is resumed, and nothing may be missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from points import KILLED, can_trace, points_of, some
+from sheet import FULL, Sheet
+from trial import Trials, shown, violations
+from warm import Warm
+
+IN_CI = 12
+
+
+def test_killed_at_every_point_of_writing(tmp_path: Path, warm: Warm, sheet: Sheet) -> None:
+    if why := can_trace(warm):
+        pytest.skip(why)
+    many = Trials(tmp_path, warm, streaming=True)
+    every = points_of(many.new(), KILLED)
+    chosen = every if FULL else some(every, IN_CI, "D1")
+    problems, killed = dict[str, list[str]](), 0
+    for point in chosen:
+        trial = many.new()
+        killed += trial.interrupted(trial.start(inject=[point.rule("signal=KILL")])) == -9
+        trial.finish()
+        if broken := violations(trial, many.whole):
+            problems[str(point)] = broken
+    said = f"all {len(every)} points" if len(chosen) == len(every) else f"{len(chosen)} of {len(every)} points"
+    sheet.add("D1", f"SIGKILL at each write, fsync, rename, unlink: {said}", killed, len(problems))
+    assert killed >= 0.9 * len(chosen), "strace did not kill"
+    assert not problems, shown(problems)

@@ -1,0 +1,59 @@
+"""D2: SIGKILL at random moments of a run; nothing acknowledged is lost, nothing is doubled, the result is the same."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+from sheet import Sheet, trials
+from small_comparison import asked
+from trial import EXPORTS, Trial, Trials, shown, violations
+from warm import Warm
+
+PAUSE = 0.003
+
+
+def kill_at_random(trial: Trial, rng: random.Random) -> None:
+    """Start, and kill after a random number of calls or a random time, whichever is drawn."""
+    before = len(asked(trial.log))
+    started = trial.start(pause=PAUSE)
+    if rng.random() < 0.4:
+        time.sleep(rng.uniform(0.0, 0.6))
+    else:
+        wanted = before + rng.randint(1, 120)
+        while started.running() and len(asked(trial.log)) < wanted:
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 3 * PAUSE))
+    started.kill()
+    trial.interrupted(started)
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["batches", "streaming"])
+def test_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet, streaming: bool) -> None:
+    """Ten kills a trial, then to the end."""
+    kills, problems = trials(10, 200), dict[str, list[str]]()
+    many, rng = Trials(tmp_path, warm, streaming=streaming), random.Random(f"kills {streaming}")
+    for number in range(kills // 10):
+        trial = many.new()
+        for _ in range(10):
+            kill_at_random(trial, rng)
+        trial.finish()
+        if broken := violations(trial, many.whole):
+            problems[f"trial {number}"] = broken
+    way = "one answer at a time" if streaming else "answers in batches"
+    sheet.add("D2", f"SIGKILL at random moments, {way}; 10 kills a run", kills, len(problems))
+    assert not problems, shown(problems)
+
+
+def test_four_strategies_by_200_examples_killed_20_times(tmp_path: Path, warm: Warm, sheet: Sheet) -> None:
+    """The promise of the whole suite in one sentence."""
+    many, rng = Trials(tmp_path, warm, test=200, exported=(*EXPORTS, "report.html")), random.Random("done when")
+    trial = many.new()
+    for _ in range(20):
+        kill_at_random(trial, rng)
+    trial.finish()
+    broken = violations(trial, many.whole)
+    sheet.add("D2", "4 strategies by 200 examples, killed 20 times, then resumed: byte-identical", 20, len(broken))
+    assert not broken, shown({"trial": broken})
