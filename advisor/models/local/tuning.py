@@ -146,15 +146,11 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
         torch.manual_seed(config.seed)
         network = get_peft_model(_copy_top(model.network, first), lora)
     top = _Top(network.get_base_model(), first)
-<<<<<<< HEAD
-    history = _Epochs(network, top, job).run(train, dev)
-    _save(network, folder, history, _spent(len(history["train_loss"]), train, started, total - first, total))
-=======
     epochs = _Epochs(network, top, job, Checkpoints(folder.with_suffix(".epochs")))
     history = epochs.run(train, dev)
-    _save(network, folder, history, _spent(job, train, started - epochs.earlier_seconds, total - first, total))
+    spent = _spent(len(history["train_loss"]), train, started - epochs.earlier_seconds, total - first, total)
+    _save(network, folder, history, spent)
     epochs.checkpoints.clear()
->>>>>>> main
 
 
 def _linear_names(layer: Any) -> list[str]:
@@ -290,19 +286,6 @@ class _Epochs:
             best = tuple(found.state["best"]) if found.state["best"] else None
         for epoch in range(done + 1, config.epochs + 1):
             history["train_loss"].append(self._epoch(train, optimiser, schedule, epoch))
-<<<<<<< HEAD
-            if not dev:
-                history["epoch"] = epoch
-                if self.job.until_learned and self.learned and history["train_loss"][-1] <= SURE:
-                    break
-                continue
-            loss, right = self._evaluate(dev)
-            history["dev_loss"].append(loss)
-            history["dev_exact_match"].append(right)
-            if best is None or (right, -loss) > best:
-                best, history["epoch"] = (right, -loss), epoch
-                kept = [weight.detach().clone() for weight in self.weights]
-=======
             if dev:
                 loss, right = self._evaluate(dev)
                 history["dev_loss"].append(loss)
@@ -310,10 +293,12 @@ class _Epochs:
                 if best is None or (right, -loss) > best:
                     best, history["epoch"] = (right, -loss), epoch
                     kept = [weight.detach().clone() for weight in self.weights]
-            if epoch < config.epochs:
+            elif self.job.until_learned and self.learned and history["train_loss"][-1] <= SURE:
+                history["epoch"] = epoch
+                break
+            if epoch < config.epochs and not self.job.until_learned:  # that is over too soon to be worth keeping
                 state = {"epoch": epoch, "history": history, "best": best}
                 self.checkpoints.keep(epoch, self._checkpoint(state, kept, optimiser, schedule))
->>>>>>> main
         for weight, value in zip(self.weights, kept, strict=False):
             weight.data.copy_(value)
         return history
