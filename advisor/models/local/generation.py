@@ -27,7 +27,7 @@ PREFILL_TOKENS = 512
 DECODE_ROWS = 64
 DECODE_TOKENS = 12_000
 """Room for this many tokens of keys and values at once, answers included; it bounds the memory."""
-KEPT_TOKENS = 12_000
+KEPT_TOKENS = 8_000
 """At most so many tokens are kept of conversations that may go on."""
 MIN_PREFIX = 8
 KEPT_PREFIXES = 6

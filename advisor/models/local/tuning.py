@@ -99,8 +99,7 @@ def _tuples(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_adapted(network: Any, config: TuningConfig) -> int:
-    total = int(network.config.num_hidden_layers)
-    return max(0, total - config.layers) if config.layers else 0
+    return max(0, int(network.config.num_hidden_layers) - config.layers) if config.layers else 0
 
 
 def _copy_top(network: Any, first: int) -> Any:
@@ -148,8 +147,8 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     top = _Top(network.get_base_model(), first)
     epochs = _Epochs(network, top, job, Checkpoints(folder.with_suffix(".epochs")))
     history = epochs.run(train, dev)
-    ran, started = len(history["train_loss"]), started - epochs.earlier_seconds
-    _save(network, folder, history, _spent(ran, train, started, total - first, total))
+    spent = _spent(len(history["train_loss"]), train, started - epochs.earlier_seconds, total - first, total)
+    _save(network, folder, history, spent)
     epochs.checkpoints.clear()
 
 
@@ -216,8 +215,7 @@ def _run_frozen(decoder: Any, rows: list[list[int]], first: int) -> list[Tensor]
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     for at, row in enumerate(rows):
         ids[at, : len(row)] = torch.tensor(row)
-    states = decoder.embed_tokens(ids)
-    states = _run_layers(decoder, decoder.layers[:first], states)
+    states = _run_layers(decoder, decoder.layers[:first], decoder.embed_tokens(ids))
     return [states[at, : len(row)].clone() for at, row in enumerate(rows)]
 
 
@@ -267,8 +265,7 @@ class _Epochs:
         self.earlier_seconds, self._started = 0.0, time.perf_counter()
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.random = torch.Generator().manual_seed(job.config.seed)
-        self.learned = False
-        """Whether every row of the last epoch was known word for word, each before the step that it was part of."""
+        self.learned = False  # whether every row of the last epoch was known, each before its own step
 
     def run(self, train: list[_Item], dev: list[_Item]) -> dict[str, Any]:
         """Train and leave the best epoch's weights in the network; returns the history."""
@@ -293,11 +290,10 @@ class _Epochs:
                 if best is None or (right, -loss) > best:
                     best, history["epoch"] = (right, -loss), epoch
                     kept = [weight.detach().clone() for weight in self.weights]
-            else:
+            elif self.job.until_learned and self.learned and history["train_loss"][-1] <= SURE:
                 history["epoch"] = epoch
-                if self.job.until_learned and self.learned and history["train_loss"][-1] <= SURE:
-                    break
-            if epoch < config.epochs:
+                break
+            if epoch < config.epochs and not self.job.until_learned:  # that is over too soon to be worth keeping
                 state = {"epoch": epoch, "history": history, "best": best}
                 self.checkpoints.keep(epoch, self._checkpoint(state, kept, optimiser, schedule))
         for weight, value in zip(self.weights, kept, strict=False):
@@ -333,8 +329,7 @@ class _Epochs:
     def _epoch(self, train: list[_Item], optimiser: Any, schedule: Any, epoch: int) -> float:
         config = self.job.config
         batches = _batches(train, config.batch_size, self.random)
-        total = count = 0.0
-        self.learned = True
+        total, count, self.learned = 0.0, 0.0, True
         for number, batch in enumerate(batches, 1):
             loss, learned = self._backward([train[index] for index in batch])
             if not math.isfinite(loss):

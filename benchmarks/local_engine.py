@@ -1,0 +1,153 @@
+"""The local engine beside plain transformers: shared prefixes, settled tokens, conversations; in pairs, alternating.
+
+    python benchmarks/local_engine.py                  (minutes on 2 cores)
+    python benchmarks/local_engine.py --items 24 --pairs 2
+
+Both answer the same questions with the same weights in this process, one after the other, in turn; what counts is the
+ratio of a pair. Plain transformers means `generate` in batches of eight, padded on the left, which is what an
+evaluation harness does. The share of the matrix-multiply peak is of the peak measured here, just before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from advisor.models.base import Request
+from advisor.models.local.engine import LocalModel, open_local
+from advisor.types import Message, ToolSpec
+
+WORDS = ("river", "engine", "cloud", "bread", "copper", "lamp", "winter", "glove", "anchor", "paper", "wheel", "honey")
+LABELS = ("made by people", "found in nature", "made by people from what is found in nature")
+BATCH = 8
+LOOK_UP = ToolSpec(
+    "look_up",
+    "Look up one field of an order.",
+    {
+        "type": "object",
+        "properties": {
+            "order": {"type": "string", "maxLength": 12},
+            "field": {"type": "string", "enum": ["status", "carrier", "total", "paid_with"]},
+        },
+        "required": ["order", "field"],
+    },
+)
+
+
+def few_shot(count: int, **options: Any) -> list[Request]:
+    """Short questions behind a prefix of about 600 tokens."""
+    draw = random.Random(0)
+    turns = [Message("system", "Say where the thing comes from, in a few words.")]
+    for at in range(20):
+        turns += [Message("user", f"Where does a {WORDS[at % 12]} of kind {at} come from, and why does it matter?")]
+        turns += [Message("assistant", LABELS[at % 3])]
+    asked = [f"Where does the {draw.choice(WORDS)} number {draw.randrange(10_000)} come from?" for _ in range(count)]
+    return [Request((*turns, Message("user", each)), max_tokens=12, **options) for each in asked]
+
+
+def calls(count: int) -> list[Request]:
+    """Questions that must be answered with a call."""
+    draw = random.Random(1)
+    asked = [f"What is the {draw.choice(WORDS)} status of order HP-{draw.randrange(10_000)}?" for _ in range(count)]
+    return [Request((Message("user", each),), 60, tools=(LOOK_UP,), tool_choice="required") for each in asked]
+
+
+def plain(model: LocalModel, requests: Sequence[Request]) -> list[str]:
+    """Answer with transformers' own `generate`, or, where a form is asked for, our fallback over it."""
+    import torch
+
+    from advisor.models.local import attention
+
+    model.network.set_attn_implementation("sdpa")
+    try:
+        if requests[0].tools or requests[0].choices:
+            return [done.content or str(done.calls) for done in model.generate(requests)]
+        ids = [model.chat.prompt(request.messages) for request in requests]
+        order, texts = sorted(range(len(ids)), key=lambda at: len(ids[at])), [""] * len(ids)
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            width = max(len(ids[at]) for at in batch)
+            padded = torch.tensor([[0] * (width - len(ids[at])) + ids[at] for at in batch])
+            seen = torch.tensor([[0] * (width - len(ids[at])) + [1] * len(ids[at]) for at in batch])
+            with torch.inference_mode():
+                written = model.network.generate(
+                    padded, attention_mask=seen, max_new_tokens=requests[0].max_tokens, do_sample=False, pad_token_id=2
+                )
+            for at, row in zip(batch, written[:, width:], strict=True):
+                texts[at] = model.tokenizer.decode(row, skip_special_tokens=True).strip()
+        return texts
+    finally:
+        model.network.set_attn_implementation(attention.NAME)
+
+
+def ours(model: LocalModel, requests: Sequence[Request]) -> list[str]:
+    """Answer with the engine, with nothing kept from before."""
+    vars(model).pop("_engine", None)
+    return [done.content or str(done.calls) for done in model.generate(requests)]
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
+    """Return what came out, seconds by the clock and seconds of processors."""
+    clock, processors = time.perf_counter(), time.process_time()
+    return work(), time.perf_counter() - clock, time.process_time() - processors
+
+
+def peak(model: LocalModel) -> float:
+    """Return the machine's own peak in FLOP per second of processor: one large square product, best of five."""
+    import torch
+
+    size = 1024
+    left, right = (torch.randn(size, size).to(model.network.dtype) for _ in range(2))
+    best = min(timed(lambda: torch.mm(left, right))[2] for _ in range(5))
+    return 2 * size**3 / best
+
+
+def reading(model: LocalModel, requests: Sequence[Request]) -> float:
+    """Return the FLOP per second of processor that reading distinct prompts reaches, matrix products alone counted."""
+    weights = sum(each.numel() for each in model.network.get_decoder().layers.parameters())
+    distinct = [Request((Message("user", f"{at} {request.messages[-1].content} " * 8),), max_tokens=1)
+                for at, request in enumerate(requests)]  # fmt: skip
+    vars(model).pop("_engine", None)
+    found, _, processors = timed(lambda: model.generate(distinct))
+    return 2.0 * weights * sum(done.usage.input_tokens - done.usage.cached_input_tokens for done in found) / processors
+
+
+def main() -> None:
+    """Print one line a case."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, default=100)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--precision", default="", choices=("", "fp32", "bf16"))
+    asked = parser.parse_args()
+    model = open_local("smollm2", precision=asked.precision)
+    print(f"{model.precision}, threads: {model.threads}; {asked.items} items, {asked.pairs} pairs")
+    cases = {
+        "few-shot, 600 shared tokens": few_shot(asked.items),
+        "the same, three labels": few_shot(asked.items, choices=LABELS),
+        "required calls": calls(asked.items),
+    }
+    for name, requests in cases.items():
+        clocks, processors, same = [], [], 0
+        for _ in range(asked.pairs):
+            (theirs, slow, slow_cpu), (own, quick, quick_cpu) = (
+                timed(lambda answer=answer, requests=requests: answer(model, requests)) for answer in (plain, ours)
+            )
+            clocks.append(slow / quick)
+            processors.append(slow_cpu / quick_cpu)
+            same = sum(one == other for one, other in zip(theirs, own, strict=True))
+        print(
+            f"{name}: {statistics.median(clocks):.1f} times as fast by the clock ({min(clocks):.1f} to "
+            f"{max(clocks):.1f}), {statistics.median(processors):.1f} times by processors; last pair {slow:.1f} s "
+            f"against {quick:.1f} s; {same} of {len(requests)} answers the same",
+            flush=True,
+        )
+    top, share = peak(model) / 1e9, reading(model, cases["required calls"]) / peak(model)
+    print(f"reading prompts: {share:.0%} of the peak of {top:.0f} GFLOP a second of processor")
+
+
+if __name__ == "__main__":
+    main()
