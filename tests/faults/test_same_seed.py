@@ -49,6 +49,7 @@ def test_shuffled_examples_give_the_same_answers(tmp_path: Path, warm: Warm, she
     assert not flips
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_flips_across_batch_sizes_are_counted(sheet: Sheet) -> None:
     """The embedded model in batches of 1, 4 and 16; sums in another order may tip a near-tie, which is reported."""
