@@ -59,7 +59,8 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
     """Run a comparison; what is stored already is not run again. See `compare`."""
     from advisor.comparison import join_runs
 
-    prepared = Prepared.of(options)
+    with variables(NO_NETWORK if options.offline else {}):
+        prepared = Prepared.of(options)
     with variables(NO_NETWORK if options.offline else {}), Store() as store:
         bench = prepared.bench(store, progress)
         runs, specs = _run_all(prepared, bench)

@@ -23,18 +23,27 @@ if TYPE_CHECKING:
     from advisor.types import Cause
 
 
+LONGEST = 700
+"""Characters of a message, and of a hint."""
+
+
 class AdvisorError(Exception):
     """Base of every expected failure; the command line prints it as one sentence, without a traceback."""
 
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(_readable(message))
+        self.hint = _readable(hint)
 
     def __str__(self) -> str:
         message = super().__str__()
         return f"{message}\n  {self.hint}" if self.hint else message
+
+
+def _readable(text: str) -> str:
+    """Cut the middle out of a text that nobody would read to its end: names and values come from files."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 200]} […] {text[-190:]}"
 
 
 class ConfigurationError(AdvisorError):

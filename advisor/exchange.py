@@ -66,7 +66,7 @@ def read(path: Path) -> Comparison:
     """Return the comparison that a file holds.
 
     Raises:
-        ConfigurationError: there is no such file, or it is not what `advisor export` writes.
+        ConfigurationError: there is no such file, or it is not what `advisor export run` writes.
     """
     from pydantic import ValidationError
 
@@ -137,5 +137,5 @@ def _adapter() -> Any:
 def _refused(path: Path, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"the file {str(path)!r} cannot be imported: {why}",
-        hint="a file that can is written by: advisor export -o FILE",
+        hint="a file that can is written by: advisor export run -o FILE",
     )

@@ -45,6 +45,11 @@ def opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
         yield file
 
 
+def size_of(file: BinaryIO) -> int:
+    """Return how many bytes an open file has."""
+    return os.fstat(file.fileno()).st_size
+
+
 def read_bounded(path: Path, limit_bytes: int) -> bytes:
     """Return the content of a regular file; see `opened`. It may have grown since: that is noticed too.
 

@@ -222,11 +222,11 @@ def load_tools(path: str | Path) -> tuple[Tool, ...]:
         except ConfigurationError as error:
             line = fn.__code__.co_firstlineno
             raise EvalSetError(f"{path.name} line {line}: {error.args[0]}", hint=error.hint) from error
-    behind = _behind(path)
+    behind = code_and_data(path)
     return tuple(replace(tool, fingerprint=behind) for tool in tools)
 
 
-def _behind(path: Path) -> str:
+def code_and_data(path: Path) -> str:
     """Address the file and the data files beside it, so that an edited order book is another eval set."""
     beside = {path, *(file for file in path.parent.iterdir() if file.suffix in _DATA_FILES and file.is_file())}
     small = sorted(file for file in beside if file.stat().st_size <= _MOST_BYTES)
@@ -280,8 +280,12 @@ def spec_from_json(plain: Any) -> ToolSpec:
     parameters = inner.get("parameters") or {}
     if not isinstance(parameters, Mapping):
         raise ValueError(f"tool {name!r}: parameters must be a JSON Schema object, not {type(parameters).__name__}")
-    schema = {"type": "object", "properties": {}, **_json_types(dict(parameters), name)}
-    if wrong := check_schema(schema):
+    try:
+        schema = {"type": "object", "properties": {}, **_json_types(dict(parameters), name)}
+        wrong = check_schema(schema)
+    except RecursionError:
+        wrong = "it is nested too deeply"
+    if wrong:
         raise ValueError(f"tool {name!r}: its parameters are no JSON Schema: {wrong}")
     return ToolSpec(name, str(inner.get("description") or ""), schema)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from . import shipped
 
 BUILT_INS: dict[str, dict[str, str]] = {
-    "evalsets": {name: f"advisor.evalsets.shipped:{name}" for name in shipped.names()},
+    "evalsets": {
+        **{name: f"advisor.evalsets.shipped:{name}" for name in shipped.names()},
+        **{name: f"advisor.evalsets.public:{name.removeprefix('public:')}" for name in shipped.public_names()},
+    },
     "readers": {
         "jsonl": "advisor.evalsets.readers:read_jsonl",
         "ndjson": "advisor.evalsets.readers:read_jsonl",

@@ -84,6 +84,18 @@ def read_configuration(path: Path) -> EvalSetFile:
         raise _explained(dict(first), text, path.name) from None
 
 
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file of ours with the same care: bounded, without aliases or duplicate keys.
+
+    Raises:
+        EvalSetError: it cannot be read or is not a list of keys.
+    """
+    plain = _parsed("".join(line for _, line in open_text(path, MAX_BYTES)), path.name)
+    if not isinstance(plain, dict):
+        raise EvalSetError(f"{path.name}: a list of `key: value` lines is needed")
+    return plain
+
+
 def _explained(error: dict[str, Any], text: str, file: str) -> EvalSetError:
     names = [field.alias or name for name, field in EvalSetFile.model_fields.items()]
     key = str(error["loc"][0]) if error["loc"] else ""

@@ -20,7 +20,7 @@ COLUMNS = ("id", "input", "target", "group", "slice", "answers", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
     """What a file does not say and a folder does."""
 
     metric: str
@@ -53,8 +53,8 @@ def read_file(
             raise EvalSetError(f"columns: there is no field {name!r}; {did_you_mean(name, COLUMNS)}")
     rows = list(registry.load("readers", kind)(path))
     notes: list[str] = []
-    columns = columns or _guessed(rows, notes)
-    examples = tuple(read_all(iter(rows), Layout(path.stem, "json", columns=columns), refused))
+    columns = columns or guess_columns(rows, notes)
+    examples = tuple(read_all(iter(rows), Layout(path.stem, "any", columns=columns), refused))
     return _assembled(path, examples, notes, seed, refused)
 
 
@@ -69,7 +69,7 @@ def _assembled(path: Path, examples: splitting.Examples, notes: list[str], seed:
             f"{path.name}: all examples belong to one group or have the same input, so no test split can be set apart"
         )
     notes.append(note)
-    task = _task((*parts["train"], *parts["dev"]))
+    task = task_of((*parts["train"], *parts["dev"]))
     notes.append(
         f"metric {task.metric} and the instruction were chosen by the look of the targets; a folder says its own"
     )
@@ -86,7 +86,7 @@ def _assembled(path: Path, examples: splitting.Examples, notes: list[str], seed:
     )
 
 
-def _guessed(rows: list[Row], notes: list[str]) -> Mapping[str, str] | None:
+def guess_columns(rows: list[Row], notes: list[str]) -> Mapping[str, str] | None:
     """Find the usual names of input and target among the columns, where neither is called so and no format is known."""
     if not rows:
         return None
@@ -110,19 +110,20 @@ def _guessed(rows: list[Row], notes: list[str]) -> Mapping[str, str] | None:
     return found
 
 
-def _task(examples: splitting.Examples) -> _Task:
+def task_of(examples: splitting.Examples) -> Task:
+    """Choose metric, instruction, labels and form of answer by the look of the targets."""
     targets = [example.target for example in examples]
     distinct = sorted(set(targets))
     if any(getattr(example.input, "tools", ()) for example in examples):
-        return _Task(
+        return Task(
             "tool_call_match", "Call the function that does what is asked, with the right arguments.", (), "json"
         )
     if all(target.lstrip().startswith("{") for target in targets):
-        return _Task("json_field_f1", "Answer with JSON.", (), "json")
+        return Task("json_field_f1", "Answer with JSON.", (), "json")
     numbers = all(last_number(target) is not None and len(target.split()) == 1 for target in targets)
     if numbers and len(distinct) > 10:
-        return _Task("numeric_match", "Answer with a number.")
+        return Task("numeric_match", "Answer with a number.")
     if len(distinct) <= min(200, len(targets) // 4):
         listed = ", ".join(distinct[:50]) + (", …" if len(distinct) > 50 else "")
-        return _Task("label_accuracy", f"Answer with one of these labels and nothing else: {listed}.", tuple(distinct))
-    return _Task("token_f1", "Answer in as few words as possible.")
+        return Task("label_accuracy", f"Answer with one of these labels and nothing else: {listed}.", tuple(distinct))
+    return Task("token_f1", "Answer in as few words as possible.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def read_folder(folder: Path, refused: Refused | None = None) -> Draft:
 def _member(folder: Path, name: str, *, inside: bool = False) -> Path:
     """Return the path of a file of the folder, or say what is there instead; `inside` refuses ways out of it."""
     path = folder / name
-    if inside and not path.resolve().is_relative_to(folder.resolve()):
+    if inside and exists(path) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise EvalSetError(f"evalset.yaml names {name!r}, which leads out of the folder {str(folder)!r}")
     if not exists(path):
         there = sorted(other.name for other in folder.iterdir())[:30]
@@ -176,7 +177,9 @@ def _document(row: Row) -> Document:
 def _metric(folder: Path, spec: str) -> str:
     """Return the metric as it can be loaded from here: a file of the folder is found wherever one stands."""
     file, colon, rest = spec.partition(".py:")
-    return f"{folder / file}.py:{rest}" if colon and exists(folder / f"{file}.py") else spec
+    if not colon or not exists(folder / f"{file}.py"):
+        return spec
+    return f"{_member(folder, f'{file}.py', inside=True)}:{rest}"
 
 
 def _tools(folder: Path, settings: EvalSetFile) -> tuple[Tool, ...]:

@@ -11,7 +11,7 @@ from advisor.errors import EvalSetError, did_you_mean
 from advisor.specs import Spec
 from advisor.types import EvalSet
 
-from . import shipped
+from . import public, shipped
 from .draft import Draft
 from .files import read_file
 from .folder import Refused, read_folder
@@ -69,12 +69,11 @@ def _find(source: str, columns: Mapping[str, str] | None, seed: int, refused: Re
 
 def _registered(source: str, columns: Mapping[str, str] | None, seed: int, refused: Refused | None) -> EvalSet | Draft:
     if source.startswith("hf:"):
-        raise EvalSetError(
-            f"{source!r}: data sets are not fetched from the Hugging Face Hub",
-            hint="download its .parquet or .jsonl file and give that",
-        )
+        return public.read_hub(source, columns, seed, refused)
     if columns:
         raise EvalSetError(f"columns were given for {source!r}; they are for single files")
+    if source.startswith(public.PREFIX):
+        return public.read_public(source, seed, refused)
     if source in shipped.names():
         return read_folder(shipped.DATA / source, refused)
     target = registry.load("evalsets", Spec.parse(source).target)

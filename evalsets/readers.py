@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ MAX_LINE_BYTES = 4_000_000
 MAX_ROWS = 500_000
 MAX_FIELD_CHARACTERS = 131_072
 """The longest text in one field: about 30,000 tokens, more than a prompt should hold."""
+MAX_FIELDS = 1_000
+"""Fields of one row."""
 MAX_DEPTH = 50
 """Levels of lists and objects in one JSON row."""
 
@@ -45,11 +48,13 @@ def open_text(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[i
         EvalSetError: not a regular file, too large, not UTF-8, or holding NUL bytes.
     """
     with _opened(path, limit_bytes) as file:
-        number, left = 0, limit_bytes
+        number, left = 0, files.size_of(file)
         while raw := file.readline(MAX_LINE_BYTES + 1):
             number, left = number + 1, left - len(raw)
             if left < 0:
-                raise EvalSetError(f"{path.name} line {number}: it grew while it was read; wait until it is written")
+                raise EvalSetError(
+                    f"{path.name} line {number}: the file grew while it was read; wait until it is whole"
+                )
             yield number, _decoded(raw, path, number)
 
 
@@ -224,8 +229,8 @@ def read_csv(path: Path) -> Iterator[Row]:
 def _check_header(header: list[str], row: Row) -> None:
     if not any(header):
         raise row.error("there is no header with the names of the columns", hint="first line: input,target")
-    for name in header:
-        if header.count(name) > 1 or not name:
+    for name, count in Counter(header).items():
+        if count > 1 or not name:
             what = f"the column {name!r} stands there twice" if name else "a column has no name"
             raise row.error(what, hint="every column needs a name of its own")
 
@@ -261,7 +266,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
                     row = Row(path.name, count, {})
                     fields = {str(name): _plain(value, row, name) for name, value in plain.items()}
                     yield _checked(Row(path.name, count, {k: v for k, v in fields.items() if v is not None}))
-    except (arrow.ArrowException, OSError, MemoryError) as error:
+    except (arrow.ArrowException, OSError, MemoryError, ValueError, ArithmeticError, RecursionError) as error:
         raise EvalSetError(
             f"{path.name} row {count + 1}: it is not readable as Parquet: {_first_line(error)}"
         ) from None
@@ -293,7 +298,10 @@ def _bound(count: int, path: Path) -> None:
 
 
 def _checked(row: Row) -> Row:
-    """Refuse over-long texts at the top of a row and in the turns of a conversation."""
+    """Refuse rows without a field or with far too many, and over-long texts at their top and in conversations."""
+    if not 0 < len(row.fields) <= MAX_FIELDS:
+        few = f"it has {len(row.fields):,} fields; at most {MAX_FIELDS:,} are read"
+        raise row.error(few if row.fields else "it holds no value", hint='{"id": "1", "input": "…", "target": "…"}')
     for name, value in row.fields.items():
         texts = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
         for text in texts:

@@ -1,7 +1,8 @@
-"""The eval sets that come with the package: every folder under ``data/`` that is whole is one, by its own name."""
+"""The eval sets that are known by name: every whole folder under ``data/`` is one, and every entry of public.yaml."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from advisor.types import EvalSet
 
 DATA = Path(__file__).parent / "data"
+TABLE = Path(__file__).parent / "public.yaml"
 WHOLE = ("evalset.yaml", "train.jsonl", "test.jsonl")
 
 
@@ -18,8 +20,17 @@ def names() -> tuple[str, ...]:
     return tuple(folder.name for folder in folders if all((folder / name).is_file() for name in WHOLE))
 
 
+def public_names() -> tuple[str, ...]:
+    """Return the names in the table of public sets, with their prefix."""
+    return tuple(f"public:{name}" for name in re.findall(r"^(\w+):", TABLE.read_text(encoding="utf-8"), re.M))
+
+
 def summary(name: str) -> str:
-    """Return the first sentence of a shipped set's card, or nothing where it has none."""
+    """Return what a set is, in a sentence: the first of a shipped one's card, a public one's family and licence."""
+    if name.startswith("public:"):
+        from .public import summary as told
+
+        return told(name)
     try:
         text = (DATA / name / "README.md").read_text(encoding="utf-8")
     except OSError:

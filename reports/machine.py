@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.comparison import Comparison
+from advisor.redaction import hide_known
 from advisor.types import Outcome, Run
 
 from .safe import cell
@@ -31,7 +32,7 @@ def render_json(comparison: Comparison) -> str:
     is ASCII, so that no answer can steer a terminal through it.
     """
     plain = {"schema_version": SCHEMA_VERSION, **_plain(comparison)}
-    return json.dumps(plain, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+    return hide_known(json.dumps(plain, indent=1, ensure_ascii=True, allow_nan=False)) + "\n"
 
 
 def _plain(value: Any) -> Any:

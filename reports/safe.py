@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from advisor.redaction import hide_known
+
 # C0 and C1 controls (ESC and CSI among them; tab and line feed stay), bidirectional overrides and isolates, and lone
 # surrogates, which cannot be written as UTF-8.
 _UNPRINTABLE = re.compile(
@@ -18,8 +20,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 
 
 def clean(text: str) -> str:
-    """Return `text` without terminal escapes, control and bidirectional characters; line feeds and tabs stay."""
-    return _UNPRINTABLE.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n")))
+    """Return `text` without terminal escapes, control and bidirectional characters, and without keys."""
+    return hide_known(_UNPRINTABLE.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n"))))
 
 
 def line(text: str) -> str:

@@ -36,7 +36,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_there_and_back(made: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "run.zip"
-    assert CliRunner().invoke(app, ["export", made.id[:8], "-o", str(file)]).exit_code == 0
+    assert CliRunner().invoke(app, ["export", "run", made.id[:8], "-o", str(file)]).exit_code == 0
     elsewhere(monkeypatch, tmp_path)
     done = CliRunner().invoke(app, ["import", str(file)])
     assert done.exit_code == 0, done.output
@@ -67,7 +67,7 @@ def test_what_is_here_already_stays(made: Comparison, tmp_path: Path) -> None:
 
 
 def test_an_export_says_where_it_cannot_be_written(made: Comparison, tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["export", "-o", str(tmp_path / "no" / "folder.zip")])
+    done = CliRunner().invoke(app, ["export", "run", "-o", str(tmp_path / "no" / "folder.zip")])
     assert done.exit_code == 1
     assert "cannot be written" in done.output
     assert list(tmp_path.glob("**/.*")) == []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -187,10 +189,16 @@ def write_new(path: Path, text: str, *, force: bool) -> None:
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> str:
-    """Align columns with spaces; the last one is as long as it likes."""
+    """Align columns with spaces; the last one goes on below itself where the terminal ends."""
     cells = [tuple(row) for row in rows]
     if not cells:
         return ""
     widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]) - 1)] + [0]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    left = sum(widths) + 2 * (len(widths) - 1)
+    room = max(24, shutil.get_terminal_size().columns - left)
+    lines = []
+    for row in cells:
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths[:-1], strict=True))
+        first, *more = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [f"{start}{first}".rstrip(), *(" " * left + line for line in more)]
+    return "\n".join(lines)

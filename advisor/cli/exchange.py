@@ -1,4 +1,4 @@
-"""``advisor export`` and ``advisor import``: a stored comparison as one file, for another machine."""
+"""``advisor export run`` and ``advisor import``: a stored comparison as one file, for another machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def export(
 
 
 def import_(
-    file: Annotated[str, typer.Argument(help="What advisor export wrote.")],
+    file: Annotated[str, typer.Argument(help="What advisor export run wrote.")],
 ) -> None:
     """Take in a comparison from another machine. What is stored here already stays as it is.
 

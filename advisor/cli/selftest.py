@@ -24,6 +24,7 @@ SAID = {
     "says yes": "a yes that is right",
 }
 STATES = {True: "kept", False: "BROKEN", None: "shown only"}
+TOO_FEW = "too few"
 
 
 def selftest(
@@ -82,8 +83,13 @@ def as_text(rows: Sequence[Row], circumstances: dict[str, Any]) -> str:
             head = ("measured", "true in 95 of 100", "promised", "", said)
             parts.append(common.table([head, *(_cells(row) for row in some)]))
     broken = sum(row.kept is False for row in rows)
-    promised = sum(row.kept is not None for row in rows)
+    promised, blurred = (
+        sum(row.kept is not None for row in rows),
+        sum(row.kept is True and not row.told for row in rows),
+    )
     end = f"{broken} of {promised} promises broken" if broken else f"All {promised} promises are kept, as far as shown"
+    if blurred:
+        end = f"{broken} of {promised} promises broken; so few worlds cannot tell of {blurred} more"
     made = ", ".join(f"{name} {value}" for name, value in circumstances.items())
     return "\n\n".join([*parts, f"{end}.", made])
 
@@ -93,7 +99,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.promise is not None and row.promise[0] == 0.0:
         promise = f"at most {_percent(row.promise[1])}"
     ends = f"{_percent(row.low)} to {_percent(row.high)}"
-    return _percent(row.rate), ends, promise, STATES[row.kept], row.setting
+    state = TOO_FEW if row.kept and not row.told else STATES[row.kept]
+    return _percent(row.rate), ends, promise, state, row.setting
 
 
 def _percent(share: float) -> str:

@@ -25,6 +25,8 @@ from advisor.strategy import Progress, silent
 
 BATCH = 20
 LEVEL = 0.95
+BLUR = 0.06
+"""By how much the interval of a rate may reach out of the promise; 300 worlds, those of the quick mode, stay within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Row:
     high: float
     promise: Promise
     kept: bool | None
+
+    @property
+    def told(self) -> bool:
+        """Whether so many worlds can tell a kept promise from one that is missed by `BLUR`."""
+        return self.promise is None or max(self.high - self.promise[1], self.promise[0] - self.low) <= BLUR
 
     @property
     def rate(self) -> float:

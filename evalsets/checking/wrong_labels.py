@@ -29,18 +29,18 @@ def likely_wrong(subject: Subject) -> Found:
     rng = np.random.default_rng(subject.settings.seed)
     vectors = sample.vectors[0][kept] if len(examples) else sample.vectors[0]
     noise = labels.estimate_noise(examples, vectors, rng, subject.progress)
-    if noise.share is None:
-        return Found("unknown", f"wrong labels are not estimated: {noise.note}")
-    share = noise.share
-    figure = (
-        f"about {wording.percent(share.estimate)} of {len(examples):,} training labels look wrong "
-        f"({wording.percent(share.low)} to {wording.percent(share.high)})"
-    )
     shown = tuple(
         f"{one.id}: labelled {cut(one.given, 40)!r}, looks like {cut(one.likely, 40)!r}: {cut(one.text)}"
         for one in noise.suspicious[:SHOWN]
     )
     rows = tuple(one.id for one in noise.suspicious)
+    if noise.share is None:
+        return Found("unknown", f"wrong labels are not estimated: {noise.note}", "", shown, rows)
+    share = noise.share
+    figure = (
+        f"about {wording.percent(share.estimate)} of {len(examples):,} training labels look wrong "
+        f"({wording.percent(share.low)} to {wording.percent(share.high)})"
+    )
     if share.low <= WARN:
         return Found("ok", figure, "", shown, rows)
     todo = "read these labels and correct what is wrong; they are suspicions, so --fix leaves them alone"

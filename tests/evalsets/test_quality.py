@@ -203,6 +203,14 @@ def test_the_same_seed_gives_the_same_findings() -> None:
     assert one == two
 
 
+def test_a_classifier_that_is_mostly_wrong_gives_suspects_and_no_figure() -> None:
+    evalset, vectors, _ = labelled(np.random.default_rng(0), 0.45)
+    found = quality["look_at"](evalset, vectors, np.random.default_rng(0))
+    assert found.label_noise is None
+    assert found.suspicious
+    assert "too few to tell a wrong label from a hard example" in found.label_note
+
+
 @pytest.mark.parametrize("targets", [
     ["a"] * 80, ["a", "b"] * 10, [f"label {n}" for n in range(80)], ["a"] * 78 + ["b", "b"],
 ])  # fmt: skip

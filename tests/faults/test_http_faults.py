@@ -25,7 +25,7 @@ from advisor.types import Message, Run
 
 RETRY = Retry(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=0.02)
 HANG_SECONDS = 60.0
-EVALSET = toy.toy_evalset().limited(test=10)
+EVALSET = toy.toy_evalset().limited(test=6)
 METRIC = metrics.for_task(EVALSET.metric, Task.of(EVALSET))
 
 

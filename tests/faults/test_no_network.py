@@ -18,7 +18,7 @@ UNSHARE = shutil.which("unshare") or ""
 FLOWS = {
     "compare": ["compare", "small", "--strategy", "majority", "--strategy", "zero_shot", "-o", "r.html"],
     "report": ["report", "-o", "again.html"],
-    "export": ["export", "-o", "run.zip"],
+    "export": ["export", "run", "-o", "run.zip"],
     "list": ["list"],
     "doctor": ["doctor"],
     "ask": ["ask", "--kind", "format", "--prompted", "0.62", "--prompted-by", "few_shot", "--yes"],

@@ -86,6 +86,12 @@ def test_a_promise_is_broken_only_where_the_exact_interval_excludes_it(
     assert (row.rate, row.kept) == (hits / 100, kept)
 
 
+def test_so_few_worlds_that_nothing_can_be_told_are_not_called_a_kept_promise() -> None:
+    few, enough = (row_of("some", "false yes", 0, worlds, (0.0, 0.05)) for worlds in (20, 300))
+    assert (few.kept, few.told, enough.told) == (True, False, True)
+    assert "0 of 2 promises broken; so few worlds cannot tell of 1 more" in as_text([few, enough], {})
+
+
 def test_a_broken_method_is_found_out() -> None:
     """Without the budget (any chance above a half is a yes) the self-test says so."""
     careless = Economics(requests_per_month=1_000_000, confidence=0.51, false_yes=0.499)
@@ -149,9 +155,10 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_verb_prints_figures_beside_promises() -> None:
     done = CliRunner().invoke(app, ["selftest", "--worlds", "20", "--jobs", "1"])
     assert done.exit_code == 0, done.output
-    assert "95% intervals that hold the truth" in done.output
+    assert "95% intervals that hold the" in done.output
     assert "50.0% to 100.0%" in done.output
     assert "All 1 promises are kept" in done.output
+    assert max(len(line) for line in done.output.splitlines()[:4]) <= 80
     assert "worlds 20, draws 1000, seed 0" in done.output
     plain = CliRunner().invoke(app, ["selftest", "--worlds", "20", "--jobs", "1", "--json"])
     table = json.loads(plain.stdout)

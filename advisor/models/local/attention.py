@@ -1,14 +1,17 @@
 """Attention over a prefix that is kept once and shared by the whole batch.
 
 Every prompt of a strategy starts with the same instruction and demonstrations. Their keys and values are computed once
-(batch 1) and every sequence attends to them and to its own part without copying: batch, head group and position are
-folded into one matrix product against the prefix, the scores are joined with those of the sequence's own cache, and one
-softmax is taken over both. This is Hydragen (arXiv 2402.05099) without its log-sum-exp, since both score blocks are at
-hand. It is registered with transformers under `NAME` and serves any architecture that uses its attention interface.
+and every sequence attends to them and to its own part without copying. The new tokens of all sequences come one after
+the other, without padding between them: one matrix product a head group against the prefix, whatever the sequence; only
+the scores on the sequences' own keys are computed in a grid of (sequences, most new tokens of one). Both blocks of
+scores are joined and one softmax is taken. This is Hydragen (arXiv 2402.05099) without its log-sum-exp, since both
+blocks are at hand. It is registered with transformers under `NAME` and serves any architecture that uses its attention
+interface.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +25,7 @@ NAME = "advisor_shared_prefix"
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The prefix's token ids and, a layer, its keys and values of shape (1, key-value heads, tokens, head size)."""
+    """The prefix's token ids and, a layer, its keys and values of shape (key-value heads, tokens, head size)."""
 
     ids: tuple[int, ...]
     keys: tuple[Tensor, ...]
@@ -30,6 +33,51 @@ class Prefix:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def cut(self, length: int) -> Prefix:
+        """Return its first tokens; nothing is computed or copied."""
+        if length == len(self.ids):
+            return self
+        keys, values = ([each[:, :length] for each in kept] for kept in (self.keys, self.values))
+        return Prefix(self.ids[:length], tuple(keys), tuple(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the new tokens of one pass, a row's behind the other's, stand in a grid of (`rows`, `width`).
+
+    `cell` is the place of every token in the flattened grid, `token` the token in every cell (some token where the
+    cell is empty). Both are `None` where the two orders are the same.
+    """
+
+    rows: int
+    width: int
+    cell: Tensor | None = None
+    token: Tensor | None = None
+
+    @classmethod
+    def of(cls, counts: Sequence[int]) -> Layout:
+        """Lay out rows with so many new tokens each."""
+        rows, width = len(counts), max(counts)
+        if min(counts) == width:
+            return cls(rows, width)
+        cell = torch.tensor([row * width + at for row, count in enumerate(counts) for at in range(count)])
+        token = torch.zeros(rows * width, dtype=torch.long)
+        token[cell] = torch.arange(len(cell))
+        return cls(rows, width, cell, token)
+
+    def spread(self, flat: Tensor) -> Tensor:
+        """Turn (groups, share, tokens, n) into (rows, groups, share × width, n)."""
+        groups, share, _, last = flat.shape
+        cells = flat if self.token is None else flat.index_select(2, self.token)
+        grid = cells.view(groups, share, self.rows, self.width, last).permute(2, 0, 1, 3, 4)
+        return grid.reshape(self.rows, groups, share * self.width, last)
+
+    def gather(self, grid: Tensor) -> Tensor:
+        """Turn (rows, groups, share, width, n) into (groups, share, tokens, n)."""
+        _, groups, share, _, last = grid.shape
+        cells = grid.permute(1, 2, 0, 3, 4).reshape(groups, share, self.rows * self.width, last)
+        return cells if self.cell is None else cells.index_select(2, self.cell)
 
 
 def shared_prefix_attention(  # noqa: PLR0913  (the signature is transformers')
@@ -41,49 +89,52 @@ def shared_prefix_attention(  # noqa: PLR0913  (the signature is transformers')
     scaling: float | None = None,
     dropout: float = 0.0,
     shared_prefix: Prefix | None = None,
+    layout: Layout | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attend to the shared prefix and to the sequence's own keys.
+    """Attend to the shared prefix and to each sequence's own keys.
 
     Args:
         module: the attention layer; its `layer_idx` picks the prefix's keys.
-        query: (batch, heads, positions, size).
-        key: (batch, key-value heads, own tokens, size), the sequence's own part.
+        query: (1, heads, tokens, size), the new tokens of all rows.
+        key: (rows, key-value heads, own tokens, size), the sequences' own parts.
         value: as `key`.
-        attention_mask: additive, (batch, 1, positions, own tokens); the prefix is always visible.
+        attention_mask: additive, (rows, 1, width, own tokens); the prefix is always visible.
         scaling: factor on the scores.
         dropout: must be 0 when a prefix is given.
         shared_prefix: `None` falls back to transformers' own attention.
+        layout: where each token stands; given with a prefix.
         **kwargs: passed on.
 
     Returns:
-        (batch, positions, heads, size), and no weights.
+        (1, tokens, heads, size), and no weights.
     """
-    if shared_prefix is None:
+    if shared_prefix is None or layout is None:
         output, weights = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
         return output, weights
-    batch, heads, positions, size = query.shape
-    groups = key.shape[1]
+    assert attention_mask is not None
+    _, heads, tokens, size = query.shape
+    rows, groups, seen, _ = key.shape
     share = heads // groups
-    scale = size**-0.5 if scaling is None else scaling
-    layer = module.layer_idx
-    before_key, before_value = shared_prefix.keys[layer][0], shared_prefix.values[layer][0]
+    before_key, before_value = shared_prefix.keys[module.layer_idx], shared_prefix.values[module.layer_idx]
+    length = before_key.shape[1]
 
-    folded = (query * scale).reshape(batch, groups, share * positions, size)
-    across = folded.transpose(0, 1).reshape(groups, batch * share * positions, size)
-    before = torch.matmul(across, before_key.transpose(-1, -2)).view(groups, batch, share * positions, -1)
-    own = torch.matmul(folded, key.transpose(-1, -2))
-    if attention_mask is not None:
-        own = (own.view(batch, groups, share, positions, -1) + attention_mask.unsqueeze(2)).view_as(own)
+    asked = (query[0] * (size**-0.5 if scaling is None else scaling)).reshape(groups, share, tokens, size)
+    own = torch.matmul(layout.spread(asked), key.transpose(-1, -2))
+    own = own.view(rows, groups, share, layout.width, seen) + attention_mask.unsqueeze(2)
+    scores = layout.gather(own)
+    if length:
+        before = torch.matmul(asked.flatten(1, 2), before_key.transpose(-1, -2))
+        scores = torch.cat([before.view(groups, share, tokens, length), scores], dim=-1)
+    weights = scores.softmax(dim=-1)  # summed in fp32 whatever goes in and out
 
-    weights = torch.cat([before.transpose(0, 1).float(), own.float()], dim=-1).softmax(dim=-1).to(value.dtype)
-    length = before.shape[-1]
-    of_before = weights[..., :length].transpose(0, 1).reshape(groups, batch * share * positions, length)
-    output = torch.matmul(of_before, before_value).view(groups, batch, share * positions, size).transpose(0, 1)
-    output = output + torch.matmul(weights[..., length:], value)
-    return output.reshape(batch, heads, positions, size).transpose(1, 2).contiguous(), None
+    output = torch.matmul(layout.spread(weights[..., length:]), value)
+    output = layout.gather(output.view(rows, groups, share, layout.width, size))
+    if length:
+        output = output + torch.matmul(weights[..., :length].flatten(1, 2), before_value).view_as(output)
+    return output.reshape(1, heads, tokens, size).transpose(1, 2).contiguous(), None
 
 
 AttentionInterface.register(NAME, shared_prefix_attention)

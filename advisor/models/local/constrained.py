@@ -44,27 +44,54 @@ class Grammars:
             if matcher.is_error():
                 raise ModelError(f"this schema cannot be enforced while decoding: {matcher.get_error()}")
             self._compiled[grammar] = matcher
-        strict = TokenConstraint(self._compiled[grammar].deep_copy(), self._vocabulary)
+        strict = TokenConstraint(self._compiled[grammar], self._vocabulary)
         if request.tools and request.tool_choice == "auto" and not request.choices and request.schema is None:
             return CallConstraint(self._call_opens, strict)
         return strict
 
 
 class TokenConstraint:
-    """One sequence's position in its grammar."""
+    """One sequence's position in its grammar; starts with a copy of `matcher`."""
 
     def __init__(self, matcher: Any, vocabulary: int) -> None:
-        self._matcher = matcher
-        self._vocabulary = vocabulary
+        self._fresh, self._vocabulary = matcher, vocabulary
+        self._matcher: Any = matcher.deep_copy()
+        self._bits: Any = None
 
     def mask(self) -> Tensor | None:
         """Return which tokens may come next."""
-        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
-        return torch.from_numpy(np.unpackbits(bits, bitorder="little")[: self._vocabulary].astype(bool))
+        return torch.from_numpy(self._unpacked().astype(bool))
+
+    def allowed(self) -> Tensor | None:
+        """Return the ids that may come next, ascending."""
+        return torch.from_numpy(self._unpacked().nonzero()[0])
+
+    def only(self) -> int | None:
+        """Return the token that must come next; `None` where there is a choice.
+
+        llguidance allows one single token wherever the text is settled, so this writes what masks would have written.
+        """
+        bits = self._packed()
+        (found,) = bits.nonzero()
+        byte = int(bits[found[0]]) if len(found) == 1 else 0
+        return 8 * int(found[0]) + byte.bit_length() - 1 if byte and byte & (byte - 1) == 0 else None
 
     def accept(self, token: int) -> None:
         """Take the chosen token."""
         self._matcher.consume_token(token)
+        self._bits = None
+
+    def restart(self) -> None:
+        """Forget what was written."""
+        self._matcher, self._bits = self._fresh.deep_copy(), None
+
+    def _packed(self) -> Any:
+        if self._bits is None:
+            self._bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        return self._bits
+
+    def _unpacked(self) -> Any:
+        return np.unpackbits(self._packed(), bitorder="little")[: self._vocabulary]
 
 
 class CallConstraint:
@@ -79,6 +106,14 @@ class CallConstraint:
         """Return which tokens may come next; `None` while the text is free."""
         return self._call.mask() if self._inside else None
 
+    def allowed(self) -> Tensor | None:
+        """Return the ids that may come next, ascending; `None` while the text is free."""
+        return self._call.allowed() if self._inside else None
+
+    def only(self) -> int | None:
+        """Return the token that must come next; `None` where there is a choice."""
+        return self._call.only() if self._inside else None
+
     def accept(self, token: int) -> None:
         """Take the chosen token."""
         if self._inside:
@@ -88,6 +123,11 @@ class CallConstraint:
         self._inside = self._written == self._opens
         for written in self._opens if self._inside else ():
             self._call.accept(written)
+
+    def restart(self) -> None:
+        """Forget what was written."""
+        self._written, self._inside = (), False
+        self._call.restart()
 
 
 def _grammar(request: Request) -> str | None:

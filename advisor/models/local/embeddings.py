@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.models.local import weights
+from advisor.models.local import threads, weights
 from advisor.strategy import Progress, silent
 
 DIMENSIONS = 384
@@ -42,10 +42,11 @@ class Embedder:
 
     def _load(self) -> Any:
         if self._model is None:
+            threads.settle()
             import transformers
             from sentence_transformers import SentenceTransformer
 
             transformers.utils.logging.disable_progress_bar()
             folder = weights.fetch(weights.MINILM, self._progress)
-            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
         return self._model

@@ -12,12 +12,12 @@ from typing import Any
 
 from advisor.errors import ConfigurationError, ModelError, did_you_mean
 from advisor.models.base import Completion, Model, Request, TuningExample, TuningJob, TuningReport
-from advisor.models.local import weights
+from advisor.models.local import threads, weights
 from advisor.models.local.chat import ChatFormat, read_answer
 from advisor.strategy import Progress, silent
 from advisor.types import Usage, digest
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 _NATIVE_BF16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 NAME = "smollm2"
@@ -36,6 +36,7 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
     """
+    threads.settle()
     import torch
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -47,24 +48,28 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     chosen = _precision(precision or os.environ.get("ADVISOR_PRECISION", ""))
     transformers.utils.logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded)
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
             source,
             dtype=getattr(torch, _PRECISIONS[chosen]),
             local_files_only=embedded,
             use_safetensors=True,
+            trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
             attn_implementation="sdpa",
         )
-    except (OSError, ValueError) as error:
+        model.eval().requires_grad_(False)
+        if _shares_prefix(model):
+            model.set_attn_implementation(attention.NAME)
+        identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
+        return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, chosen, ENGINE_VERSION]))
+    except ModelError:
+        raise
+    except Exception as error:  # a spoilt folder breaks in these libraries in any way there is
+        said = (str(error).splitlines() or [""])[0][:300]
         raise ModelError(
-            f"the model {spec!r} cannot be loaded: {str(error).splitlines()[0]}",
+            f"the model {spec!r} cannot be loaded: {said or type(error).__name__}",
             hint="name a folder with safetensors weights, hf:org/name, or use --model smollm2",
         ) from error
-    model.eval().requires_grad_(False)
-    if _shares_prefix(model):
-        model.set_attn_implementation(attention.NAME)
-    identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
-    return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, chosen, ENGINE_VERSION]))
 
 
 def _precision(asked: str) -> str:
@@ -80,11 +85,18 @@ def _precision(asked: str) -> str:
 
 
 def _shares_prefix(model: Any) -> bool:
-    """Say whether our attention can serve this architecture (full attention, no capping of scores or logits)."""
+    """Say whether our attention can serve this architecture.
+
+    Every layer must see all that stands before it (a window as long as the context hides nothing), with no capping of
+    scores or logits.
+    """
     config = model.config
-    unusual = ("sliding_window", "final_logit_softcapping", "attn_logit_softcapping", "layer_types")
-    plain = not any(getattr(config, name, None) for name in unusual)
-    return bool(plain and getattr(model, "_supports_attention_backend", False) and model.config.num_key_value_heads)
+    window = getattr(config, "sliding_window", None)
+    capped = any(getattr(config, name, None) for name in ("final_logit_softcapping", "attn_logit_softcapping"))
+    full = set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}
+    full = full and not (window and window < config.max_position_embeddings)
+    heads = getattr(config, "num_key_value_heads", None)
+    return bool(full and heads and not capped and getattr(model, "_supports_attention_backend", False))
 
 
 def _identity(source: str, model: Any) -> str:
@@ -119,11 +131,30 @@ class LocalModel:
         """`fp32` or `bf16`: what the weights are multiplied in."""
         return next(short for short, name in _PRECISIONS.items() if str(self.network.dtype) == f"torch.{name}")
 
+    @property
+    def threads(self) -> str:
+        """How many threads multiply, and how idle ones wait."""
+        return threads.described()
+
+    @property
+    def generation(self) -> str:
+        """How it writes, where that is not the engine's way."""
+        return "" if self._is_shared else "plain generate, one answer at a time: the engine does not know its attention"
+
+    @property
+    def _is_shared(self) -> bool:
+        from advisor.models.local import attention
+
+        return bool(self.network.config._attn_implementation == attention.NAME)
+
     @cached_property
     def _engine(self) -> Any:
         from advisor.models.local.generation import Engine
 
-        return Engine(self.network, self._ends, lambda ids: self.tokenizer.decode(ids, skip_special_tokens=True))
+        return Engine(self.network, self._ends, self._decode)
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     @cached_property
     def _ends(self) -> frozenset[int]:
@@ -138,7 +169,7 @@ class LocalModel:
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer every request, in order. A prompt that does not fit the context is a failed completion."""
-        from advisor.models.local import attention, fallback
+        from advisor.models.local import fallback
 
         if not requests:
             return []
@@ -146,19 +177,19 @@ class LocalModel:
         rows = [self._row(request) for request in requests]
         fitting = [row for row in rows if not isinstance(row, Completion)]
         if fitting:
-            if self.network.config._attn_implementation == attention.NAME:
+            if self._is_shared:
                 self._engine.run(fitting)
             else:
-                fallback.run(self.network, fitting, self._ends, self._engine.decode)
+                fallback.run(self.network, fitting, self._ends, self._decode)
         seconds = time.perf_counter() - started
-        work = sum(len(row.ids) - row.prefix_tokens + len(row.written) for row in fitting) or 1
+        work = sum(len(row.ids) - row.reused + len(row.written) for row in fitting) or 1
         return [
             row if isinstance(row, Completion) else _completion(row, request, seconds / work)
             for row, request in zip(rows, requests, strict=True)
         ]
 
     def _row(self, request: Request) -> Any:
-        from advisor.models.local.generation import Row
+        from advisor.models.local.rows import Row
 
         ids = self.chat.prompt(request.messages, request.tools)
         room = self.network.config.max_position_embeddings
@@ -175,6 +206,7 @@ class LocalModel:
             seed=request.seed,
             stop=request.stop,
             constraint=self._grammars.constraint(request) if _is_constrained(request) else None,
+            stays=bool(request.tools),
         )
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
@@ -195,10 +227,10 @@ def _is_constrained(request: Request) -> bool:
 
 def _completion(row: Any, request: Request, seconds_per_token: float) -> Completion:
     text, calls = read_answer(row.text) if request.tools else (row.text.strip(), ())
-    own = len(row.ids) - row.prefix_tokens + len(row.written)
+    own = len(row.ids) - row.reused + len(row.written)
     usage = Usage(
         input_tokens=len(row.ids),
-        cached_input_tokens=row.prefix_tokens,
+        cached_input_tokens=row.reused,
         output_tokens=len(row.written),
         calls=1,
         seconds=own * seconds_per_token,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from advisor.models.local.generation import Row
+from advisor.models.local.rows import Row
 
 
 @torch.inference_mode()

@@ -1,58 +1,39 @@
-"""Batched generation behind one shared prefix: prefill in small batches, decode in large ones.
+"""Batched generation behind one shared prefix, in passes without padding.
 
-The longest common prefix of all prompts is computed once and kept for the next call (see `attention`). Own parts are
-padded on the right and sorted by length; rows that are done leave the batch; logits are computed only where a token is
-to be chosen.
+The longest common prefix of all prompts is computed once and kept for the next call (see `attention`). Within a batch,
+rows that begin alike behind it are computed once and copied; a conversation that goes on takes up what its last turn
+left. Tokens that a constraint leaves no choice about are written without logits of their own: they join the next pass,
+or none, where they end the row. Rows that are done leave the batch; logits are computed only where a token is to be
+chosen.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import Cache
 
+from advisor.errors import ModelError
 from advisor.models.local.attention import Prefix
+from advisor.models.local.cache import OwnCache, Tail
+from advisor.models.local.packing import PackedLinears
+from advisor.models.local.rows import Row
 
-PREFILL_TOKENS = 768
+PREFILL_TOKENS = 512
+"""About so many new tokens a pass while prompts are read; longer prompts are read in parts."""
 DECODE_ROWS = 64
 DECODE_TOKENS = 12_000
 """Room for this many tokens of keys and values at once, answers included; it bounds the memory."""
+KEPT_TOKENS = 12_000
+"""At most so many tokens are kept of conversations that may go on."""
 MIN_PREFIX = 8
 KEPT_PREFIXES = 6
 LOST_TOKENS = 16
-
-
-class Constraint(Protocol):
-    """What may be written next."""
-
-    def mask(self) -> Tensor | None:
-        """Return a boolean tensor over the vocabulary (True is allowed), or `None` where all is allowed."""
-
-    def accept(self, token: int) -> None:
-        """Take note of the token that was chosen."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One sequence on its way: what was asked, what has been written, and what it took."""
-
-    ids: list[int]
-    max_tokens: int
-    temperature: float = 0.0
-    seed: int = 0
-    stop: tuple[str, ...] = ()
-    constraint: Constraint | None = None
-    written: list[int] = field(default_factory=list)
-    text: str = ""
-    finish: Literal["stop", "length"] | None = None
-    latency_seconds: float = 0.0
-    prefix_tokens: int = 0
-    random: torch.Generator | None = None
+BRANCH = 8
+"""Rows that begin alike for at least so many tokens behind the prefix share their computation."""
 
 
 class Engine:
@@ -63,47 +44,187 @@ class Engine:
         self.head = model.get_output_embeddings()
         self.ends = ends
         self.decode = decode
-        self._prefixes: list[Prefix] = []
+        self._packed = PackedLinears(self.decoder, self.head)
         self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight.dtype)
+        self._prefixes: list[Prefix] = []
+        self._tails: dict[tuple[int, ...], Tail] = {}
 
     @torch.inference_mode()
     def run(self, rows: Sequence[Row]) -> None:
-        """Write every row to its end, in place."""
-        started = time.perf_counter()
-        prefix = self._prefix(rows)
-        for row in rows:
-            row.prefix_tokens = len(prefix)
-            if row.temperature > 0:
-                row.random = torch.Generator().manual_seed(row.seed)
-        for batch in _decode_batches(rows, len(prefix)):
-            _Batch(self, batch, prefix, started).run()
+        """Write every row to its end, in place.
 
-    def _prefix(self, rows: Sequence[Row]) -> Prefix:
+        Raises:
+            ModelError: a single row does not fit into memory.
+        """
+        started = time.perf_counter()
+        known = self._known(rows)
+        with self._packed.used():
+            prefix = self._prefix(rows, known)
+            self._tails = {}
+            for batch in _decode_batches(rows, len(prefix)):
+                self._write(batch, prefix, known, started)
+
+    def keep(self, row: Row, cache: OwnCache, slot: int, skip: int) -> None:
+        """Keep what a finished row held, for the next turn of its conversation."""
+        if sum(len(tail.ids) - len(tail.prefix) for tail in self._tails.values()) + row.held - skip <= KEPT_TOKENS:
+            written = (*row.ids, *row.written)[: row.held]
+            self._tails[tuple(row.ids)] = Tail(tuple(row.ids[:skip]), written, *cache.take(slot, row.held - skip))
+
+    def _write(self, rows: list[Row], prefix: Prefix, known: Mapping[int, Tail], started: float) -> None:
+        try:
+            _Batch(self, rows, prefix, known, started).run()
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            if len(rows) == 1:
+                raise ModelError(
+                    f"a prompt of {len(rows[0].ids):,} tokens does not fit into memory",
+                    hint="shorten the inputs, close other programs, or choose a smaller --model",
+                ) from error
+            middle = len(rows) // 2
+            for half in (rows[:middle], rows[middle:]):
+                self._write(half, prefix, {}, started)
+
+    def _known(self, rows: Sequence[Row]) -> dict[int, Tail]:
+        """Return by position which rows go on where an earlier one stopped."""
+        lengths = sorted({len(ids) for ids in self._tails}, reverse=True)
+        found: dict[int, Tail] = {}
+        for row in rows:
+            starts = (tuple(row.ids[:length]) for length in lengths if length < len(row.ids))
+            tail = next((self._tails[start] for start in starts if start in self._tails), None)
+            if tail is not None:
+                found[id(row)] = tail
+        return found
+
+    def _prefix(self, rows: Sequence[Row], known: Mapping[int, Tail]) -> Prefix:
         """Return the keys and values of what all prompts start with, at best those of an earlier call."""
         common = _common_prefix([row.ids for row in rows])
-        shortest = min(len(row.ids) for row in rows)
-        length = min(len(common), shortest - 1)
-        for kept in self._prefixes:
-            if len(kept) <= length and common[: len(kept)] == list(kept.ids) and length - len(kept) <= LOST_TOKENS:
-                self._prefixes.remove(kept)
-                self._prefixes.insert(0, kept)
-                return kept
-        if length < MIN_PREFIX or len(rows) < 2:
+        length = min(len(common), min(len(row.ids) for row in rows) - 1)
+        best = max(self._prefixes, key=lambda kept: _alike(kept.ids, common[:length]), default=self.no_prefix)
+        held = _alike(best.ids, common[:length])
+        if best is not self.no_prefix:
+            self._prefixes.remove(best)
+            self._prefixes.insert(0, best)
+        if any(len(tail.prefix) == held == len(best) for tail in known.values()):
+            return best
+        if length - held <= LOST_TOKENS or len(rows) < 2:
+            return best.cut(held) if held >= MIN_PREFIX else self.no_prefix
+        if length < MIN_PREFIX:
             return self.no_prefix
-        prefix = self._compute(common[:length])
+        prefix = self._longer(best.cut(held), common[:length])
         self._prefixes = [prefix, *self._prefixes[: KEPT_PREFIXES - 1]]
         return prefix
 
-    def _compute(self, ids: list[int]) -> Prefix:
-        cache = _Growing(len(ids))
-        self.decoder(
-            input_ids=torch.tensor([ids]),
-            past_key_values=cache,
-            use_cache=True,
-            attention_mask=_causal(len(ids)),
-            shared_prefix=self.no_prefix,
+    def _longer(self, prefix: Prefix, ids: list[int]) -> Prefix:
+        """Compute what `ids` has behind `prefix` and return both as one."""
+        row = Row(ids, max_tokens=0)
+        reading = _Batch(self, [row], prefix, {}, 0.0)
+        reading.read()
+        new_keys, new_values = reading.cache.take(0, len(ids) - len(prefix))
+        keys, values = (
+            tuple(torch.cat([old, new], dim=1) for old, new in zip(*pair, strict=True))
+            for pair in ((prefix.keys, new_keys), (prefix.values, new_values))
         )
-        return Prefix(tuple(ids), tuple(cache.keys), tuple(cache.values))
+        return Prefix(tuple(ids), keys, values)
+
+
+class _Batch:
+    """One batch from reading the prompts to the last row's end; `rows` are those not done yet, in order of slots."""
+
+    def __init__(
+        self, engine: Engine, rows: Sequence[Row], prefix: Prefix, known: Mapping[int, Tail], started: float
+    ) -> None:
+        self.engine, self.prefix, self.known, self.started = engine, prefix, known, started
+        self.skip = len(prefix)
+        for row in rows:
+            row.start()
+            row.held = row.reused = self.skip
+            row.write_forced(engine.ends, engine.decode)
+            if row.finish:
+                row.latency_seconds = time.perf_counter() - started
+        begun = [row for row in rows if row.finish is None]
+        self.heads, self.followers = _families(begun, self.skip)
+        self.rows = [*self.heads, *(row for row, _, _ in self.followers)]
+        room = max((len(row.ids) + row.max_tokens for row in begun), default=0) - self.skip
+        self.cache = OwnCache(len(begun), room, engine.no_prefix)
+
+    def run(self) -> None:
+        states = self.read() if self.rows else None
+        while states is not None:
+            logits = self.engine.head(states).float()
+            for row, own, likeliest in zip(self.rows, logits, logits.argmax(-1).tolist(), strict=True):
+                row.write(row.choose(own, likeliest), self.engine.ends, self.engine.decode)
+            self._let_go()
+            states = self._pass(0, [row.pending for row in self.rows]) if self.rows else None
+
+    def read(self) -> Tensor:
+        """Read all prompts; returns the states at their last tokens."""
+        for slot, row in enumerate(self.heads):
+            self._take_up(slot, row)
+        states = list(self._read_slots(0, len(self.heads)))
+        for slot, (row, leader, length) in enumerate(self.followers, len(self.heads)):
+            self._take_up(slot, row)
+            if self.skip + length > row.held:
+                self.cache.copy(leader, slot, length)
+                row.held = row.reused = self.skip + length
+        return torch.cat([*states, *self._read_slots(len(self.heads), len(self.rows))])
+
+    def _take_up(self, slot: int, row: Row) -> None:
+        """Give a row what the last turn of its conversation left."""
+        tail = self.known.get(id(row))
+        if tail is None or tail.prefix != self.prefix.ids:
+            return
+        length = min(_alike(tail.ids, row.ids), len(row.ids) - 1) - self.skip
+        self.cache.put(slot, tail, length)
+        row.held = row.reused = self.skip + length
+
+    def _read_slots(self, first: int, end: int) -> Iterator[Tensor]:
+        while first < end:
+            pieces = [self.rows[first].pending]
+            while len(pieces[0]) > PREFILL_TOKENS:
+                self._pass(first, [pieces[0][:PREFILL_TOKENS]])
+                pieces = [self.rows[first].pending]
+            total = len(pieces[0])
+            for row in self.rows[first + 1 : end]:
+                total += len(row.pending)
+                if total > PREFILL_TOKENS:
+                    break
+                pieces.append(row.pending)
+            yield self._pass(first, pieces)
+            first += len(pieces)
+
+    def _pass(self, first: int, pieces: Sequence[list[int]]) -> Tensor:
+        """Compute new tokens of the rows from slot `first` on; returns the states at the last one of each."""
+        rows = self.rows[first : first + len(pieces)]
+        layout, mask = self.cache.aim(first, [row.held - self.skip for row in rows], [len(piece) for piece in pieces])
+        spans = [range(row.held, row.held + len(piece)) for row, piece in zip(rows, pieces, strict=True)]
+        output = self.engine.decoder(
+            input_ids=torch.tensor([[token for piece in pieces for token in piece]]),
+            position_ids=torch.tensor([[at for span in spans for at in span]]),
+            attention_mask=mask,
+            past_key_values=self.cache,
+            use_cache=True,
+            shared_prefix=self.prefix,
+            layout=layout,
+        )
+        for row, piece in zip(rows, pieces, strict=True):
+            row.held += len(piece)
+        states: Tensor = output.last_hidden_state[0]
+        return states[torch.tensor([len(piece) for piece in pieces]).cumsum(0) - 1]
+
+    def _let_go(self) -> None:
+        """Let the finished rows go; the last row moves into the slot of each."""
+        for slot in reversed(range(len(self.rows))):
+            row = self.rows[slot]
+            if row.finish is None:
+                continue
+            row.latency_seconds = time.perf_counter() - self.started
+            if row.stays:
+                self.engine.keep(row, self.cache, slot, self.skip)
+            last = self.rows.pop()
+            if last is not row:
+                self.rows[slot] = last
+                self.cache.copy(len(self.rows), slot, last.held - self.skip)
 
 
 def _decode_batches(rows: Sequence[Row], shared: int) -> list[list[Row]]:
@@ -120,167 +241,44 @@ def _decode_batches(rows: Sequence[Row], shared: int) -> list[list[Row]]:
     return batches
 
 
-class _Growing(Cache):  # type: ignore[misc]  # transformers is untyped here
-    """Keys and values in buffers allocated once; `start` is how many tokens are in them."""
+def _families(rows: Sequence[Row], skip: int) -> tuple[list[Row], list[tuple[Row, int, int]]]:
+    """Tell the rows that begin alike from those that stand alone, both shortest first.
 
-    def __init__(self, room: int) -> None:
-        super().__init__(layers=[])
-        self.room = room
-        self.start = 0
-        self.keys: list[Tensor] = []
-        self.values: list[Tensor] = []
-
-    def update(self, key: Tensor, value: Tensor, layer_idx: int, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write the new tokens behind the old ones and return all so far."""
-        if layer_idx == len(self.keys):
-            shape = (*key.shape[:2], self.room, key.shape[3])
-            self.keys.append(key.new_empty(shape))
-            self.values.append(key.new_empty(shape))
-        end = self.start + key.shape[2]
-        self.keys[layer_idx][:, :, self.start : end] = key
-        self.values[layer_idx][:, :, self.start : end] = value
-        return self.keys[layer_idx][:, :, :end], self.values[layer_idx][:, :, :end]
-
-    def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Return how many tokens are held."""
-        return self.start
-
-    def join(self, other: _Growing, rows: slice, width: int) -> None:
-        """Copy the first `width` tokens of another cache into `rows` of this one."""
-        for layer, (key, value) in enumerate(zip(other.keys, other.values, strict=True)):
-            if layer == len(self.keys):
-                shape = (self.start, key.shape[1], self.room, key.shape[3])
-                self.keys.append(key.new_zeros(shape))
-                self.values.append(key.new_zeros(shape))
-            self.keys[layer][rows, :, :width] = key[:, :, :width]
-            self.values[layer][rows, :, :width] = value[:, :, :width]
-
-    def keep(self, rows: Tensor) -> None:
-        """Let the other rows go."""
-        self.keys = [key.index_select(0, rows) for key in self.keys]
-        self.values = [value.index_select(0, rows) for value in self.values]
-
-
-class _Batch:
-    """One batch from prefill to the last row's end."""
-
-    def __init__(self, engine: Engine, rows: Sequence[Row], prefix: Prefix, started: float) -> None:
-        self.engine, self.rows, self.prefix, self.started = engine, list(rows), prefix, started
-        self.skip = len(prefix)
-        self.own = [len(row.ids) - self.skip for row in self.rows]
-        self.width = max(self.own)
-        room = self.width + max(row.max_tokens for row in self.rows)
-        self.cache = _Growing(room)
-        self.cache.start = len(self.rows)
-        self.hidden_mask = torch.zeros(len(self.rows), 1, 1, room)
-        for index, length in enumerate(self.own):
-            self.hidden_mask[index, :, :, length : self.width] = float("-inf")
-
-    def run(self) -> None:
-        logits = self._prefill()
-        self.cache.start = self.width
-        active = list(range(len(self.rows)))
-        while True:
-            likeliest = logits.argmax(-1).tolist()
-            chosen = [self._choose(self.rows[index], logits[at], likeliest[at]) for at, index in enumerate(active)]
-            open_rows = [at for at, index in enumerate(active) if self.rows[index].finish is None]
-            if not open_rows:
-                return
-            if len(open_rows) < len(active):
-                keep = torch.tensor(open_rows)
-                self.cache.keep(keep)
-                self.hidden_mask = self.hidden_mask.index_select(0, keep)
-                active = [active[at] for at in open_rows]
-                chosen = [chosen[at] for at in open_rows]
-            logits = self._step(active, chosen)
-
-    def _prefill(self) -> Tensor:
-        lasts = []
-        first = 0
-        while first < len(self.rows):
-            count = 1
-            while first + count < len(self.rows) and self.own[first + count] * (count + 1) <= PREFILL_TOKENS:
-                count += 1
-            lasts.append(self._prefill_some(slice(first, first + count)))
-            first += count
-        return self.engine.head(torch.cat(lasts)).float()  # type: ignore[no-any-return]
-
-    def _prefill_some(self, rows: slice) -> Tensor:
-        lengths = self.own[rows]
-        width = max(lengths)
-        ids = torch.zeros(len(lengths), width, dtype=torch.long)
-        for at, row in enumerate(self.rows[rows]):
-            ids[at, : lengths[at]] = torch.tensor(row.ids[self.skip :])
-        cache = _Growing(width)
-        output = self.engine.decoder(
-            input_ids=ids,
-            position_ids=torch.arange(self.skip, self.skip + width).expand(len(lengths), -1),
-            attention_mask=_causal(width),
-            past_key_values=cache,
-            use_cache=True,
-            shared_prefix=self.prefix,
-        )
-        self.cache.join(cache, rows, width)
-        states: Tensor = output.last_hidden_state
-        return states[torch.arange(len(lengths)), torch.tensor(lengths) - 1]
-
-    def _step(self, active: list[int], chosen: list[int]) -> Tensor:
-        position = [self.skip + self.own[index] + len(self.rows[index].written) - 1 for index in active]
-        seen = self.cache.start + 1
-        output = self.engine.decoder(
-            input_ids=torch.tensor(chosen).unsqueeze(1),
-            position_ids=torch.tensor(position).unsqueeze(1),
-            attention_mask=self.hidden_mask[..., :seen],
-            past_key_values=self.cache,
-            use_cache=True,
-            shared_prefix=self.prefix,
-        )
-        self.cache.start = seen
-        return self.engine.head(output.last_hidden_state[:, 0]).float()  # type: ignore[no-any-return]
-
-    def _choose(self, row: Row, logits: Tensor, likeliest: int) -> int:
-        """Pick the next token of one row and note whether that ends it."""
-        token = likeliest
-        mask = row.constraint.mask() if row.constraint else None
-        if mask is not None:
-            logits = logits.masked_fill(~mask, float("-inf"))
-            token = int(logits.argmax())
-        if row.random is not None:
-            token = int(torch.multinomial((logits / row.temperature).softmax(-1), 1, generator=row.random))
-        if row.constraint:
-            row.constraint.accept(token)
-        if token in self.engine.ends:
-            row.finish = "stop"
+    Returns the rows to compute whole, and those that go on where one of them is, each with the place of that one and
+    how many tokens behind the prefix they share.
+    """
+    heads: list[Row] = []
+    follows: list[tuple[Row, Row, int]] = []
+    for row in sorted(rows, key=lambda row: row.ids):
+        shared = min(_alike(heads[-1].ids, row.ids), len(row.ids) - 1) - skip if heads else 0
+        if shared >= BRANCH:
+            follows.append((row, heads[-1], shared))
         else:
-            row.written.append(token)
-            self._read(row)
-        if row.finish:
-            row.latency_seconds = time.perf_counter() - self.started
-        return token
-
-    def _read(self, row: Row) -> None:
-        row.text = self.engine.decode(row.written)
-        cuts = [at for at in (row.text.find(text) for text in row.stop) if at >= 0]
-        if cuts:
-            row.text, row.finish = row.text[: min(cuts)], "stop"
-        elif len(row.written) >= row.max_tokens:
-            row.finish = "length"
+            heads.append(row)
+    heads.sort(key=lambda row: len(row.ids))
+    place = {id(row): at for at, row in enumerate(heads)}
+    follows.sort(key=lambda found: len(found[0].ids) - found[2])
+    return heads, [(row, place[id(head)], shared) for row, head, shared in follows]
 
 
 def _empty_prefix(config: Any, dtype: torch.dtype) -> Prefix:
     """A prefix of no tokens, so that one attention path serves both cases."""
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    empty = torch.zeros(1, config.num_key_value_heads, 0, size, dtype=dtype)
+    empty = torch.zeros(config.num_key_value_heads, 0, size, dtype=dtype)
     return Prefix((), (empty,) * config.num_hidden_layers, (empty,) * config.num_hidden_layers)
 
 
-def _causal(width: int) -> Tensor:
-    return torch.full((1, 1, width, width), float("-inf")).triu(1)
+def _out_of_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return for how many tokens two sequences begin alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
 def _common_prefix(sequences: Sequence[list[int]]) -> list[int]:
     low, high = min(sequences), max(sequences)
-    length = 0
-    while length < min(len(low), len(high)) and low[length] == high[length]:
-        length += 1
-    return list(low[:length])
+    return low[: _alike(low, high)]

@@ -16,8 +16,7 @@ from advisor.types import Example
 
 SIGN_OFF = "Mind the weather, Harrow & Pine"
 WORDS = {word: n for n, word in enumerate("two three four five six seven eight nine ten".split(), 2)}
-_LARGE = ("eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty"
-          "|seventy|eighty|ninety|hundred")  # fmt: skip
+_LARGE = r"\b(?:eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred)\b"
 _MONTHS = "January February March April May June July August September October November December".split()
 _MONTH = "(" + "|".join(f"{name[:3]}(?:{name[3:]})?" if name[3:] else name for name in _MONTHS) + r")\b"
 _DAY = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
@@ -70,7 +69,7 @@ RULES: dict[str, Callable[[str], bool]] = {
     "money": lambda text: not _BAD_MONEY.search(text),
     "times": lambda text: not _BAD_TIME.search(text),
     "dates": lambda text: not _BAD_DATE.search(text),
-    "numbers": lambda text: not re.search(rf"\b({_LARGE})\b", text, re.I) and not _figures(text),
+    "numbers": lambda text: not re.search(_LARGE, text, re.I) and not _figures(text),
     "opening": lambda text: not _OPENING.match(text.lstrip("\"'* ")),
     "house words": lambda text: not _OFFICE.search(text),
 }
@@ -79,7 +78,7 @@ _NEEDS: dict[str, Callable[[str], Any]] = {
     "money": lambda text: _MONEY.search(text) or "%" in text,
     "times": _TIME.search,
     "dates": lambda text: _DATE.search(text) or _ORDER.search(text),
-    "numbers": lambda text: _NUMBER.search(text) or re.search(rf"\b({_LARGE})\b", text, re.I),
+    "numbers": lambda text: _NUMBER.search(text) or re.search(_LARGE, text, re.I),
 }
 
 
@@ -118,9 +117,7 @@ def hard_facts(text: str) -> set[str]:
     text = take(_TIME, _clock, text)
     text = take(_DATE, lambda hit: f"date {hit[1] or hit[4]} {(hit[2] or hit[3])[:3]}", text)
     found.update(str(WORDS.get(hit[0].lower(), hit[0].replace(",", ""))) for hit in _NUMBER.finditer(text))
-    dated = (
-        rf"(?:{'|'.join(_DAY)})s?,? +(?:the +)?~|~ +\(?(?:{'|'.join(_DAY)})"  # the weekday of a date says nothing new
-    )
+    dated = rf"(?:{'|'.join(_DAY)})s?,? +(?:the +)?~|~ +\(?(?:{'|'.join(_DAY)})"  # a date's weekday is nothing more
     found.update(re.findall("|".join(_DAY), re.sub(dated, "", text)))
     return found - {"1"}
 
@@ -132,7 +129,7 @@ def _clock(hit: re.Match[str]) -> str:
 
 
 def _names(text: str, only_inside: bool = True) -> set[str]:
-    words = re.findall(r"[A-Z][a-z]+\b" if not only_inside else r"(?<=[a-z\d,'] )[A-Z][a-z]+\b", text)
+    words = re.findall(("(?<=[a-z0-9,'] )" if only_inside else "") + r"[A-Z][a-z]+\b", text)
     return set(words) - set(_DAY) - {day[:3] for day in _DAY} - set(_MONTHS) - {"Harrow", "Pine"}
 
 
@@ -150,7 +147,7 @@ def facts_kept(answer: str, plain: str, reference: str) -> float:
     named = _names(plain) | _names(wanted_body)
     wanted = hard_facts(wanted_body) | (named & _names(wanted_body, only_inside=False))
     given = hard_facts(body) | (named & _names(body, only_inside=False)) | _names(body)
-    given -= {name for name in given - wanted if name in plain}  # a name of the plain reply is nothing new
+    given -= {one for one in given - wanted if one.isalpha() and one in plain}  # a name of the plain reply is not new
     subject = _stems(plain) & _stems(wanted_body)
     kept = min(1.0, len(subject & _stems(body)) / (0.6 * len(subject))) if subject else 1.0
     total = len(given) + len(wanted)
@@ -166,15 +163,12 @@ def _classifier() -> Callable[[str], float]:
 
     lines = (Path(__file__).parent / "train.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [text for row in map(json.loads, lines) for text in (row["input"], row["target"])]
+    masked = lambda text: re.sub(r"\d+", "0", split_sign_off(text)[0].lower())  # noqa: E731
     model = make_pipeline(
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True, preprocessor=_masked),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), min_df=3, sublinear_tf=True, preprocessor=masked),
         LogisticRegression(C=100.0, max_iter=2000),
     ).fit(texts, [0, 1] * (len(texts) // 2))
     return lambda text: float(model.predict_proba([text])[0, 1])
-
-
-def _masked(text: str) -> str:
-    return re.sub(r"\d+", "0", split_sign_off(text)[0].lower())
 
 
 class HouseVoice:

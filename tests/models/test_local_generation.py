@@ -1,0 +1,284 @@
+"""The engine on tiny random models of several shapes: what it writes is what transformers' own `generate` writes."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM
+
+from advisor.errors import ModelError
+from advisor.models.local import attention, generation, packing, threads
+from advisor.models.local.engine import _shares_prefix
+from advisor.models.local.generation import Engine
+from advisor.models.local.packing import PackedLinears
+from advisor.models.local.rows import Row
+
+END = 3
+SHAPES = ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma", "Phi3")
+
+
+def tiny(shape: str, **options: Any) -> Any:
+    torch.manual_seed(7)
+    config = getattr(transformers, f"{shape}Config")(
+        **{
+            "vocab_size": 300,
+            "hidden_size": 64,
+            "intermediate_size": 96,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 2048,
+            "head_dim": 16,
+            "pad_token_id": 0,
+            "initializer_range": 0.4,
+            **options,
+        }
+    )
+    return AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+
+
+def engine_of(model: Any) -> Engine:
+    assert _shares_prefix(model)
+    model.set_attn_implementation(attention.NAME)
+    return Engine(model, frozenset({END}), lambda ids: " ".join(map(str, ids)))
+
+
+def plain(model: Any, prompt: Sequence[int], max_tokens: int) -> list[int]:
+    model.set_attn_implementation("sdpa")
+    ids = torch.tensor([prompt])
+    with torch.inference_mode():
+        output = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=max_tokens,
+            do_sample=False,
+            eos_token_id=END,
+            pad_token_id=0,
+        )
+    model.set_attn_implementation(attention.NAME)
+    return [token for token in output[0, len(prompt) :].tolist() if token != END]
+
+
+def prompts(count: int, shared: int, seed: int = 0) -> list[list[int]]:
+    draw = random.Random(seed)
+    start = [draw.randrange(4, 300) for _ in range(shared)]
+    middles = [[draw.randrange(4, 300) for _ in range(12)] for _ in range(2)]
+    own = [[draw.randrange(4, 300) for _ in range(draw.randrange(1, 30))] for _ in range(count)]
+    return [start + (middles[at % 2] if at % 3 else []) + each for at, each in enumerate(own)]
+
+
+class Grammar:
+    """Allows fixed sequences of tokens, each ended by `END`."""
+
+    def __init__(self, *sequences: tuple[int, ...]) -> None:
+        self._all = [(*each, END) for each in sequences]
+        self.written: tuple[int, ...] = ()
+
+    def _next(self) -> list[int]:
+        at = len(self.written)
+        return sorted({each[at] for each in self._all if each[:at] == self.written and len(each) > at})
+
+    def mask(self) -> torch.Tensor:
+        return torch.zeros(300, dtype=torch.bool).index_fill_(0, torch.tensor(self._next()), True)
+
+    def allowed(self) -> torch.Tensor:
+        return torch.tensor(self._next())
+
+    def only(self) -> int | None:
+        found = self._next()
+        return found[0] if len(found) == 1 else None
+
+    def accept(self, token: int) -> None:
+        self.written = (*self.written, token)
+
+    def restart(self) -> None:
+        self.written = ()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_writes_what_plain_generation_writes(shape: str) -> None:
+    model = tiny(shape)
+    asked = prompts(9, shared=20)
+    expected = [plain(model, prompt, 12) for prompt in asked]
+    rows = [Row(prompt, 12) for prompt in asked]
+    engine_of(model).run(rows)
+    assert [row.written for row in rows] == expected
+    assert all(row.reused >= 20 for row in rows)
+    assert {row.finish for row in rows} <= {"stop", "length"}
+
+
+@pytest.mark.parametrize("options", [
+    {"sliding_window": 64}, {"layer_types": ["full_attention", "sliding_attention", "full_attention"]},
+])  # fmt: skip
+def test_layers_that_see_a_window_only_are_left_to_transformers(options: dict[str, Any]) -> None:
+    shape = "Mistral" if "layer_types" not in options else "Qwen2"
+    assert not _shares_prefix(tiny(shape, **options))
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(count=st.integers(1, 12), shared=st.integers(0, 30), read=st.sampled_from([7, 40, 512]), seed=st.integers(0, 99))
+def test_batches_parts_and_families_change_nothing(count: int, shared: int, read: int, seed: int) -> None:
+    model = tiny("Llama")
+    engine = engine_of(model)
+    asked = prompts(count, shared, seed)
+    alone = [Row(prompt, 8) for prompt in asked]
+    for row in alone:
+        Engine(model, engine.ends, engine.decode).run([row])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generation, "PREFILL_TOKENS", read)
+        patch.setattr(generation, "DECODE_ROWS", 5)
+        rows = [Row(prompt, 8) for prompt in asked]
+        engine.run(rows)
+    assert [row.written for row in rows] == [row.written for row in alone]
+    assert [row.text for row in rows] == [" ".join(map(str, row.written)) for row in rows]
+
+
+def test_a_conversation_goes_on_where_it_stopped() -> None:
+    model = tiny("Llama")
+    engine = engine_of(model)
+    rows = [Row(prompt, 8, stays=True) for prompt in prompts(6, shared=20)]
+    engine.run(rows)
+    longer = [[*row.ids, *row.written, 50, 51, 52] for row in rows[:4]]
+    longer[0][len(rows[0].ids) + 2] = 299  # what was written comes back in other tokens from the third on
+    expected = [plain(model, prompt, 8) for prompt in longer]
+    again = [Row(prompt, 8) for prompt in longer]
+    passes = _passes(engine)
+    engine.run(again)
+    assert [row.written for row in again] == expected
+    assert [row.reused for row in again[1:]] == [row.held for row in rows[1:4]]
+    assert again[0].reused == len(rows[0].ids) + 2
+    assert passes[0] < 30
+
+
+def _passes(engine: Engine) -> list[int]:
+    """Count the tokens of each pass from now on."""
+    seen: list[int] = []
+    engine.decoder.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+    return seen
+
+
+def test_settled_tokens_cost_no_pass_and_change_nothing() -> None:
+    model = tiny("Llama")
+    choices = ((10, 11, 12, 13), (10, 21, 22, 23, 24), (30, 31))
+    asked = prompts(5, shared=20)
+
+    class Asking(Grammar):
+        def only(self) -> int | None:
+            return None
+
+    slow, quick = ([Row(prompt, 9, constraint=kind(*choices)) for prompt in asked] for kind in (Asking, Grammar))
+    engine_of(model).run(slow)
+    engine = engine_of(model)
+    passes = _passes(engine)
+    engine.run(quick)
+    assert [row.written for row in quick] == [row.written for row in slow]
+    assert all(tuple(row.written) in choices for row in quick)
+    assert {row.finish for row in quick} == {"stop"}
+    assert len(passes) <= 2 + 2  # the prefix, the prompts, and at most two more tokens that were chosen
+
+
+def test_settled_tokens_end_where_the_answer_may_not_grow() -> None:
+    row = Row([5, 6, 7], 3, constraint=Grammar((10, 11, 12, 13), (20,)))
+    other = Row([5, 6, 7], 3, constraint=Grammar((10, 11, 12, 13)))
+    engine_of(tiny("Llama")).run([row, other])
+    assert row.written in ([10, 11, 12], [20])
+    assert (other.written, other.finish) == ([10, 11, 12], "length")
+
+
+def test_a_stop_inside_settled_tokens_cuts_there() -> None:
+    row = Row([5, 6, 7], 9, stop=("12",), constraint=Grammar((10, 11, 12, 13)))
+    engine_of(tiny("Llama")).run([row])
+    assert (row.text, row.finish, row.written) == ("10 11 ", "stop", [10, 11, 12])
+
+
+def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny("Llama")
+    engine = engine_of(model)
+    asked = prompts(8, shared=20)
+    choices = ((10, 11, 12), (20, 21))
+    expected = [Row(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)]
+    engine.run(expected)
+    real = generation.OwnCache
+
+    def small(slots: int, *args: Any) -> Any:
+        if slots > limit:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory")
+        return real(slots, *args)
+
+    monkeypatch.setattr(generation, "OwnCache", small)
+    limit = 3
+    rows = [Row(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)]
+    engine.run(rows)
+    assert [row.written for row in rows] == [row.written for row in expected]
+    limit = 0
+    with pytest.raises(ModelError, match="does not fit into memory"):
+        engine.run([Row(asked[0], 6)])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_packed_weights_multiply_alike_and_leave_the_network_as_it_was(dtype: torch.dtype) -> None:
+    model = tiny("Qwen2").to(dtype)
+    states = torch.randn(1, 5, 64, dtype=dtype)
+    layer = model.get_decoder().layers[0].self_attn.q_proj
+    expected = layer(states)
+    packed = PackedLinears(model.get_decoder(), model.get_output_embeddings())
+    with torch.inference_mode(), packed.used():
+        found = layer(states)
+        assert "forward" in vars(layer) or not packing._supported()
+    assert torch.allclose(found, expected, atol=1e-5 if dtype is torch.float32 else 0.0, rtol=1e-5)
+    assert not any("forward" in vars(module) for module in model.modules())
+    layer.weight.data += 1.0
+    assert not torch.allclose(layer(states), expected)
+
+
+def test_where_weights_cannot_be_packed_or_are_large_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = tiny("Llama"), prompts(5, shared=20)
+    rows = [[Row(prompt, 6) for prompt in asked] for _ in range(3)]
+    engine_of(model).run(rows[0])
+    monkeypatch.setattr(packing, "MOST_BYTES", 1000)
+    engine_of(model).run(rows[1])
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    assert not packing._supported()
+    engine_of(model).run(rows[2])
+    assert len({tuple(tuple(row.written) for row in found) for found in rows}) == 1
+
+
+def test_idle_threads_sleep_unless_torch_is_loaded_or_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    threads.settle()
+    assert threads.VARIABLE not in os.environ  # torch is loaded here
+    assert threads.described() == f"{torch.get_num_threads()}, {threads.VARIABLE}=unset"
+    monkeypatch.delitem(sys.modules, "torch")
+    assert threads.described() == ""
+    monkeypatch.setenv(threads.VARIABLE, "ACTIVE")
+    threads.settle()
+    assert os.environ[threads.VARIABLE] == "ACTIVE"
+    monkeypatch.delenv(threads.VARIABLE)
+    threads.settle()
+    assert os.environ[threads.VARIABLE] == "PASSIVE"
+
+
+def test_answers_do_not_depend_on_the_number_of_threads() -> None:
+    model, asked, before = tiny("Llama"), prompts(7, shared=20), torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            rows = [Row(prompt, 8) for prompt in asked]
+            engine_of(model).run(rows)
+            found.append([row.written for row in rows])
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
