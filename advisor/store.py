@@ -198,8 +198,9 @@ class Store:
 
         def keep(connection: sqlite3.Connection) -> None:
             for run in comparison.runs:
-                header = (run.id, _now(), _dump(Run, replace(run, outcomes=(), summaries={})))
-                connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", header)
+                if not run.error:
+                    header = (run.id, _now(), _dump(Run, replace(run, outcomes=(), summaries={})))
+                    connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", header)
                 rows = [(run.id, outcome.example_id, _dump(Outcome, outcome)) for outcome in run.outcomes]
                 connection.executemany("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", rows)
             if not connection.execute("SELECT 1 FROM comparisons WHERE id = ?", (comparison.id,)).fetchone():

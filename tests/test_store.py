@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from advisor.database import Database
 from advisor.errors import StoreError
 from advisor.store import SCHEMA_VERSION, Store
 from advisor.types import FitCost, Outcome, Run, Usage
@@ -103,3 +106,97 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
         worker.join(60)
     with Store(path) as store:
         assert len(store.outcomes("r1")) == 200
+
+
+# --- formats ---------------------------------------------------------------------------------------------------------
+
+
+def second_format(path: Path) -> None:
+    """Write a store as tuneworthy's second format had it, with one outcome."""
+    with Store(path) as store:
+        store.add_outcomes("r1", [outcome("a")])
+    connection = sqlite3.connect(path)
+    for table in ("attempts", "endings", "members"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("PRAGMA user_version = 2")
+    connection.commit()
+    connection.close()
+
+
+def test_an_older_store_is_brought_up_to_date_and_a_copy_kept(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    second_format(path)
+    before = path.read_bytes()
+    with Store(path) as store:
+        assert store.outcomes("r1") == {"a": outcome("a")}
+        [number] = store.open_attempts("r1", ["k"])
+        assert store.unanswered(["r1"]) == 1
+        store.add_completions({"k": {"content": "x"}}, {number: "answered"})
+        assert store.unanswered(["r1"]) == 0
+    copy = sqlite3.connect(tmp_path / "s.sqlite.format-2.bak")
+    assert copy.execute("PRAGMA user_version").fetchone() == (2,)
+    assert copy.execute("SELECT run, example FROM outcomes").fetchall() == [("r1", "a")]
+    assert (tmp_path / "s.sqlite.format-2.bak").stat().st_size == len(before)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["s.sqlite", "s.sqlite.format-2.bak"]
+    with Store(path) as store:
+        assert store.outcomes("r1") == {"a": outcome("a")}
+
+
+def test_two_processes_bring_it_up_to_date_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    second_format(path)
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=_write, args=(path, number)) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    with Store(path) as store:
+        assert len(store.outcomes("r1")) == 151
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="database of another program"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+# --- busy ------------------------------------------------------------------------------------------------------------
+
+
+def test_who_waits_too_long_is_told_so_and_not_that_it_is_locked(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    Store(path).close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError, match=r"kept the store .* to itself") as raised:
+        Database(path, (), SCHEMA_VERSION, patience_seconds=0.2)
+    assert "locked" not in str(raised.value)
+    holder.execute("COMMIT")
+    Database(path, (), SCHEMA_VERSION, patience_seconds=0.2).close()
+
+
+def test_a_claim_is_waited_for_and_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    with Store(tmp_path / "s.sqlite") as store, Store(tmp_path / "s.sqlite") as other:
+        taken, order = threading.Event(), list[str]()
+
+        def second() -> None:
+            taken.wait(10)
+            with other.claimed("a" * 16, lambda what, done, total: said.append(what), "few_shot"):
+                order.append("second")
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        with store.claimed("a" * 16):
+            taken.set()
+            time.sleep(0.8)
+            order.append("first")
+        thread.join(10)
+    assert order == ["first", "second"]
+    assert said[0] == "few_shot: another advisor is at it, waiting"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, check, compare, doctor, export, init, list, report, selftest
+from advisor.cli import ask, check, compare, doctor, exchange, export, init, list, report, selftest
 from advisor.cli.common import Verbs
 from advisor.redaction import guard_tracebacks
 
@@ -32,9 +32,11 @@ app.command("ask")(ask.ask)
 app.command("check")(check.check)
 app.command("report")(report.report)
 app.command("list")(list.list_names)
+app.command("import")(exchange.import_)
 app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.add_typer(init.app, name="init")
+export.app.command("run")(exchange.export)
 app.add_typer(export.app, name="export")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,8 @@ def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the v
             common.show(comparison)
     finally:  # also where nobody reads what is printed
         common.save(comparison, outputs, quiet=quiet or as_json)
+    if not (quiet or as_json):
+        _say_what_is_unanswered(comparison)
     _gates(comparison, require_decision, fail_under)
 
 
@@ -140,6 +143,23 @@ def _run(asked: CompareOptions, quiet: bool) -> Comparison:
 
     with ProgressLine(quiet=quiet) as progress:
         return compare_options(asked, progress=progress)
+
+
+def _say_what_is_unanswered(comparison: Comparison) -> None:
+    """Say on stderr, not in the report: which calls an interruption cost is no property of the results."""
+    from advisor.prices import is_local
+    from advisor.store import Store
+
+    if is_local(comparison.model) or comparison.model.startswith("scripted:"):
+        return
+    with Store() as store:
+        calls = store.unanswered(run.id for run in comparison.runs)
+    if calls:
+        print(
+            f"{calls} calls were sent and brought no answer that was kept (interrupted, or sent again after a "
+            "failure); the provider may have billed them, and no cost above holds them",
+            file=sys.stderr,
+        )
 
 
 def _print_plan(asked: CompareOptions, as_json: bool) -> None:

@@ -10,7 +10,9 @@ import typer
 from advisor.cli import common
 from advisor.errors import ConfigurationError
 
-app = typer.Typer(no_args_is_help=True, help="Write an eval set in the form that other tools read.")
+app = typer.Typer(
+    no_args_is_help=True, help="Write an eval set for other tools, or a stored comparison for another machine."
+)
 
 
 @app.command("evalset")

@@ -82,5 +82,13 @@ def _runs() -> list[dict[str, Any]]:
 
     with Store() as store:
         return [
-            dict(zip(("id", "created", "evalset", "model", "answer"), row, strict=True)) for row in store.comparisons()
+            {
+                **dict(zip(("id", "created", "evalset", "model", "answer"), row, strict=True)),
+                "unanswered": _unanswered(store.unanswered(store.members(row[0]))),
+            }
+            for row in store.comparisons()
         ]
+
+
+def _unanswered(calls: int) -> str:
+    return f"{calls} calls without an answer" if calls else ""

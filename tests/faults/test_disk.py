@@ -63,8 +63,8 @@ def test_an_error_at_every_point_of_writing(tmp_path: Path, warm: Warm, sheet: S
         broken += violations(trial, many.whole)
         if broken:
             problems[f"{point} {error}"] = broken
-    said = f"{stopped} stopped with a sentence, {len(chosen) - stopped} went on"
-    sheet.add("D4", "ENOSPC, EIO, EROFS, EACCES at points of writing", len(chosen), len(problems), said)
+        said = f"{stopped} stopped with a sentence, {number + 1 - stopped} went on; {len(every):,} points in all"
+        sheet.add("D4", "ENOSPC, EIO, EROFS, EACCES at points of writing", number + 1, len(problems), said)
     assert stopped
     assert not problems, shown(problems)
 
@@ -99,7 +99,7 @@ def test_a_disk_of_one_megabyte(tmp_path: Path, small_disk: Path, warm: Warm, sh
         broken += violations(trial, many.whole)
         if broken:
             problems[str(number)] = broken
+        sheet.add("D4", "a disk of 1 MB fills up, then has room again", number + 1, len(problems))
         shutil.rmtree(small_disk / "home")
         subprocess.run(["mount", "-o", "remount,size=1m", str(small_disk)], check=True)
-    sheet.add("D4", "a disk of 1 MB fills up, then has room again", count, len(problems))
     assert not problems, shown(problems)

@@ -35,6 +35,7 @@ def test_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet, stre
     """Ten kills a trial, then to the end."""
     kills, problems = trials(10, 200), dict[str, list[str]]()
     many, rng = Trials(tmp_path, warm, streaming=streaming), random.Random(f"kills {streaming}")
+    way = "one answer at a time" if streaming else "answers in batches"
     for number in range(kills // 10):
         trial = many.new()
         for _ in range(10):
@@ -42,8 +43,7 @@ def test_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet, stre
         trial.finish()
         if broken := violations(trial, many.whole):
             problems[f"trial {number}"] = broken
-    way = "one answer at a time" if streaming else "answers in batches"
-    sheet.add("D2", f"SIGKILL at random moments, {way}; 10 kills a run", kills, len(problems))
+        sheet.add("D2", f"SIGKILL at random moments, {way}; 10 kills a run", 10 * (number + 1), len(problems))
     assert not problems, shown(problems)
 
 

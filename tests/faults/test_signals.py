@@ -77,6 +77,6 @@ def test_ends_in_time_and_can_be_resumed(tmp_path: Path, warm: Warm, sheet: Shee
             broken.append(f"it took {slowest:.1f} s")
         if broken:
             problems[f"{way} {number}"] = broken
-    sheet.add("D3", way, hit, len(problems), f"slowest end {slowest:.1f} s" if slowest else "")
+        sheet.add("D3", way, hit, len(problems), f"slowest end {slowest:.1f} s" if slowest else "")
     assert not problems, shown(problems)
     assert hit >= 0.8 * count, f"only {hit} of {count} runs were disturbed before they were over"

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -38,7 +38,6 @@ class Started:
     folder: Path
     code: int | None = None
     tracer: subprocess.Popen[bytes] | None = None
-    _seen: dict[str, str] = field(default_factory=dict)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send a signal, if the process is still there."""
@@ -69,12 +68,16 @@ class Started:
     @property
     def out(self) -> str:
         """What it printed on stdout."""
-        return (self.folder / "stdout").read_text(encoding="utf-8", errors="replace")
+        return self._printed("stdout")
 
     @property
     def err(self) -> str:
         """What it printed on stderr."""
-        return (self.folder / "stderr").read_text(encoding="utf-8", errors="replace")
+        return self._printed("stderr")
+
+    def _printed(self, name: str) -> str:
+        path = self.folder / name  # not there where it was killed before it could open it
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
 class Warm:
