@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from advisor import registry
@@ -17,7 +18,7 @@ from advisor.errors import ConfigurationError
 from advisor.normalisation import accepts, last_number, leaves, normalise, read_json, same_value
 from advisor.schemas import check_schema, problem
 from advisor.specs import Spec
-from advisor.tools import parse_calls
+from advisor.tools import code_and_data, parse_calls
 from advisor.types import EvalSet, Example, JSONObject, ToolCall
 
 if TYPE_CHECKING:
@@ -53,6 +54,18 @@ def for_task(spec: str, task: Task | EvalSet) -> Metric:
     given = {name: getattr(task, name) for name in ("labels", "schema") if name in takes}
     given = {name: value for name, value in given.items() if name not in Spec.parse(spec).params}
     return cast(Metric, registry.make("metrics", spec, **given))
+
+
+def identity(spec: str) -> str:
+    """Return what makes a metric the same one: its specification, or for one in a file its code and the data beside it.
+
+    The folder it lies in is no part of it, so that an eval set is the same on another machine.
+    """
+    file, colon, rest = spec.partition(".py:")
+    path = Path(f"{file}.py")
+    if not colon or not path.is_file():
+        return spec
+    return f"{path.name}:{rest} {code_and_data(path)}"
 
 
 class _PerExample:

@@ -93,13 +93,13 @@ class CompareOptions:
 
 
 def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
-    """Return what is needed to do a comparison again: command, versions, machine, date, seed, a model's precision."""
-    precision = getattr(model, "precision", "")
+    """Return what is needed to do a comparison again: command, versions, machine, date, seed, a local model's ways."""
+    ways = {name: str(getattr(model, name, "")) for name in ("precision", "threads", "generation")}
     return {
         "command": command_line(options),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        **({"precision": precision} if precision else {}),
+        **{name: way for name, way in ways.items() if way},
         "seed": str(options.seed),
         "bootstrap draws": str(options.draws),
         **{f"{name} version": number for name, number in runner.versions().items()},

@@ -222,11 +222,11 @@ def load_tools(path: str | Path) -> tuple[Tool, ...]:
         except ConfigurationError as error:
             line = fn.__code__.co_firstlineno
             raise EvalSetError(f"{path.name} line {line}: {error.args[0]}", hint=error.hint) from error
-    behind = _behind(path)
+    behind = code_and_data(path)
     return tuple(replace(tool, fingerprint=behind) for tool in tools)
 
 
-def _behind(path: Path) -> str:
+def code_and_data(path: Path) -> str:
     """Address the file and the data files beside it, so that an edited order book is another eval set."""
     beside = {path, *(file for file in path.parent.iterdir() if file.suffix in _DATA_FILES and file.is_file())}
     small = sorted(file for file in beside if file.stat().st_size <= _MOST_BYTES)

@@ -176,10 +176,12 @@ class EvalSet:
     @property
     def fingerprint(self) -> str:
         """Content address of everything that can change a score."""
+        from advisor.metrics import identity
+
         return digest(
             {
                 "splits": [self.train, self.dev, self.test],
-                "task": [self.instruction, self.metric, self.labels, self.schema, self.output],
+                "task": [self.instruction, identity(self.metric), self.labels, self.schema, self.output],
                 "docs": self.docs,
                 "tools": [[tool.spec, tool.fingerprint] for tool in self.tools],
             }

@@ -27,7 +27,7 @@ KEPT = ROOT / "benchmarks" / "results"
 SHIPPED = ("harrow_routing", "harrow_answers", "harrow_records", "harrow_voice", "harrow_tools", "harrow_desk")
 PUBLIC = ("snips_slots", "banking77", "sms_spam", "bible_plain", "svamp", "covidqa", "bfcl_single")
 SETS = (*SHIPPED, *PUBLIC)
-LIMITS = ("--train-limit", "150", "--limit", "100", "--seeds", "2")
+LIMITS = ("--train-limit", "150", "--limit", "100", "--seeds", "2", "--checks", "none")
 
 
 def main() -> None:

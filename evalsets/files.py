@@ -54,7 +54,7 @@ def read_file(
     rows = list(registry.load("readers", kind)(path))
     notes: list[str] = []
     columns = columns or guess_columns(rows, notes)
-    examples = tuple(read_all(iter(rows), Layout(path.stem, "json", columns=columns), refused))
+    examples = tuple(read_all(iter(rows), Layout(path.stem, "any", columns=columns), refused))
     return _assembled(path, examples, notes, seed, refused)
 
 

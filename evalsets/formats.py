@@ -24,7 +24,8 @@ class Layout:
 
     Attributes:
         split: the first part of the ids of rows that have none, e.g. ``train`` for ``train-17`` (17 is the line).
-        output: ``json`` allows targets that are JSON values; they are written as text.
+        output: ``json`` allows targets that are JSON values; they are written as text. ``any`` does so too, and takes a
+            list of texts for several accepted answers, as ``text`` does.
         tools_field: the metadata field that holds each row's tool schemas, if any.
         columns: what the file calls the fields, e.g. ``{"input": "question"}``.
     """
@@ -41,7 +42,7 @@ def to_example(row: Row, layout: Layout) -> Example:
     Raises:
         EvalSetError: a field is missing, empty or of the wrong type; names file, line and field.
     """
-    fields = canonical(row, layout.columns)
+    fields = _with_choices(_with_accepted(canonical(row, layout.columns), layout.output))
     metadata = _metadata(fields, row)
     asked = _input(fields, row)
     if layout.tools_field:
@@ -75,6 +76,29 @@ def canonical(row: Row, columns: Mapping[str, str] | None = None) -> dict[str, A
     return fields
 
 
+def _with_accepted(fields: dict[str, Any], output: str) -> dict[str, Any]:
+    """Take a target that is a list of texts, as inspect writes it, for the accepted answers; for JSON it is a value."""
+    target = fields.get("target")
+    if output == "json" or not isinstance(target, list) or not target or not all(isinstance(t, str) for t in target):
+        return fields
+    given = fields.get("metadata") or {}
+    more = {} if len(target) == 1 or not isinstance(given, dict) else {"metadata": {"answers": target, **given}}
+    return {**fields, "target": target[0], **more}
+
+
+def _with_choices(fields: dict[str, Any]) -> dict[str, Any]:
+    """Write inspect's `choices` under the question, where the target is the letter of one of them."""
+    choices, target, asked = fields.get("choices"), fields.get("target"), fields.get("input")
+    if not isinstance(choices, list) or not choices or not isinstance(target, str) or target in choices:
+        return fields
+    letters = [chr(ord("A") + at) for at in range(len(choices))]
+    if target not in letters or not isinstance(asked, str):
+        return fields  # texts of their own, which only stand beside the answer
+    listed = "\n".join(f"{letter}) {choice}" for letter, choice in zip(letters, choices, strict=True))
+    metadata = {"answers": [str(choices[letters.index(target)])], **(fields.get("metadata") or {})}
+    return {**fields, "input": f"{asked}\n\n{listed}", "metadata": metadata}
+
+
 def _renamed(fields: dict[str, Any], columns: Mapping[str, str], row: Row) -> dict[str, Any]:
     renamed = {}
     for ours, theirs in columns.items():
@@ -89,11 +113,9 @@ def _renamed(fields: dict[str, Any], columns: Mapping[str, str], row: Row) -> di
 
 
 def _from_chat(fields: dict[str, Any], row: Row) -> dict[str, Any]:
-    """OpenAI's fine-tuning format and TRL's `messages`: the last assistant turn is the target."""
+    """OpenAI's fine-tuning format and TRL's `messages`: the last assistant turn that weighs something is the target."""
     turns = fields.pop("messages")
-    last = max(
-        (at for at, turn in enumerate(turns) if isinstance(turn, dict) and turn.get("role") == "assistant"), default=-1
-    )
+    last = max((at for at, turn in enumerate(turns) if _is_answer(turn)), default=-1)
     if last < 1:
         raise row.error(
             "field 'messages' has no assistant turn after a user turn; the last assistant turn is the target",
@@ -106,6 +128,11 @@ def _from_chat(fields: dict[str, Any], row: Row) -> dict[str, Any]:
     fields["input"] = {"messages": asked, "tools": tools} if tools else asked
     fields["target"] = _turn_as_target(turns[last], row)
     return fields
+
+
+def _is_answer(turn: Any) -> bool:
+    """Say whether a turn is the assistant's and not one that OpenAI's `weight` 0 keeps from being learned."""
+    return isinstance(turn, dict) and turn.get("role") == "assistant" and turn.get("weight") != 0
 
 
 def _turn_as_target(turn: dict[str, Any], row: Row) -> str:
@@ -193,7 +220,7 @@ def _metadata(fields: Mapping[str, Any], row: Row) -> dict[str, Any]:
 
 def _target(fields: Mapping[str, Any], row: Row, output: str) -> str:
     value = _needed(fields, "target", row)
-    if isinstance(value, list | dict) and output != "json":
+    if isinstance(value, list | dict) and output == "text":
         raise row.error(
             "field 'target' is a list or an object; a text is needed",
             hint="for JSON answers: output: json in evalset.yaml",

@@ -235,7 +235,7 @@ def _from_rows(
     first = next(iter(rows.values()))
     columns = columns or guess_columns(first, notes)
     read = {
-        split: tuple(read_all(iter(found), Layout(split, "json", columns=columns), refused))
+        split: tuple(read_all(iter(found), Layout(split, "any", columns=columns), refused))
         for split, found in rows.items()
     }
     if "all" in read:

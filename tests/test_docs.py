@@ -43,7 +43,7 @@ PAGES = (
     *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
 )
 FOLDERS = ("advisor", "strategies", "evalsets", "reports", "tests", "docs", "benchmarks")
-VERBS = ("compare", "ask", "check", "report", "list", "selftest", "doctor", "init")
+VERBS = ("compare", "ask", "check", "report", "list", "selftest", "doctor", "init", "export")
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*) -->\n)?^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^ *```$", re.M | re.S

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from advisor.cli import ask, check, compare, doctor, init, list, report, selftest
+from advisor.cli import ask, check, compare, doctor, export, init, list, report, selftest
 from advisor.cli.common import Verbs
 from advisor.redaction import guard_tracebacks
 
@@ -35,6 +35,7 @@ app.command("list")(list.list_names)
 app.command("selftest")(selftest.selftest)
 app.command("doctor")(doctor.doctor)
 app.add_typer(init.app, name="init")
+app.add_typer(export.app, name="export")
 
 
 def _version(asked: bool) -> None:

@@ -107,13 +107,17 @@ class TuningConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuningJob:
-    """Everything one `tune` call needs: what to learn, what to choose the epoch on, how, and where to keep it."""
+    """Everything one `tune` call needs: what to learn, what to choose the epoch on, how, and where to keep it.
+
+    `until_learned` lets a model that trains here stop early: when every row would be said back word for word.
+    """
 
     train: tuple[TuningExample, ...]
     dev: tuple[TuningExample, ...]
     workdir: Path
     config: TuningConfig = field(default_factory=TuningConfig)
     progress: Progress = silent
+    until_learned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

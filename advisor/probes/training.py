@@ -16,7 +16,7 @@ from .asking import PROBE_FORMAT, Asking
 
 ROWS = 10
 EPOCHS = 30
-"""Passes over the ten rows: enough to learn them by heart at the learning rates that are usual for LoRA."""
+"""Passes over the ten rows at most: enough to learn them by heart at the learning rates that are usual for LoRA."""
 SHOWN = 3
 """Training questions that the strategy is asked, where it was not seen asking its tuned model."""
 
@@ -89,7 +89,7 @@ def _overfitted(job: TuningJob, asking: Asking) -> float | None:
     config = replace(job.config, epochs=EPOCHS, batch_size=len(rows))
     folder = job.workdir / "ten-rows"
     folder.mkdir(parents=True, exist_ok=True)
-    model, _ = asking.base().tune(TuningJob(rows, (), folder, config, job.progress))
+    model, _ = asking.base().tune(TuningJob(rows, (), folder, config, job.progress, until_learned=True))
     said = model.generate([_question(row) for row in rows])
     known = [_same(done, row.messages[-1]) for done, row in zip(said, rows, strict=True) if not done.error]
     return sum(known) / len(known) if known else None

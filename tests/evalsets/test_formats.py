@@ -156,3 +156,19 @@ def test_any_json_becomes_an_example_or_one_sentence(fields: dict[str, Any], too
         assert isinstance(example.target, str)
         assert all(isinstance(reference, str) for reference in example.references)
     assert "t.jsonl line 3: " in said
+
+
+def test_a_turn_that_weighs_nothing_is_no_answer() -> None:
+    turns = [user("a"), assistant("b"), user("c"), {**assistant("d"), "weight": 0}]
+    example = convert(messages=turns)
+    assert (example.input, example.target) == ("a", "b")
+
+
+def test_samples_of_inspect() -> None:
+    example = convert(input="Which is red?", target="B", choices=["sky", "blood"], id=3)
+    assert example.input == "Which is red?\n\nA) sky\nB) blood"
+    assert example.references == ("B", "blood")
+    several = convert(input="Who?", target=["Ann", "Anna"])
+    assert several.references == ("Ann", "Anna")
+    assert convert(input="Which?", target="C", choices=["sky", "blood"]).input == "Which?"
+    assert to_example(Row("a", 1, {"input": "x", "target": ["a", "b"]}), Layout("a", "json")).target == '["a", "b"]'

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from advisor import registry
 from advisor._shipped import shipped
 from advisor.errors import ConfigurationError, EvalSetError
+from advisor.metrics import for_task
 from advisor.types import Chat, EvalSet, Example
 
 shipped("evalsets")
@@ -352,3 +354,28 @@ def test_a_metric_in_the_folder_is_found_from_anywhere(write: Write, monkeypatch
 def test_a_test_split_with_one_answer_is_said(write: Write) -> None:
     folder = write(test__jsonl=[{"input": f"t {n}", "target": "spam"} for n in range(5)])
     assert "all 5 test examples have the same target, 'spam'" in " ".join(load(str(folder)).notes)
+
+
+METRIC = '''
+class Loud:
+    """1 if the answer is in capitals."""
+
+    name = "loud"
+
+    def score(self, output, example):
+        return float(output.isupper())
+
+    def summarise(self, pairs):
+        return {}
+'''
+
+
+def test_a_metric_of_the_folder_is_part_of_the_fingerprint_and_its_place_is_not(write: Write, tmp_path: Path) -> None:
+    folder = write(evalset__yaml="instruction: Answer.\nmetric: loud.py:Loud\n", loud__py=METRIC)
+    before = load(str(folder))
+    was = before.fingerprint
+    assert for_task(before.metric, before).score("YES", before.test[0]) == 1.0
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    assert load(str(tmp_path / "elsewhere")).fingerprint == was
+    (folder / "loud.py").write_text(METRIC.replace("isupper", "islower"))
+    assert load(str(folder)).fingerprint != was

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from advisor.errors import ModelError
-from advisor.models.local import attention, generation, packing
+from advisor.models.local import attention, generation, packing, threads
 from advisor.models.local.engine import _shares_prefix
 from advisor.models.local.generation import Engine
 from advisor.models.local.packing import PackedLinears
@@ -251,3 +253,32 @@ def test_where_weights_cannot_be_packed_or_are_large_nothing_changes(monkeypatch
     assert not packing._supported()
     engine_of(model).run(rows[2])
     assert len({tuple(tuple(row.written) for row in found) for found in rows}) == 1
+
+
+def test_idle_threads_sleep_unless_torch_is_loaded_or_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(threads.VARIABLE, raising=False)
+    threads.settle()
+    assert threads.VARIABLE not in os.environ  # torch is loaded here
+    assert threads.described() == f"{torch.get_num_threads()}, {threads.VARIABLE}=unset"
+    monkeypatch.delitem(sys.modules, "torch")
+    assert threads.described() == ""
+    monkeypatch.setenv(threads.VARIABLE, "ACTIVE")
+    threads.settle()
+    assert os.environ[threads.VARIABLE] == "ACTIVE"
+    monkeypatch.delenv(threads.VARIABLE)
+    threads.settle()
+    assert os.environ[threads.VARIABLE] == "PASSIVE"
+
+
+def test_answers_do_not_depend_on_the_number_of_threads() -> None:
+    model, asked, before = tiny("Llama"), prompts(7, shared=20), torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            rows = [Row(prompt, 8) for prompt in asked]
+            engine_of(model).run(rows)
+            found.append([row.written for row in rows])
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]

@@ -64,6 +64,15 @@ def test_a_few_rows_are_overfitted(tuned: tuple[LocalModel, Path, list[str]]) ->
     assert answers(tuned[0]) == [answer for _, answer in PAIRS]
 
 
+def test_training_until_rows_are_learned_stops_as_soon_as_they_are(local_model: LocalModel, tmp_path: Path) -> None:
+    config = TuningConfig(epochs=60, batch_size=8, layers=4, learning_rate=4e-3)
+    model, report = local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, config, until_learned=True))
+    assert 3 < len(report.train_loss) == report.epoch < 60
+    assert answers(model) == [answer for _, answer in PAIRS]  # type: ignore[arg-type]
+    per_epoch = sum(len(local_model.chat.training_pair(example)[0]) for example in job(tmp_path).train)
+    assert report.tokens == per_epoch * report.epoch
+
+
 def test_the_base_model_is_left_alone(tuned: tuple[LocalModel, Path, list[str]], local_model: LocalModel) -> None:
     assert answers(local_model) == tuned[2]
     assert tuned[0].fingerprint != local_model.fingerprint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,6 +34,28 @@ def copy_of_checkout(target: Path) -> Path:
     return target
 
 
+METRIC = """
+class Loud:
+    name = "loud"
+
+    def score(self, output, example):
+        return float(output.isupper())
+
+    def summarise(self, pairs):
+        return {}
+"""
+
+
+def plant_evalset(folder: Path) -> None:
+    """Write an eval set with a metric of its own, as a shipped one may have."""
+    folder.mkdir()
+    (folder / "evalset.yaml").write_text("instruction: Shout.\nmetric: loud.py:Loud\n")
+    (folder / "loud.py").write_text(METRIC)
+    for split in ("train", "test"):
+        rows = [json.dumps({"input": f"{split} {n}", "target": f"{split} {n}".upper()}) for n in range(6)]
+        (folder / f"{split}.jsonl").write_text("\n".join(rows))
+
+
 @pytest.fixture(scope="session", name="run")
 def runner() -> Runner:
     """Runs this Python: ``run(*arguments, cwd=..., paths=(...))`` with `paths` as its PYTHONPATH."""
@@ -49,6 +72,7 @@ def source(tmp_path: Path) -> Path:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the checkout."""
     source = copy_of_checkout(tmp_path_factory.mktemp("build") / "source")
+    plant_evalset(source / "evalsets" / "data" / "planted")
     built = run("-m", "build", "--wheel", "--no-isolation", "--outdir", "dist", ".", cwd=source)
     assert built.returncode == 0, built.stdout + built.stderr
     [found] = (source / "dist").glob("*.whl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,25 @@ def test_wheel_runs_outside_the_checkout(lines: Lines, installed: Path, tmp_path
     assert int(evalsets) >= 1
     assert int(items) == 493
     assert foreign == "[]"
+
+
+PLANTED = """
+from advisor import load_evalset, metrics
+evalset = load_evalset("planted")
+print(metrics.for_task(evalset.metric, evalset).score("YES", evalset.test[0]), evalset.fingerprint)
+"""
+
+
+def test_a_shipped_set_is_found_by_its_folder_and_may_have_a_metric_of_its_own(
+    run: Any, installed: Path, tmp_path: Path
+) -> None:
+    done = run("-c", PLANTED, cwd=tmp_path, paths=(installed,))
+    assert done.returncode == 0, done.stderr
+    score, here = done.stdout.split()
+    assert score == "1.0"
+    moved = tmp_path / "moved"
+    shutil.copytree(installed, moved)
+    assert run("-c", PLANTED, cwd=tmp_path, paths=(moved,)).stdout.split()[1] == here
 
 
 def test_bare_checkout_runs(lines: Lines, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from advisor.errors import ConfigurationError, ModelError, did_you_mean
 from advisor.models.base import Completion, Model, Request, TuningExample, TuningJob, TuningReport
-from advisor.models.local import weights
+from advisor.models.local import threads, weights
 from advisor.models.local.chat import ChatFormat, read_answer
 from advisor.strategy import Progress, silent
 from advisor.types import Usage, digest
@@ -36,6 +36,7 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
     """
+    threads.settle()
     import torch
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -130,6 +131,22 @@ class LocalModel:
         """`fp32` or `bf16`: what the weights are multiplied in."""
         return next(short for short, name in _PRECISIONS.items() if str(self.network.dtype) == f"torch.{name}")
 
+    @property
+    def threads(self) -> str:
+        """How many threads multiply, and how idle ones wait."""
+        return threads.described()
+
+    @property
+    def generation(self) -> str:
+        """How it writes, where that is not the engine's way."""
+        return "" if self._is_shared else "plain generate, one answer at a time: the engine does not know its attention"
+
+    @property
+    def _is_shared(self) -> bool:
+        from advisor.models.local import attention
+
+        return bool(self.network.config._attn_implementation == attention.NAME)
+
     @cached_property
     def _engine(self) -> Any:
         from advisor.models.local.generation import Engine
@@ -152,7 +169,7 @@ class LocalModel:
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer every request, in order. A prompt that does not fit the context is a failed completion."""
-        from advisor.models.local import attention, fallback
+        from advisor.models.local import fallback
 
         if not requests:
             return []
@@ -160,7 +177,7 @@ class LocalModel:
         rows = [self._row(request) for request in requests]
         fitting = [row for row in rows if not isinstance(row, Completion)]
         if fitting:
-            if self.network.config._attn_implementation == attention.NAME:
+            if self._is_shared:
                 self._engine.run(fitting)
             else:
                 fallback.run(self.network, fitting, self._ends, self._decode)

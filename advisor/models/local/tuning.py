@@ -44,6 +44,8 @@ STEP_TOKENS = 1024
 LONGEST = 1024
 """Tokens of a training row that are read; what stands behind them is not learned."""
 KEPT_STATES = 4
+SURE = 0.05
+"""Rows are learned by heart once every token to learn is the likeliest and their mean loss is at most this."""
 
 
 def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
@@ -54,7 +56,8 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
     """
     if not job.train:
         raise ModelError("there are no training examples", hint="give the eval set a train split")
-    identity = digest([model.fingerprint, asdict(job.config), _plain(job.train), _plain(job.dev)])
+    early = [SURE] if job.until_learned else []
+    identity = digest([model.fingerprint, asdict(job.config), _plain(job.train), _plain(job.dev), *early])
     folder = job.workdir / f"adapter-{identity}"
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -145,7 +148,8 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     top = _Top(network.get_base_model(), first)
     epochs = _Epochs(network, top, job, Checkpoints(folder.with_suffix(".epochs")))
     history = epochs.run(train, dev)
-    _save(network, folder, history, _spent(job, train, started - epochs.earlier_seconds, total - first, total))
+    ran, started = len(history["train_loss"]), started - epochs.earlier_seconds
+    _save(network, folder, history, _spent(ran, train, started, total - first, total))
     epochs.checkpoints.clear()
 
 
@@ -154,10 +158,10 @@ def _linear_names(layer: Any) -> list[str]:
     return sorted({name.rpartition(".")[2] for name in linear})
 
 
-def _spent(job: TuningJob, train: list[_Item], started: float, adapted: int, total: int) -> dict[str, Any]:
+def _spent(epochs: int, train: list[_Item], started: float, adapted: int, total: int) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - started,
-        "tokens": sum(len(item.ids) for item in train) * job.config.epochs,
+        "tokens": sum(len(item.ids) for item in train) * epochs,
         "layers": f"LoRA on the top {adapted} of {total} layers",
     }
 
@@ -263,6 +267,8 @@ class _Epochs:
         self.earlier_seconds, self._started = 0.0, time.perf_counter()
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.random = torch.Generator().manual_seed(job.config.seed)
+        self.learned = False
+        """Whether every row of the last epoch was known word for word, each before the step that it was part of."""
 
     def run(self, train: list[_Item], dev: list[_Item]) -> dict[str, Any]:
         """Train and leave the best epoch's weights in the network; returns the history."""
@@ -287,6 +293,10 @@ class _Epochs:
                 if best is None or (right, -loss) > best:
                     best, history["epoch"] = (right, -loss), epoch
                     kept = [weight.detach().clone() for weight in self.weights]
+            else:
+                history["epoch"] = epoch
+                if self.job.until_learned and self.learned and history["train_loss"][-1] <= SURE:
+                    break
             if epoch < config.epochs:
                 state = {"epoch": epoch, "history": history, "best": best}
                 self.checkpoints.keep(epoch, self._checkpoint(state, kept, optimiser, schedule))
@@ -324,6 +334,7 @@ class _Epochs:
         config = self.job.config
         batches = _batches(train, config.batch_size, self.random)
         total = count = 0.0
+        self.learned = True
         for number, batch in enumerate(batches, 1):
             loss, learned = self._backward([train[index] for index in batch])
             if not math.isfinite(loss):
@@ -348,7 +359,8 @@ class _Epochs:
         learned = sum(int(item.learned[1:].sum()) for item in items)
         total = 0.0
         for part in _parts(items, STEP_TOKENS):
-            loss, _ = self.top.losses(part)
+            loss, right = self.top.losses(part)
+            self.learned = self.learned and bool(right.all())
             summed = loss.sum()
             (summed / learned).backward()  # type: ignore[no-untyped-call]
             total += float(summed.detach())
