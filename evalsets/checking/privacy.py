@@ -37,13 +37,16 @@ _FICTION = re.compile(r"555-?01\d\d\Z|^(?:44|0)?(?:1632960|2079460|7700900|11349
 """Names and numbers set apart for made-up examples: RFC 2606; North American 555-01xx; Ofcom's numbers for drama."""
 
 
+_DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}(?!\d)|\d{1,2}([-./])\d{1,2}\1(?:19|20)\d\d(?!\d)")
+
+
 def _is_mail(text: str) -> bool:
     return not _MADE_UP.search(text)
 
 
 def _is_phone(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    if not 9 <= len(digits) <= 15 or re.fullmatch(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}.*", text) or is_card(text):
+    if not 9 <= len(digits) <= 15 or _DATE.match(text) or is_card(text):
         return False
     if _FICTION.search(digits.removeprefix("00")) or _FICTION.search(text):
         return False
