@@ -315,7 +315,11 @@ def _module(name: str, what: str) -> ModuleType:
 
 def _module_from_file(path: Path, kind: str) -> ModuleType:
     """Load a file as a module of its own; unchanged files are loaded once a process."""
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError:  # a name that is too long for a file
+        there = False
+    if not there:
         hint = f"advisor init strategy {path}" if kind == "strategies" else "the path counts from the folder you are in"
         raise RegistryError(f"there is no file {str(path)!r}", hint=hint)
     path = path.resolve()

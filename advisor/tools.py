@@ -280,8 +280,12 @@ def spec_from_json(plain: Any) -> ToolSpec:
     parameters = inner.get("parameters") or {}
     if not isinstance(parameters, Mapping):
         raise ValueError(f"tool {name!r}: parameters must be a JSON Schema object, not {type(parameters).__name__}")
-    schema = {"type": "object", "properties": {}, **_json_types(dict(parameters), name)}
-    if wrong := check_schema(schema):
+    try:
+        schema = {"type": "object", "properties": {}, **_json_types(dict(parameters), name)}
+        wrong = check_schema(schema)
+    except RecursionError:
+        wrong = "it is nested too deeply"
+    if wrong:
         raise ValueError(f"tool {name!r}: its parameters are no JSON Schema: {wrong}")
     return ToolSpec(name, str(inner.get("description") or ""), schema)
 

@@ -33,11 +33,12 @@ class Kind:
 
 
 _MADE_UP = re.compile(r"@(?:[\w.-]+\.)?(?:example\.(?:com|org|net)|[\w-]+\.(?:example|test|invalid|localhost))\Z", re.I)
-_FICTION = re.compile(r"555-?01\d\d\Z|^(?:44|0)?(?:1632960|2079460|7700900|1134960|1214960|1614960)\d{3}\Z")
-"""Names and numbers set apart for made-up examples: RFC 2606; North American 555-01xx; Ofcom's numbers for drama."""
-
-
-_DATE = re.compile(r"\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}(?!\d)|\d{1,2}([-./])\d{1,2}\1(?:19|20)\d\d(?!\d)")
+_FICTION = re.compile(
+    r"555-?01\d\d\Z|^(?:44|0)?(?:1632960|2079460|7700900|1134960|1214960|1614960)\d{3}\Z|^(?:353|0)2091\d{5}\Z"
+)
+_DATE = re.compile(r"(?:\d{4}([-./ ])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2\d{4})\b.*")
+"""Names and numbers set apart for made-up examples: RFC 2606; North American 555-01xx; Ofcom's and ComReg's numbers
+for drama."""
 
 
 def _is_mail(text: str) -> bool:
@@ -46,7 +47,7 @@ def _is_mail(text: str) -> bool:
 
 def _is_phone(text: str) -> bool:
     digits = re.sub(r"\D", "", text)
-    if not 9 <= len(digits) <= 15 or _DATE.match(text) or is_card(text):
+    if not 9 <= len(digits) <= 15 or _DATE.fullmatch(text) or is_card(text):
         return False
     if _FICTION.search(digits.removeprefix("00")) or _FICTION.search(text):
         return False

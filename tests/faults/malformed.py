@@ -121,10 +121,13 @@ def _tool_schemas() -> Parser:
     from advisor.tools import render_specs, spec_from_json
 
     def read(path: Path) -> None:
-        plain = json.loads(path.read_bytes())
+        try:
+            plain = json.loads(path.read_bytes())
+        except RecursionError:
+            return  # the reader of the row has refused it
         render_specs([spec_from_json(plain)], describe_parameters=True)
 
-    return Parser(read, "schema.json", STARTS["schema"], also=(ValueError, RecursionError), places=False, is_file=False)
+    return Parser(read, "schema.json", STARTS["schema"], also=(ValueError,), places=False, is_file=False)
 
 
 def _spec() -> Parser:

@@ -6,6 +6,9 @@ there. The adapter is peft's own (Hu et al. 2021, arXiv 2106.09685), saved in pe
 
 The epoch kept is the one best on dev by teacher-forced exact match, which equals the share of dev answers that greedy
 decoding would get exactly right; ties go to the lower dev loss.
+
+After each epoch the whole state of the training is kept, so that an interrupted one goes on from there, to the very
+same adapter.
 """
 
 from __future__ import annotations
@@ -28,12 +31,12 @@ from torch.nn import functional
 
 from advisor.errors import ModelError
 from advisor.models.base import TuningConfig, TuningExample, TuningJob, TuningReport
+from advisor.models.local.checkpoints import MARKER, Checkpoint, Checkpoints, flush, write
 from advisor.types import digest
 
 if TYPE_CHECKING:
     from advisor.models.local.engine import LocalModel
 
-MARKER = "COMPLETE.json"
 ADAPTER = "adapter_model.safetensors"
 _ANEW = "delete this folder and run the same command again: it is trained anew"
 CACHE_TOKENS = 2048
@@ -140,8 +143,10 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
         torch.manual_seed(config.seed)
         network = get_peft_model(_copy_top(model.network, first), lora)
     top = _Top(network.get_base_model(), first)
-    history = _Epochs(network, top, job).run(train, dev)
-    _save(network, folder, history, _spent(job, train, started, total - first, total))
+    epochs = _Epochs(network, top, job, Checkpoints(folder.with_suffix(".epochs")))
+    history = epochs.run(train, dev)
+    _save(network, folder, history, _spent(job, train, started - epochs.earlier_seconds, total - first, total))
+    epochs.checkpoints.clear()
 
 
 def _linear_names(layer: Any) -> list[str]:
@@ -162,8 +167,11 @@ def _save(network: Any, folder: Path, history: dict[str, Any], spent: dict[str, 
     unfinished = folder.with_suffix(".part")
     shutil.rmtree(unfinished, ignore_errors=True)
     network.save_pretrained(str(unfinished))
-    (unfinished / MARKER).write_text(json.dumps({**history, **spent}), encoding="utf-8")
+    for path in unfinished.iterdir():
+        flush(path)
+    write(unfinished / MARKER, json.dumps({**history, **spent}))
     unfinished.rename(folder)
+    flush(folder.parent)
 
 
 @torch.inference_mode()
@@ -245,10 +253,14 @@ class _Top:
 
 
 class _Epochs:
-    """The training loop: cosine schedule, AdamW, the best epoch on dev kept."""
+    """The training loop: cosine schedule, AdamW, the best epoch on dev kept; goes on from the last checkpoint.
 
-    def __init__(self, network: Any, top: _Top, job: TuningJob) -> None:
-        self.network, self.top, self.job = network, top, job
+    `earlier_seconds` is what was trained before an interruption and need not be trained again.
+    """
+
+    def __init__(self, network: Any, top: _Top, job: TuningJob, checkpoints: Checkpoints) -> None:
+        self.network, self.top, self.job, self.checkpoints = network, top, job, checkpoints
+        self.earlier_seconds, self._started = 0.0, time.perf_counter()
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.random = torch.Generator().manual_seed(job.config.seed)
 
@@ -261,19 +273,52 @@ class _Epochs:
         history: dict[str, Any] = {"train_loss": [], "dev_loss": [], "dev_exact_match": [], "epoch": config.epochs}
         best: tuple[float, float] | None = None
         kept: list[Tensor] = []
-        for epoch in range(1, config.epochs + 1):
+        done = 0
+        if (found := self.checkpoints.latest()) is not None:
+            kept = self._restore(found, optimiser, schedule)
+            history, done = dict(found.state["history"]), int(found.state["epoch"])
+            best = tuple(found.state["best"]) if found.state["best"] else None
+        for epoch in range(done + 1, config.epochs + 1):
             history["train_loss"].append(self._epoch(train, optimiser, schedule, epoch))
-            if not dev:
-                continue
-            loss, right = self._evaluate(dev)
-            history["dev_loss"].append(loss)
-            history["dev_exact_match"].append(right)
-            if best is None or (right, -loss) > best:
-                best, history["epoch"] = (right, -loss), epoch
-                kept = [weight.detach().clone() for weight in self.weights]
+            if dev:
+                loss, right = self._evaluate(dev)
+                history["dev_loss"].append(loss)
+                history["dev_exact_match"].append(right)
+                if best is None or (right, -loss) > best:
+                    best, history["epoch"] = (right, -loss), epoch
+                    kept = [weight.detach().clone() for weight in self.weights]
+            if epoch < config.epochs:
+                state = {"epoch": epoch, "history": history, "best": best}
+                self.checkpoints.keep(epoch, self._checkpoint(state, kept, optimiser, schedule))
         for weight, value in zip(self.weights, kept, strict=False):
             weight.data.copy_(value)
         return history
+
+    def _checkpoint(self, state: dict[str, Any], kept: list[Tensor], optimiser: Any, schedule: Any) -> Checkpoint:
+        moments = optimiser.state_dict()
+        tensors = {"random": self.random.get_state()}
+        for name, those in (("weight", self.weights), ("kept", kept)):
+            tensors |= {f"{name}.{at}": value.detach().clone().contiguous() for at, value in enumerate(those)}
+        for at, values in moments["state"].items():
+            tensors |= {f"moment.{at}.{name}": value.clone() for name, value in values.items()}
+        plan = {name: value for name, value in schedule.state_dict().items() if name != "lr_lambdas"}
+        seconds = self.earlier_seconds + time.perf_counter() - self._started
+        return Checkpoint(tensors, {**state, "groups": moments["param_groups"], "schedule": plan, "seconds": seconds})
+
+    def _restore(self, found: Checkpoint, optimiser: Any, schedule: Any) -> list[Tensor]:
+        """Put everything back as it was after an epoch; return the weights of the best epoch so far."""
+        tensors, moments = found.tensors, dict[int, dict[str, Tensor]]()
+        for name, value in tensors.items():
+            if name.startswith("moment."):
+                _, number, kind = name.split(".")
+                moments.setdefault(int(number), {})[kind] = value
+        optimiser.load_state_dict({"state": moments, "param_groups": found.state["groups"]})
+        schedule.load_state_dict({**found.state["schedule"], "lr_lambdas": [None]})
+        for at, weight in enumerate(self.weights):
+            weight.data.copy_(tensors[f"weight.{at}"])
+        self.random.set_state(tensors["random"])
+        self.earlier_seconds = float(found.state["seconds"])
+        return [tensors[f"kept.{at}"] for at in range(len(self.weights)) if f"kept.{at}" in tensors]
 
     def _epoch(self, train: list[_Item], optimiser: Any, schedule: Any, epoch: int) -> float:
         config = self.job.config
