@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from advisor.api import compare, load_evalset
+    from advisor.api import compare, load_evalset, save_evalset
     from advisor.asking import Advice, Costs, Pilot, Situation, ask
     from advisor.checks import CheckReport, check_strategy
     from advisor.comparison import Comparison
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "advisor.api": ("compare", "load_evalset"),
+    "advisor.api": ("compare", "load_evalset", "save_evalset"),
     "advisor.asking": ("Advice", "Costs", "Pilot", "Situation", "ask"),
     "advisor.checks": ("CheckReport", "check_strategy"),
     "advisor.comparison": ("Comparison",),
@@ -91,6 +91,7 @@ __all__ = [
     "check_strategy",
     "compare",
     "load_evalset",
+    "save_evalset",
     "tool_from_function",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor import registry, runner
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from advisor.curve_points import SizedRun
 
 __all__ = ["compare", "compare_options", "load_evalset"]
+
+
+def save_evalset(evalset: EvalSet, folder: str | os.PathLike[str]) -> Path:
+    """Write an eval set as a new folder in the format of docs/evalset-format.md, and return the folder.
+
+    Tools are code and are not written: put your ``tools.py`` beside it and name it in ``evalset.yaml``.
+
+    Raises:
+        ConfigurationError: the folder exists already.
+    """
+    written: Path = registry.load("evalsets", "advisor.evalsets.writing:write_folder")(evalset, Path(folder))
+    return written
 
 
 def compare(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from advisor import metrics, registry, runner
 from advisor.costs import Prices, prices_for, request_cost
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
     from advisor.models.base import Model
 
 
-def load_evalset(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
-    """Load a shipped eval set by name, a folder, or a file (`columns` maps our field names to the file's).
+def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+    """Load an eval set: by name, a folder, a file or a pandas frame (`columns` maps our field names to its own).
 
     Raises:
         EvalSetError: it is missing or malformed; says file, line and field.
     """
+    if type(source).__module__.partition(".")[0] == "pandas":
+        framed: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load_frame")(
+            source, columns=columns, seed=seed
+        )
+        return framed
     loaded: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load")(source, columns=columns, seed=seed)
     return loaded
 

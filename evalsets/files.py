@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from advisor import registry
 from advisor.errors import EvalSetError, did_you_mean
@@ -14,8 +16,9 @@ from . import splitting
 from .draft import Draft
 from .folder import Refused, read_all
 from .formats import INPUT_NAMES, TARGET_NAMES, Layout
-from .readers import Row, check_file
+from .readers import Row, check_file, plain_value
 
+Splitter = Callable[[splitting.Examples], tuple[dict[str, splitting.Examples], str]]
 COLUMNS = ("id", "input", "target", "group", "slice", "answers", "metadata")
 
 
@@ -30,11 +33,16 @@ class Task:
 
 
 def read_file(
-    path: Path, *, columns: Mapping[str, str] | None = None, seed: int = 0, refused: Refused | None = None
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    seed: int = 0,
+    refused: Refused | None = None,
+    rule: str = "",
 ) -> Draft:
     """Read one file, split 60/15/25 by content and group; metric and instruction are chosen by the look of the targets.
 
-    What was chosen stands in the notes.
+    What was chosen stands in the notes. `rule` splits otherwise: ``stratified`` by label too, ``time=FIELD`` by time.
 
     Raises:
         EvalSetError: it is missing or malformed; names file, line and field.
@@ -51,22 +59,51 @@ def read_file(
     for name in columns or ():
         if name not in COLUMNS:
             raise EvalSetError(f"columns: there is no field {name!r}; {did_you_mean(name, COLUMNS)}")
-    rows = list(registry.load("readers", kind)(path))
+    return read_rows(list(registry.load("readers", kind)(path)), path.name, columns, seed, refused, rule)
+
+
+def read_frame(frame: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> Draft:
+    """Read a pandas frame as a file with these rows is read; `Row.line` counts its rows from 1."""
+    plain = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+    rows = []
+    for at, record in enumerate(plain, 1):
+        row = Row("frame", at, {})
+        fields = {str(name): plain_value(getattr(v, "item", lambda v=v: v)(), row, name) for name, v in record.items()}
+        rows.append(Row("frame", at, {name: value for name, value in fields.items() if value is not None}))
+    return read_rows(rows, "frame", columns, seed, None, "")
+
+
+def read_rows(
+    rows: list[Row], name: str, columns: Mapping[str, str] | None, seed: int, refused: Refused | None, rule: str
+) -> Draft:
+    """Read rows that stand in one file; see `read_file`."""
     notes: list[str] = []
     columns = columns or guess_columns(rows, notes)
-    examples = tuple(read_all(iter(rows), Layout(path.stem, "any", columns=columns), refused))
-    return _assembled(path, examples, notes, seed, refused)
+    stem = Path(name).stem
+    examples = tuple(read_all(iter(rows), Layout(stem, "any", columns=columns), refused))
+    return _assembled(name, examples, notes, _splitter(rule, seed), refused)
 
 
-def _assembled(path: Path, examples: splitting.Examples, notes: list[str], seed: int, refused: Refused | None) -> Draft:
+def _splitter(rule: str, seed: int) -> Splitter:
+    kind, _, field = rule.partition("=")
+    if kind == "time" and field:
+        return partial(splitting.split_by_time, field=field)
+    if rule not in ("", "content", "stratified"):
+        raise EvalSetError(f"split {rule!r} is unknown; allowed: content, stratified, time=FIELD")
+    return partial(splitting.split_stratified if rule == "stratified" else splitting.split_file, seed=seed)
+
+
+def _assembled(
+    name: str, examples: splitting.Examples, notes: list[str], split: Splitter, refused: Refused | None
+) -> Draft:
     if len(examples) < 3:
         raise EvalSetError(
-            f"{path.name} holds {len(examples)} examples; at least 3 are needed to split it into train, dev and test"
+            f"{name} holds {len(examples)} examples; at least 3 are needed to split it into train, dev and test"
         )
-    parts, note = splitting.split_file(examples, seed)
+    parts, note = split(examples)
     if not parts["train"] or not parts["test"]:
         raise EvalSetError(
-            f"{path.name}: all examples belong to one group or have the same input, so no test split can be set apart"
+            f"{name}: all examples belong to one group or have the same input, so no test split can be set apart"
         )
     notes.append(note)
     task = task_of((*parts["train"], *parts["dev"]))
@@ -74,13 +111,13 @@ def _assembled(path: Path, examples: splitting.Examples, notes: list[str], seed:
         f"metric {task.metric} and the instruction were chosen by the look of the targets; a folder says its own"
     )
     return Draft(
-        name=path.stem,
+        name=Path(name).stem,
         instruction=task.instruction,
         metric=task.metric,
         splits=parts,
         labels=task.labels,
         output="json" if task.output == "json" else "text",
-        source=path.name,
+        source=name,
         notes=tuple(notes),
         refused=tuple(refused or ()),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from advisor import registry
 from advisor.errors import EvalSetError, did_you_mean
@@ -13,7 +14,7 @@ from advisor.types import EvalSet
 
 from . import public, shipped
 from .draft import Draft
-from .files import read_file
+from .files import read_file, read_frame
 from .folder import Refused, read_folder
 from .readers import exists
 
@@ -33,6 +34,16 @@ def load(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0
     """
     found = _find(source, columns, seed, None)
     return found if isinstance(found, EvalSet) else found.finished(seed)
+
+
+def load_frame(frame: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+    """Load a pandas frame as a file with its rows would be; see `load`."""
+    return read_frame(frame, columns=columns, seed=seed).finished(seed)
+
+
+def load_split(source: str, rule: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+    """Load one file and split it by a rule: ``stratified``, ``time=FIELD`` or ``content``; see `load`."""
+    return read_file(Path(source).expanduser(), columns=columns, seed=seed, rule=rule).finished(seed)
 
 
 def read(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> Draft:

@@ -138,13 +138,24 @@ def _fetched(
                 file, told = fetching.fetch(url, sha256=entry.sha256.get(path, ""), progress=progress)
                 files.append(file)
                 notes += [told] if told and told not in notes else []
-            rows += list(FORMATS[entry.format](files, part, entry.model_dump()))
+            rows += _rows(name, entry, files, part)
             if entry.format == "squad":
                 documents = passages(files[0])
         parts[split] = tuple(read_all(_numbered(rows), layout, refused))
         if not parts[split]:
             raise EvalSetError(f"public:{name}: {', '.join(sources)} hold no example; the source has changed")
     return parts, documents
+
+
+def _rows(name: str, entry: PublicSet, files: list[Path], part: str) -> list[Row]:
+    try:
+        return list(FORMATS[entry.format](files, part, entry.model_dump()))
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise EvalSetError(
+            f"public:{name}: {files[0].name} is not written as the table of public sets expects "
+            f"({type(error).__name__}: {error})",
+            hint=f"its source may have changed: {entry.source}",
+        ) from error
 
 
 def _numbered(rows: list[Row]) -> Iterator[Row]:

@@ -264,7 +264,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
                 for plain in batch.to_pylist():
                     count += 1
                     row = Row(path.name, count, {})
-                    fields = {str(name): _plain(value, row, name) for name, value in plain.items()}
+                    fields = {str(name): plain_value(value, row, name) for name, value in plain.items()}
                     yield _checked(Row(path.name, count, {k: v for k, v in fields.items() if v is not None}))
     except (arrow.ArrowException, OSError, MemoryError, ValueError, ArithmeticError, RecursionError) as error:
         raise EvalSetError(
@@ -272,16 +272,16 @@ def read_parquet(path: Path) -> Iterator[Row]:
         ) from None
 
 
-def _plain(value: Any, row: Row, name: object) -> Any:
+def plain_value(value: Any, row: Row, name: object) -> Any:
     """Turn a Parquet cell into JSON types: dates and decimals become texts, NaN becomes null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, bytes):
         raise row.error(f"field {name!r} holds bytes; text is needed")
     if isinstance(value, dict):
-        return {str(key): _plain(inner, row, name) for key, inner in value.items()}
+        return {str(key): plain_value(inner, row, name) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner, row, name) for inner in value]
+        return [plain_value(inner, row, name) for inner in value]
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 

@@ -5,9 +5,13 @@ Rows of the same `metadata.group`, or with the same input where there is no grou
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import contextlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
+from advisor.errors import EvalSetError
 from advisor.types import Example, digest
 
 Examples = tuple[Example, ...]
@@ -42,10 +46,81 @@ def split_file(examples: Examples, seed: int = 0) -> tuple[dict[str, Examples], 
     test = _take(groups, max(1, round(FILE_SHARES["test"] * len(examples))))
     left = [group for group in groups if group[0] not in test]
     dev = _take(left, round(FILE_SHARES["dev"] * len(examples)))
+    parts = _placed(examples, test, dev)
+    return parts, f"one file: split 60/15/25 by content and group (seed {seed}) into {_sizes(parts)} examples"
+
+
+def split_stratified(examples: Examples, seed: int = 0) -> tuple[dict[str, Examples], str]:
+    """Split 60/15/25 by group, with each label in each split in that proportion; with a sentence that says so.
+
+    A group counts for its most frequent label. Labels with too few groups for three splits are in train first, then in
+    test.
+    """
+    labels: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        labels[group_key(example)][example.target] += 1
+    strata: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for key, size in _by_group(examples, seed):
+        counts = labels[key]
+        strata[min(counts, key=lambda label: (-counts[label], label))].append((key, size))
+    test: set[str] = set()
+    dev: set[str] = set()
+    for groups in strata.values():
+        total = sum(size for _, size in groups)
+        chosen = _take(groups, round(FILE_SHARES["test"] * total) or int(len(groups) > 1))
+        left = [group for group in groups if group[0] not in chosen]
+        test |= chosen
+        dev |= _take(left, round(FILE_SHARES["dev"] * total)) if len(left) > 1 else set()
+    parts = _placed(examples, test, dev)
+    return parts, f"one file: split 60/15/25 by label, content and group (seed {seed}) into {_sizes(parts)} examples"
+
+
+def split_by_time(examples: Examples, field: str) -> tuple[dict[str, Examples], str]:
+    """Split 60/15/25 by time, the newest into test; with a sentence that says so.
+
+    A group goes where its newest example goes, and what has the same time stays together.
+
+    Raises:
+        EvalSetError: `metadata[field]` is missing or is no time.
+    """
+    newest: dict[str, float] = {}
+    for example in examples:
+        key = group_key(example)
+        newest[key] = max(newest.get(key, -math.inf), _time(example, field))
+    times = sorted(newest[group_key(example)] for example in examples)
+    after_train = times[min(len(times) - 1, round(FILE_SHARES["train"] * len(times)))]
+    after_dev = times[min(len(times) - 1, round((1 - FILE_SHARES["test"]) * len(times)))]
+    test = {key for key, time in newest.items() if time >= after_dev}
+    dev = {key for key, time in newest.items() if after_train <= time < after_dev}
+    parts = _placed(examples, test, dev)
+    return (
+        parts,
+        f"one file: split by {field}, the oldest into train and the newest into test: {_sizes(parts)} examples",
+    )
+
+
+def _time(example: Example, field: str) -> float:
+    """Return the time of an example in seconds: a number, or a date and time in ISO 8601."""
+    value = example.metadata.get(field)
+    with contextlib.suppress(TypeError, ValueError):
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value.strip())
+            return found.replace(tzinfo=found.tzinfo or UTC).timestamp()
+        if not isinstance(value, bool) and value is not None and math.isfinite(value):
+            return float(value)
+    raise EvalSetError(
+        f"example {example.id!r}: field {field!r} is {str(value)[:60]!r}, which is no time",
+        hint="a number, or a date and time such as 2026-05-01 or 2026-05-01T10:30:00",
+    )
+
+
+def _placed(examples: Examples, test: set[str], dev: set[str]) -> dict[str, Examples]:
     place: Callable[[str], str] = lambda key: "test" if key in test else "dev" if key in dev else "train"  # noqa: E731
-    parts = {split: tuple(e for e in examples if place(group_key(e)) == split) for split in FILE_SHARES}
-    sizes = ", ".join(f"{len(part)} {split}" for split, part in parts.items())
-    return parts, f"one file: split 60/15/25 by content and group (seed {seed}) into {sizes} examples"
+    return {split: tuple(e for e in examples if place(group_key(e)) == split) for split in FILE_SHARES}
+
+
+def _sizes(parts: Mapping[str, Examples]) -> str:
+    return ", ".join(f"{len(part)} {split}" for split, part in parts.items())
 
 
 def without_repeats(examples: Examples) -> tuple[Examples, str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from advisor.errors import ConfigurationError, StoreError
 from advisor.types import Chat, Document, EvalSet, Example, Message, ToolSpec
 
-from .draft import Draft
+from .draft import SPLITS, Draft
 
 _KEYS = ("family", "gold_document_field", "licence", "source")
 
@@ -98,3 +102,31 @@ def evalset_yaml(loaded: EvalSet | Draft, name: str) -> str:
 def split_lines(examples: Sequence[Example], *, with_tools: bool = True) -> str:
     """Return one split as JSON lines."""
     return lines(to_row(example, with_tools=with_tools) for example in examples)
+
+
+def write_folder(evalset: EvalSet, folder: Path) -> Path:
+    """Write an eval set as a new folder, whole or not at all.
+
+    Raises:
+        ConfigurationError: there is something already.
+        StoreError: it cannot be written.
+    """
+    if folder.exists():
+        raise ConfigurationError(f"{str(folder)!r} exists already and is kept", hint="take another name")
+    half = folder.with_name(f".{folder.name}.half")
+    texts = {"evalset.yaml": evalset_yaml(evalset, re.sub(r"[^\w .()+-]", "-", evalset.name)[:100])}
+    for split in SPLITS:
+        if examples := getattr(evalset, split):
+            texts[f"{split}.jsonl"] = split_lines(examples)
+    if evalset.docs:
+        texts["docs.jsonl"] = lines(document_row(document) for document in evalset.docs)
+    try:
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        for name, text in texts.items():
+            (half / name).write_text(text, encoding="utf-8")
+        half.rename(folder)
+    except OSError as error:
+        shutil.rmtree(half, ignore_errors=True)
+        raise StoreError(f"{str(folder)!r} cannot be written: {error.strerror or error}") from error
+    return folder

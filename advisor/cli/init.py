@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,17 +77,19 @@ def evalset(
         str | None, typer.Option("--from", help="Take the examples from this CSV, JSONL or Parquet file.")
     ] = None,
     column: Annotated[list[str] | None, typer.Option(help="Which column is what, e.g. input=question; repeat.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="How the file is split: content (default), stratified (by label too) or time=COLUMN."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Write an eval-set folder: a small example to edit, or your own file split into train, dev and test."""
-    if column and not source:
+    if (column or split) and not source:
         raise ConfigurationError(
-            "--column says what a file's columns are, and no file is given", hint="add --from FILE"
+            f"--{'column' if column else 'split'} is about a file, and no file is given", hint="add --from FILE"
         )
     if source:
-        from advisor.api import load_evalset
-
-        loaded = load_evalset(source, columns=common.pairs(column or (), "--column") or None)
+        loaded = _loaded(source, column or (), split)
     else:
         from advisor.toy import toy_evalset
 
@@ -106,6 +109,7 @@ def evalset(
     typer.echo(
         f"Wrote {folder} ({counts} examples). Edit instruction and metric in {folder / 'evalset.yaml'}, then type:"
     )
+    typer.echo(f"  advisor check {common.quoted(folder)}")
     typer.echo(f"  advisor compare {common.quoted(folder)}")
 
 
@@ -138,6 +142,16 @@ def comparison(
     common.write_new(file, COMPARISON.format(file=file.name, evalset=quoted), force=force)
     typer.echo(f"Wrote {file}. Then type:")
     typer.echo(f"  advisor compare --config {common.quoted(file)}")
+
+
+def _loaded(source: str, column: Iterable[str], split: str | None) -> Any:
+    from advisor import registry
+    from advisor.api import load_evalset
+
+    columns = common.pairs(column, "--column") or None
+    if split is None:
+        return load_evalset(source, columns=columns)
+    return registry.load("evalsets", "advisor.evalsets.loading:load_split")(source, split, columns=columns)
 
 
 def _writing(what: str) -> Any:

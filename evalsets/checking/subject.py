@@ -158,12 +158,8 @@ class Subject:
 
 
 def _chosen(examples: tuple[Example, ...], at_most: int) -> tuple[Example, ...]:
-    """Return at most so many examples, chosen by content and never by order."""
-    if len(examples) <= at_most:
-        return examples
-    ranked = sorted(range(len(examples)), key=lambda at: digest([examples[at].id, str(examples[at].input)]))
-    kept = sorted(ranked[:at_most])
-    return tuple(examples[at] for at in kept)
+    """Return at most so many examples, chosen and ordered by content, never by their order."""
+    return tuple(sorted(examples, key=lambda example: digest([example.id, str(example.input)]))[:at_most])
 
 
 # --- words that checks share -----------------------------------------------------------------------------------------

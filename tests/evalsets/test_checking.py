@@ -98,6 +98,7 @@ def test_private_text_is_replaced_by_its_mark(text: str, kind: str) -> None:
         "IBAN DE89 3704 0044 0532 0130 01 has a wrong check digit",
         "card 4111 1111 1111 1112 fails Luhn",
         "order 12345678901 from 2024-05-01 10:30 to 2024-05-02",
+        "[03/07/2026 19:00] and 06.11.2026 14:02",
         "call 555-0123 or 01632 960123 or 020 7946 0018",
         "see sk-learn and task-force-of-more-than-twenty",
     ],
@@ -252,7 +253,7 @@ def test_what_cannot_be_checked_is_one_sentence(tmp_path: Path) -> None:
     assert advise("harrow_desk", "-o", "report.pdf").exit_code == 2
     assert advise("harrow_desk", "--margin", "3").exit_code == 2
     folder = routing().write(tmp_path / "set")
-    (folder / "train.jsonl").write_text("{}\n")
+    (folder / "train.jsonl").write_text('{"id": "1"}\n')
     done = advise(str(folder), "--embed", "0")
     assert done.exit_code == 100
     assert "field 'input' is missing" in done.stdout

@@ -53,7 +53,7 @@ class Server:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
@@ -356,3 +356,13 @@ def test_columns_name_the_fields_of_a_set_of_the_hub(server: Server) -> None:
     with pytest.raises(EvalSetError, match="cannot be told"):
         api.load_evalset("hf:org/mine@main")
     assert api.load_evalset("hf:org/mine@main", columns={"input": "a", "target": "b"}).train
+
+
+@pytest.mark.parametrize("body", [b"", b"[[[", b'{"a": 1}', b'[{"a": 1}]', b"a,b\n1,2\n", b"\xff\xfe\x00"])
+def test_files_that_are_not_what_they_should_be_are_one_sentence(body: bytes, server: Server) -> None:
+    one_a_format = {entry.format: name for name, entry in public["table"]().items() if name in RAW}
+    for name in one_a_format.values():
+        revision = public["table"]()[name].revision
+        server.files.update({f"/{revision}/{path}": body for path in RAW[name]})
+        with pytest.raises(EvalSetError):
+            api.load_evalset(f"public:{name}")

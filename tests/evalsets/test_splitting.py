@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor._shipped import shipped
+from advisor.errors import EvalSetError
 from advisor.types import Example
 
 shipped("evalsets")
@@ -70,3 +72,48 @@ def test_repeats_and_leaks_are_counted() -> None:
     assert [e.id for e in kept] == ["0", "3"]
     assert note == "left out 1 train row (2) whose input also stands in test"
     assert splitting.without_leaks(kept, ()) == (kept, "")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("abc")), min_size=10, max_size=150), st.randoms())
+def test_stratified_keeps_groups_whole_and_forgets_the_order(rows: list[tuple[int, str]], rng: object) -> None:
+    made = [Example(f"e{n}", f"q{n}", label, {"group": f"g{group}"}) for n, (group, label) in enumerate(rows)]
+    parts, _ = splitting.split_stratified(tuple(made))
+    found = [{e.group for e in part} for part in parts.values()]
+    assert sum(map(len, parts.values())) == len(rows)
+    assert sum(map(len, found)) == len(set().union(*found))
+    rng.shuffle(made)  # type: ignore[attr-defined]
+    again, _ = splitting.split_stratified(tuple(made))
+    assert {name: {e.id for e in part} for name, part in again.items()} == {
+        name: {e.id for e in part} for name, part in parts.items()
+    }
+
+
+def test_stratified_gives_each_label_its_share_in_each_split() -> None:
+    made = tuple(Example(f"e{n}", f"q{n}", "rare" if n % 20 == 0 else "common") for n in range(400))
+    parts, note = splitting.split_stratified(made)
+    assert {name: sum(e.target == "rare" for e in part) for name, part in parts.items()} == {
+        "train": 12, "dev": 3, "test": 5,
+    }  # fmt: skip
+    assert "by label" in note
+
+
+def test_by_time_the_newest_are_test_and_groups_stay_whole() -> None:
+    made = tuple(
+        Example(f"e{n}", f"q{n}", "a", {"day": f"2026-01-{1 + n % 25:02}", "group": f"g{n % 50}"}) for n in range(100)
+    )
+    parts, note = splitting.split_by_time(made, "day")
+    days = {name: [str(e.metadata["day"]) for e in part] for name, part in parts.items()}
+    assert max(days["train"]) < min(days["dev"])
+    assert max(days["dev"]) < min(days["test"])
+    assert (len(parts["train"]), len(parts["dev"]), len(parts["test"])) == (60, 12, 28)
+    assert "the newest into test" in note
+    turned, _ = splitting.split_by_time(made[::-1], "day")
+    assert {e.id for e in turned["test"]} == {e.id for e in parts["test"]}
+
+
+@pytest.mark.parametrize("value", [None, "yesterday", float("nan"), True])
+def test_what_is_no_time_is_said(value: object) -> None:
+    made = (Example("e1", "q", "a", {"day": value}),)
+    with pytest.raises(EvalSetError, match="which is no time"):
+        splitting.split_by_time(made, "day")
