@@ -48,7 +48,7 @@ class Figure:
     @property
     def bound(self) -> str:
         """The rule of three: without a failure in n trials, the rate is under 3/n in 95 of 100 cases."""
-        return f"< {3 / self.trials:.2%}" if self.trials and not self.violations else "–"
+        return f"< {3 / self.trials:.2%}" if self.trials > 3 and not self.violations else "–"
 
 
 class Sheet:
