@@ -66,7 +66,10 @@ def read_folder(folder: Path, refused: Refused | None = None) -> Draft:
 def _member(folder: Path, name: str, *, inside: bool = False) -> Path:
     """Return the path of a file of the folder, or say what is there instead; `inside` refuses ways out of it."""
     path = folder / name
-    if inside and exists(path) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+    out = ".." in Path(name).parts or Path(name).is_absolute()
+    if exists(path):  # a link may lead out too
+        out = not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    if inside and out:
         raise EvalSetError(f"evalset.yaml names {name!r}, which leads out of the folder {str(folder)!r}")
     if not exists(path):
         there = sorted(other.name for other in folder.iterdir())[:30]

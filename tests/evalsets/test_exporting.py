@@ -75,7 +75,7 @@ GOOD = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({}, "must be a list of messages"),
+        ({"text": "a"}, "must be a list of messages"),
         ({"messages": [*GOOD, {"role": "user", "content": "c"}]}, "the last message"),
         ({"messages": [{"role": "bot", "content": "a"}]}, "role 'bot' is unknown"),
         ({"messages": [GOOD[1]]}, "no message of the user"),
