@@ -20,7 +20,7 @@ from advisor.cli import app
 
 ROOT = Path(__file__).parents[1]
 MODEL = ["--model", "scripted:answers.py:answer"]
-LIMITED = 80_000
+LIMITED = 200_000
 """Bytes a file may grow to where the disk is full."""
 
 

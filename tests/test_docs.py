@@ -210,7 +210,8 @@ def test_a_wrong_option_would_be_found() -> None:
 
 def test_options_named_in_sentences_exist() -> None:
     verbs = get_command(app).commands  # type: ignore[attr-defined]
-    known = {option for verb in verbs.values() for parameter in verb.params for option in parameter.opts}
+    every = [one for verb in verbs.values() for one in (verb, *getattr(verb, "commands", {}).values())]
+    known = {option for verb in every for parameter in verb.params for option in parameter.opts}
     known |= {"--help", "--version"}
     for page in PAGES:
         named = {span.split()[0] for span in re.findall(r"`(--[a-z][^`]*)`", prose_of(page))}

@@ -102,7 +102,7 @@ def behind(found: Evidence) -> Evidence:
 
 
 def test_a_tune_without_a_lead_has_no_format_to_thank() -> None:
-    few, tuned = scores(0.8, 1, 3000), scores(0.8, 1, 3000)
+    few, tuned = scores(0.8, 1, 3000), scores(0.82, 1, 3000)
     probes = (probe("constrained", FEW.label, few), probe("constrained", "fine_tuning", tuned))
     assert skill_or_format(behind(case(few, [tuned], probes=probes))).state == "pass"
 

@@ -72,9 +72,9 @@ def test_every_kind_of_strategy_really_runs_and_nothing_runs_twice(
     assert comparison.verdict.headline in page.replace("&#39;", "'")
 
     with Store(home / "home" / "store.sqlite") as store:
-        before = store._connection.execute("SELECT count(*) FROM completions").fetchone()
+        before = store._database.read("SELECT count(*) FROM completions")
     again = run(home, monkeypatch)
     with Store(home / "home" / "store.sqlite") as store:
-        assert store._connection.execute("SELECT count(*) FROM completions").fetchone() == before
+        assert store._database.read("SELECT count(*) FROM completions") == before
     assert again.runs == comparison.runs
     assert again.verdict == comparison.verdict

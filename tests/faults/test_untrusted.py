@@ -114,7 +114,11 @@ def test_no_name_of_an_example_or_a_set_becomes_a_path(tmp_path: Path, sheet: Sh
             bench = Bench(named, model, metric, store, toy.embed, inside / "runs")
             assert len(run_strategy("zero_shot", 0, bench).outcomes) == len(some)
     outside = {name for name in listing(tmp_path) if not name.startswith("work/inside")} - {"work", "advisor-home"}
-    deep = [name for name in listing(inside) if not re.fullmatch(r"s\.sqlite(-\w+)?|runs(/[0-9a-f]+)?", name)]
+    deep = [
+        name
+        for name in listing(inside)
+        if not re.fullmatch(r"s\.sqlite(-\w+)?|(runs|locks)(/[0-9a-f]+(\.lock)?)?", name)
+    ]
     sheet.add("T3", "ids and names of examples, documents, sets, models", len(unique), len(outside) + len(deep))
     assert not outside
     assert not deep
