@@ -77,7 +77,8 @@ def page() -> str:
         "as it came out, by `python benchmarks/results.py`. With 100 test examples only differences of 12 points and "
         "more can be expected to show (see [reading a verdict](reading-a-verdict.md)); read the intervals.",
         "",
-        "All strategies that apply were run, the slow hybrids included (`--strategy all`). The sets whose names begin "
+        "All strategies that apply were run, the slow hybrids included (`--strategy all`), but for the older tables "
+        "named below, some of which lack hybrids; the command stands above each. The sets whose names begin "
         "with `harrow` are shipped and were written for this project by a language model; the others are public data. "
         "Other work shared the 2 cores while these ran, so seconds and costs are upper figures; scores are not touched "
         "by that." + (f" Not run yet: {', '.join(waiting)}." if waiting else ""),
