@@ -26,7 +26,7 @@ from advisor.strategy import Progress, silent
 BATCH = 20
 LEVEL = 0.95
 BLUR = 0.06
-"""By how much the interval of a rate may reach out of the promise; 200 worlds, those of the quick mode, stay within."""
+"""By how much the interval of a rate may reach out of the promise; 300 worlds, those of the quick mode, stay within."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class Mode:
     everything: bool
 
 
-QUICK = Mode(worlds=200, draws=1_000, everything=False)
+QUICK = Mode(worlds=300, draws=1_000, everything=False)
 FULL = Mode(worlds=2_000, draws=1_000, everything=True)
 
 BASE = Arm("few_shot")
