@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from advisor.comparison import Comparison
     from advisor.curve_points import SizedRun
 
-__all__ = ["compare", "compare_options", "load_evalset"]
+__all__ = ["compare", "compare_options", "load_evalset", "save_evalset"]
 
 
 def save_evalset(evalset: EvalSet, folder: str | os.PathLike[str]) -> Path:
