@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from advisor.errors import ModelError
-from advisor.models.local import attention, generation, packing, threads
+from advisor.models.local import attention, generation, packing, runtime
 from advisor.models.local.engine import _shares_prefix
 from advisor.models.local.generation import Engine
 from advisor.models.local.packing import PackedLinears
@@ -255,19 +256,42 @@ def test_where_weights_cannot_be_packed_or_are_large_nothing_changes(monkeypatch
     assert len({tuple(tuple(row.written) for row in found) for found in rows}) == 1
 
 
-def test_idle_threads_sleep_unless_torch_is_loaded_or_the_user_chose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(threads.VARIABLE, raising=False)
-    threads.settle()
-    assert threads.VARIABLE not in os.environ  # torch is loaded here
-    assert threads.described() == f"{torch.get_num_threads()}, {threads.VARIABLE}=unset"
+def test_idle_threads_wait_a_moment_only_where_nothing_else_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = (runtime.WAITING, runtime.SPINNING, *runtime._PREPARED)
+    for name in names:
+        monkeypatch.setenv(name, "")  # so that what is set below is undone
+        monkeypatch.delenv(name)
+    runtime.settle()
+    assert not set(names) & set(os.environ)  # torch is loaded here
+    assert runtime.described() == f"{torch.get_num_threads()}, {runtime.WAITING}=unset"
     monkeypatch.delitem(sys.modules, "torch")
-    assert threads.described() == ""
-    monkeypatch.setenv(threads.VARIABLE, "ACTIVE")
-    threads.settle()
-    assert os.environ[threads.VARIABLE] == "ACTIVE"
-    monkeypatch.delenv(threads.VARIABLE)
-    threads.settle()
-    assert os.environ[threads.VARIABLE] == "PASSIVE"
+    assert runtime.described() == ""
+
+    stat = tmp_path / "stat"
+    monkeypatch.setattr(runtime, "_WORK", stat)
+    for busy, spins in (((0,), True), ((19, 19, 1), True), ((19, 19, 19), False)):
+        work, later = [100, 1000], iter(busy)
+
+        def pass_by(_: float, work: list[int] = work, later: Iterator[int] = later) -> None:
+            taken = next(later)
+            work[0], work[1] = work[0] + taken, work[1] + 20 - taken
+            stat.write_text(f"cpu  {work[0]} 0 50 {work[1]} 0 0 0\n")
+
+        stat.write_text("cpu  100 0 50 1000 0 0 0\n")
+        monkeypatch.setattr(runtime.time, "sleep", pass_by)
+        runtime.settle()
+        assert os.environ.pop(runtime.WAITING) == "PASSIVE"
+        assert (os.environ.pop(runtime.SPINNING, None) is not None) is spins
+    stat.unlink()
+    assert not runtime._is_alone()
+
+    monkeypatch.setenv(runtime.WAITING, "ACTIVE")
+    runtime.settle()
+    assert os.environ[runtime.WAITING] == "ACTIVE"
+    assert runtime.SPINNING not in os.environ
+    assert os.environ["LRU_CACHE_CAPACITY"] == "64"
 
 
 def test_answers_do_not_depend_on_the_number_of_threads() -> None:

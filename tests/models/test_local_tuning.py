@@ -139,8 +139,9 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
     torch.manual_seed(0)
     network = get_peft_model(tuning._copy_top(local_model.network, first), lora)
     weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
-    items = tuning._frozen_states(local_model, job(tmp_path), examples, first, "test")
-    loss, _ = tuning._Top(network.get_base_model(), first).losses(items)
+    rows = tuning._frozen_states(local_model, job(tmp_path), examples, first, "test")
+    assert len(rows.prefix) > 3  # the chat template's opening, which all rows share
+    loss, _ = tuning._Top(network.get_base_model(), first).losses(rows.prefix, rows.items)
     loss.mean().backward()
     ours = {name: weight.grad.clone() for name, weight in weights.items() if weight.grad is not None}
     network.zero_grad()

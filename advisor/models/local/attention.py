@@ -80,16 +80,30 @@ class Layout:
         return cells if self.cell is None else cells.index_select(2, self.cell)
 
 
-def shared_prefix_attention(  # noqa: PLR0913  (the signature is transformers')
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Rows that all start with one prefix, laid one behind the other: the prefix's tokens first, then each row's own.
+
+    `mask` is additive, (rows, 1, width, width): a row's tokens see those before them, and all of the prefix.
+    """
+
+    prefix: int
+    layout: Layout
+    mask: Tensor
+
+    @classmethod
+    def of(cls, prefix: int, counts: Sequence[int], dtype: torch.dtype) -> Flat:
+        """Lay out rows of so many tokens behind a prefix of so many."""
+        return cls(prefix, Layout.of(counts), _causal(max(counts), dtype).expand(len(counts), 1, -1, -1))
+
+
+def shared_prefix_attention(
     module: Any,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
-    dropout: float = 0.0,
-    shared_prefix: Prefix | None = None,
-    layout: Layout | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Attend to the shared prefix and to each sequence's own keys.
@@ -101,40 +115,75 @@ def shared_prefix_attention(  # noqa: PLR0913  (the signature is transformers')
         value: as `key`.
         attention_mask: additive, (rows, 1, width, own tokens); the prefix is always visible.
         scaling: factor on the scores.
-        dropout: must be 0 when a prefix is given.
-        shared_prefix: `None` falls back to transformers' own attention.
-        layout: where each token stands; given with a prefix.
-        **kwargs: passed on.
+        **kwargs: `shared_prefix`, a `Prefix`, and `layout`, a `Layout`, or `flat`, a `Flat`, where the prefix comes
+            with the rows and `key` and `value` are laid out as `query` is. Without any, transformers' own attention
+            is used, and all is passed on.
 
     Returns:
         (1, tokens, heads, size), and no weights.
     """
-    if shared_prefix is None or layout is None:
-        output, weights = sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
-        )
+    prefix, layout, flat = (kwargs.pop(name, None) for name in ("shared_prefix", "layout", "flat"))
+    if flat is not None:
+        return _attend_flat(query, key, value, flat, scaling), None
+    if prefix is None or layout is None:
+        output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
         return output, weights
     assert attention_mask is not None
-    _, heads, tokens, size = query.shape
-    rows, groups, seen, _ = key.shape
-    share = heads // groups
-    before_key, before_value = shared_prefix.keys[module.layer_idx], shared_prefix.values[module.layer_idx]
-    length = before_key.shape[1]
+    before = (prefix.keys[module.layer_idx], prefix.values[module.layer_idx])
+    asked = _by_group(query, key.shape[1], scaling)
+    output = _attend(asked, (key, value), before, layout, attention_mask)
+    return output.reshape(1, -1, *query.shape[2:]).transpose(1, 2).contiguous(), None
 
-    asked = (query[0] * (size**-0.5 if scaling is None else scaling)).reshape(groups, share, tokens, size)
-    own = torch.matmul(layout.spread(asked), key.transpose(-1, -2))
-    own = own.view(rows, groups, share, layout.width, seen) + attention_mask.unsqueeze(2)
-    scores = layout.gather(own)
+
+def _attend_flat(query: Tensor, key: Tensor, value: Tensor, flat: Flat, scaling: float | None) -> Tensor:
+    """As `shared_prefix_attention`, where the prefix's own tokens come first in `query`, `key` and `value`."""
+    asked = _by_group(query, key.shape[1], scaling)
+    before = (key[0, :, : flat.prefix], value[0, :, : flat.prefix])
+    own = tuple(flat.layout.spread(each[0, :, flat.prefix :].unsqueeze(1)) for each in (key, value))
+    output = _attend(asked[:, :, flat.prefix :], (own[0], own[1]), before, flat.layout, flat.mask)
+    if flat.prefix:
+        causal = _causal(flat.prefix, query.dtype).view(1, 1, flat.prefix, flat.prefix)
+        alone = Layout(1, flat.prefix)
+        nothing = (key[0, :, :0], value[0, :, :0])
+        first = (before[0].unsqueeze(0), before[1].unsqueeze(0))
+        output = torch.cat([_attend(asked[:, :, : flat.prefix], first, nothing, alone, causal), output], dim=2)
+    return output.reshape(1, -1, *query.shape[2:]).transpose(1, 2).contiguous()
+
+
+def _by_group(query: Tensor, groups: int, scaling: float | None) -> Tensor:
+    """Return the scaled queries as (key-value heads, heads that share one, tokens, size)."""
+    _, heads, tokens, size = query.shape
+    return (query[0] * (size**-0.5 if scaling is None else scaling)).reshape(groups, heads // groups, tokens, size)
+
+
+def _attend(
+    asked: Tensor, own: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor], layout: Layout, mask: Tensor
+) -> Tensor:
+    """Attend to the keys and values `before`, (groups, tokens, size), and to the rows' own, (rows, groups, seen, size).
+
+    `asked` and what is returned are (groups, share, tokens, size).
+    """
+    groups, share, tokens, size = asked.shape
+    key, value = own
+    length = before[0].shape[1]
+    scores = torch.matmul(layout.spread(asked), key.transpose(-1, -2))
+    scores = scores.view(layout.rows, groups, share, layout.width, -1) + mask.unsqueeze(2)
+    scores = layout.gather(scores)
     if length:
-        before = torch.matmul(asked.flatten(1, 2), before_key.transpose(-1, -2))
-        scores = torch.cat([before.view(groups, share, tokens, length), scores], dim=-1)
+        first = torch.matmul(asked.flatten(1, 2), before[0].transpose(-1, -2))
+        scores = torch.cat([first.view(groups, share, tokens, length), scores], dim=-1)
     weights = scores.softmax(dim=-1)  # summed in fp32 whatever goes in and out
 
     output = torch.matmul(layout.spread(weights[..., length:]), value)
-    output = layout.gather(output.view(rows, groups, share, layout.width, size))
+    output = layout.gather(output.view(layout.rows, groups, share, layout.width, size))
     if length:
-        output = output + torch.matmul(weights[..., :length].flatten(1, 2), before_value).view_as(output)
-    return output.reshape(1, heads, tokens, size).transpose(1, 2).contiguous(), None
+        output = output + torch.matmul(weights[..., :length].flatten(1, 2), before[1]).view_as(output)
+    return output
+
+
+def _causal(width: int, dtype: torch.dtype) -> Tensor:
+    """What may not be seen, (width, width): minus infinity above the diagonal."""
+    return torch.full((width, width), float("-inf"), dtype=dtype).triu_(1)
 
 
 AttentionInterface.register(NAME, shared_prefix_attention)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.models.local import threads, weights
+from advisor.models.local import runtime, weights
 from advisor.strategy import Progress, silent
 
 DIMENSIONS = 384
@@ -42,7 +42,7 @@ class Embedder:
 
     def _load(self) -> Any:
         if self._model is None:
-            threads.settle()
+            runtime.settle()
             import transformers
             from sentence_transformers import SentenceTransformer
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from advisor.errors import ConfigurationError, ModelError, did_you_mean
 from advisor.models.base import Completion, Model, Request, TuningExample, TuningJob, TuningReport
-from advisor.models.local import threads, weights
+from advisor.models.local import runtime, weights
 from advisor.models.local.chat import ChatFormat, read_answer
 from advisor.strategy import Progress, silent
 from advisor.types import Usage, digest
 
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 _NATIVE_BF16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 NAME = "smollm2"
@@ -36,7 +36,7 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
     """
-    threads.settle()
+    runtime.settle()
     import torch
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -124,7 +124,7 @@ class LocalModel:
         self.network = model
         self.tokenizer = tokenizer
         self.chat = ChatFormat(tokenizer)
-        self.frozen: dict[str, list[Any]] = {}
+        self.frozen: dict[str, Any] = {}
 
     @property
     def precision(self) -> str:
@@ -134,7 +134,7 @@ class LocalModel:
     @property
     def threads(self) -> str:
         """How many threads multiply, and how idle ones wait."""
-        return threads.described()
+        return runtime.described()
 
     @property
     def generation(self) -> str:

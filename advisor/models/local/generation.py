@@ -20,7 +20,8 @@ from advisor.errors import ModelError
 from advisor.models.local.attention import Prefix
 from advisor.models.local.cache import OwnCache, Tail
 from advisor.models.local.packing import PackedLinears
-from advisor.models.local.rows import Row
+from advisor.models.local.rows import Row, alike, common_prefix
+from advisor.models.local.runtime import give_back
 
 PREFILL_TOKENS = 512
 """About so many new tokens a pass while prompts are read; longer prompts are read in parts."""
@@ -63,6 +64,7 @@ class Engine:
             self._tails = {}
             for batch in _decode_batches(rows, len(prefix)):
                 self._write(batch, prefix, known, started)
+        give_back()
 
     def keep(self, row: Row, cache: OwnCache, slot: int, skip: int) -> None:
         """Keep what a finished row held, for the next turn of its conversation."""
@@ -98,10 +100,10 @@ class Engine:
 
     def _prefix(self, rows: Sequence[Row], known: Mapping[int, Tail]) -> Prefix:
         """Return the keys and values of what all prompts start with, at best those of an earlier call."""
-        common = _common_prefix([row.ids for row in rows])
+        common = common_prefix([row.ids for row in rows])
         length = min(len(common), min(len(row.ids) for row in rows) - 1)
-        best = max(self._prefixes, key=lambda kept: _alike(kept.ids, common[:length]), default=self.no_prefix)
-        held = _alike(best.ids, common[:length])
+        best = max(self._prefixes, key=lambda kept: alike(kept.ids, common[:length]), default=self.no_prefix)
+        held = alike(best.ids, common[:length])
         if best is not self.no_prefix:
             self._prefixes.remove(best)
             self._prefixes.insert(0, best)
@@ -174,7 +176,7 @@ class _Batch:
         tail = self.known.get(id(row))
         if tail is None or tail.prefix != self.prefix.ids:
             return
-        length = min(_alike(tail.ids, row.ids), len(row.ids) - 1) - self.skip
+        length = min(alike(tail.ids, row.ids), len(row.ids) - 1) - self.skip
         self.cache.put(slot, tail, length)
         row.held = row.reused = self.skip + length
 
@@ -250,7 +252,7 @@ def _families(rows: Sequence[Row], skip: int) -> tuple[list[Row], list[tuple[Row
     heads: list[Row] = []
     follows: list[tuple[Row, Row, int]] = []
     for row in sorted(rows, key=lambda row: row.ids):
-        shared = min(_alike(heads[-1].ids, row.ids), len(row.ids) - 1) - skip if heads else 0
+        shared = min(alike(heads[-1].ids, row.ids), len(row.ids) - 1) - skip if heads else 0
         if shared >= BRANCH:
             follows.append((row, heads[-1], shared))
         else:
@@ -271,14 +273,3 @@ def _empty_prefix(config: Any, dtype: torch.dtype) -> Prefix:
 def _out_of_memory(error: Exception) -> bool:
     said = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
-
-
-def _alike(one: Sequence[int], other: Sequence[int]) -> int:
-    """Return for how many tokens two sequences begin alike."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
-
-
-def _common_prefix(sequences: Sequence[list[int]]) -> list[int]:
-    low, high = min(sequences), max(sequences)
-    return low[: _alike(low, high)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -103,3 +103,15 @@ class Row:
         cuts = [at for at in (self.text.find(text) for text in self.stop) if at >= 0]
         if cuts:
             self.text, self.finish = self.text[: min(cuts)], "stop"
+
+
+def alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return for how many tokens two sequences begin alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def common_prefix(sequences: Sequence[list[int]]) -> list[int]:
+    """Return what all sequences begin with; there must be one."""
+    low, high = min(sequences), max(sequences)
+    return low[: alike(low, high)]

@@ -1,8 +1,9 @@
 """LoRA fine-tuning that is quick on a CPU.
 
 Only the top layers are adapted, so the outputs of the layers below never change: they are computed once per example and
-kept, and every epoch runs the top layers alone. The loss is on what the assistant writes, and logits are computed only
-there. The adapter is peft's own (Hu et al. 2021, arXiv 2106.09685), saved in peft's format.
+kept, and every epoch runs the top layers alone. What all rows begin with is computed once a step. The loss is on what
+the assistant writes, and logits are computed only there. The adapter is peft's own (Hu et al. 2021, arXiv 2106.09685),
+saved in peft's format.
 
 The epoch kept is the one best on dev by teacher-forced exact match, which equals the share of dev answers that greedy
 decoding would get exactly right; ties go to the lower dev loss.
@@ -32,6 +33,9 @@ from torch.nn import functional
 from advisor.errors import ModelError
 from advisor.models.base import TuningConfig, TuningExample, TuningJob, TuningReport
 from advisor.models.local.checkpoints import MARKER, Checkpoint, Checkpoints, flush, write
+from advisor.models.local.layers import run_layers
+from advisor.models.local.rows import common_prefix
+from advisor.models.local.runtime import give_back
 from advisor.types import digest
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
         _train(model, job, folder)
+        give_back()
     report = TuningReport(**_tuples(json.loads((folder / MARKER).read_text(encoding="utf-8"))))
     return load_merged(model, folder, job.config), report, digest([model.fingerprint, identity])
 
@@ -112,11 +117,27 @@ def _copy_top(network: Any, first: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One example behind the frozen layers: hidden states (tokens, width), ids, and which ids are learned."""
+    """One example behind the frozen layers: hidden states (tokens, width), ids, and which ids are learned.
+
+    They are those of its own tokens, behind what all rows begin with.
+    """
 
     states: Tensor
     ids: Tensor
     learned: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Examples behind the frozen layers, and the hidden states (tokens, width) of the prefix that they share."""
+
+    prefix: Tensor
+    items: list[_Item]
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of all rows, the prefix counted with each."""
+        return sum(len(self.prefix) + len(item.ids) for item in self.items)
 
 
 def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
@@ -127,8 +148,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     first = _first_adapted(model.network, config)
     train = _frozen_states(model, job, job.train, first, "reading the training examples")
     dev = _frozen_states(model, job, job.dev, first, "reading the dev examples")
-    train, dev = ([item for item in items if item.learned[1:].any()] for items in (train, dev))
-    if not train:
+    if not train.items:
         raise ModelError(
             f"no training example has its answer within {LONGEST:,} tokens, which is as far as training reads",
             hint="shorten the inputs, or leave fine-tuning out with --strategy",
@@ -157,10 +177,10 @@ def _linear_names(layer: Any) -> list[str]:
     return sorted({name.rpartition(".")[2] for name in linear})
 
 
-def _spent(epochs: int, train: list[_Item], started: float, adapted: int, total: int) -> dict[str, Any]:
+def _spent(epochs: int, train: _Rows, started: float, adapted: int, total: int) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - started,
-        "tokens": sum(len(item.ids) for item in train) * epochs,
+        "tokens": train.tokens * epochs,
         "layers": f"LoRA on the top {adapted} of {total} layers",
     }
 
@@ -180,52 +200,39 @@ def _save(network: Any, folder: Path, history: dict[str, Any], spent: dict[str, 
 @torch.inference_mode()
 def _frozen_states(
     model: LocalModel, job: TuningJob, examples: tuple[TuningExample, ...], first: int, what: str
-) -> list[_Item]:
-    """Run every example through the frozen layers once; returns items in the order of `examples`.
+) -> _Rows:
+    """Run every example through the frozen layers once; returns those with anything to learn, in their order.
 
     The model keeps the last few results, so that a second seed or another learning rate starts at once.
     """
     key = digest([_plain(examples), first])
     if key in model.frozen:
-        return cast("list[_Item]", model.frozen[key])
-    pairs = [model.chat.training_pair(example) for example in examples]
+        return cast("_Rows", model.frozen[key])
+    pairs = [(ids[:LONGEST], learned[:LONGEST]) for ids, learned in map(model.chat.training_pair, examples)]
+    pairs = [pair for pair in pairs if any(pair[1][1:])]
+    shared = _shared(pairs)
     decoder = model.network.get_decoder()
-    order = sorted(range(len(pairs)), key=lambda index: len(pairs[index][0]))
+    prefix = torch.empty(0)
     items: dict[int, _Item] = {}
-    start = 0
-    while start < len(order):
-        count = 1
-        while start + count < len(order) and len(pairs[order[start + count]][0]) * (count + 1) <= CACHE_TOKENS:
-            count += 1
-        batch = order[start : start + count]
-        rows = [pairs[index][0][:LONGEST] for index in batch]
-        for index, states in zip(batch, _run_frozen(decoder, rows, first), strict=True):
-            ids, learned = pairs[index][0][:LONGEST], pairs[index][1][:LONGEST]
-            items[index] = _Item(states, torch.tensor(ids), torch.tensor(learned))
-        start += count
-        job.progress(what, start, len(order))
+    order = sorted(range(len(pairs)), key=lambda index: len(pairs[index][0]))
+    for batch in _cut(order, [len(ids) - shared for ids, _ in pairs], CACHE_TOKENS):
+        ids = [torch.tensor(pairs[index][0]) for index in batch]
+        embedded = [decoder.embed_tokens(row) for row in ids]
+        below = embedded[0][:shared]
+        prefix, states = run_layers(decoder, decoder.layers[:first], below, [row[shared:] for row in embedded])
+        for index, row, own in zip(batch, ids, states, strict=True):
+            items[index] = _Item(own.clone(), row[shared:], torch.tensor(pairs[index][1][shared:]))
+        job.progress(what, len(items), len(pairs))
     while len(model.frozen) >= KEPT_STATES:
         del model.frozen[next(iter(model.frozen))]
-    model.frozen[key] = [items[index] for index in range(len(pairs))]
-    return cast("list[_Item]", model.frozen[key])
+    model.frozen[key] = _Rows(prefix.clone(), [items[index] for index in range(len(pairs))])
+    return cast("_Rows", model.frozen[key])
 
 
-def _run_frozen(decoder: Any, rows: list[list[int]], first: int) -> list[Tensor]:
-    width = max(len(row) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    for at, row in enumerate(rows):
-        ids[at, : len(row)] = torch.tensor(row)
-    states = _run_layers(decoder, decoder.layers[:first], decoder.embed_tokens(ids))
-    return [states[at, : len(row)].clone() for at, row in enumerate(rows)]
-
-
-def _run_layers(decoder: Any, layers: Any, states: Tensor) -> Tensor:
-    """Run some layers over right-padded rows; a causal mask is all that right padding needs."""
-    positions = torch.arange(states.shape[1]).unsqueeze(0)
-    angles = decoder.rotary_emb(states, position_ids=positions)
-    for layer in layers:
-        states = layer(states, attention_mask=None, position_ids=positions, position_embeddings=angles)
-    return states
+def _shared(pairs: list[tuple[list[int], list[bool]]]) -> int:
+    """Return how many tokens all rows begin with; the token before the first to learn stays with its row."""
+    most = min((learned.index(True, 1) - 1 for _, learned in pairs), default=0)
+    return min(most, len(common_prefix([ids for ids, _ in pairs]))) if pairs else 0
 
 
 class _Top:
@@ -236,19 +243,18 @@ class _Top:
         self.layers = self.decoder.layers[first:]
         self.head = network.get_output_embeddings()
 
-    def losses(self, items: list[_Item]) -> tuple[Tensor, Tensor]:
+    def losses(self, prefix: Tensor, items: list[_Item]) -> tuple[Tensor, Tensor]:
         """Return the loss of every learned token, and for every item whether all of them were the likeliest."""
-        states = torch.nn.utils.rnn.pad_sequence([item.states for item in items], batch_first=True)
-        states = self.decoder.norm(_run_layers(self.decoder, self.layers, states))
+        _, rows = run_layers(self.decoder, self.layers, prefix, [item.states for item in items])
         before, target, owner = [], [], []
-        for row, item in enumerate(items):
+        for number, (states, item) in enumerate(zip(rows, items, strict=True)):
             at = item.learned.nonzero().flatten()
             at = at[at > 0]
-            before.append(states[row, at - 1])
+            before.append(states[at - 1])
             target.append(item.ids[at])
-            owner.append(torch.full((len(at),), row))
+            owner.append(torch.full((len(at),), number))
         wanted = torch.cat(target)
-        logits = self.head(torch.cat(before)).float()
+        logits = self.head(self.decoder.norm(torch.cat(before))).float()
         loss = functional.cross_entropy(logits, wanted, reduction="none")
         wrong = torch.zeros(len(items)).index_add_(0, torch.cat(owner), (logits.argmax(-1) != wanted).float())
         return loss, wrong == 0
@@ -267,10 +273,10 @@ class _Epochs:
         self.random = torch.Generator().manual_seed(job.config.seed)
         self.learned = False  # whether every row of the last epoch was known, each before its own step
 
-    def run(self, train: list[_Item], dev: list[_Item]) -> dict[str, Any]:
+    def run(self, train: _Rows, dev: _Rows) -> dict[str, Any]:
         """Train and leave the best epoch's weights in the network; returns the history."""
         config = self.job.config
-        steps = config.epochs * math.ceil(len(train) / config.batch_size)
+        steps = config.epochs * math.ceil(len(train.items) / config.batch_size)
         optimiser = torch.optim.AdamW(self.weights, lr=config.learning_rate, weight_decay=0.0)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, steps))
         history: dict[str, Any] = {"train_loss": [], "dev_loss": [], "dev_exact_match": [], "epoch": config.epochs}
@@ -283,7 +289,7 @@ class _Epochs:
             best = tuple(found.state["best"]) if found.state["best"] else None
         for epoch in range(done + 1, config.epochs + 1):
             history["train_loss"].append(self._epoch(train, optimiser, schedule, epoch))
-            if dev:
+            if dev.items:
                 loss, right = self._evaluate(dev)
                 history["dev_loss"].append(loss)
                 history["dev_exact_match"].append(right)
@@ -326,12 +332,12 @@ class _Epochs:
         self.earlier_seconds = float(found.state["seconds"])
         return [tensors[f"kept.{at}"] for at in range(len(self.weights)) if f"kept.{at}" in tensors]
 
-    def _epoch(self, train: list[_Item], optimiser: Any, schedule: Any, epoch: int) -> float:
+    def _epoch(self, train: _Rows, optimiser: Any, schedule: Any, epoch: int) -> float:
         config = self.job.config
-        batches = _batches(train, config.batch_size, self.random)
+        batches = _batches(train.items, config.batch_size, self.random)
         total, count, self.learned = 0.0, 0.0, True
         for number, batch in enumerate(batches, 1):
-            loss, learned = self._backward([train[index] for index in batch])
+            loss, learned = self._backward(train.prefix, [train.items[index] for index in batch])
             if not math.isfinite(loss):
                 raise ModelError(
                     f"the training loss became {loss} in epoch {epoch}; nothing was saved",
@@ -346,15 +352,16 @@ class _Epochs:
             self.job.progress("training", done, config.epochs * len(batches))
         return total / count
 
-    def _backward(self, items: list[_Item]) -> tuple[float, int]:
+    def _backward(self, prefix: Tensor, items: list[_Item]) -> tuple[float, int]:
         """Add up the gradients of the mean loss of one step; returns the summed loss and the number of learned tokens.
 
         Long rows go through a few at a time: what is kept for the backward pass grows with the tokens at once.
         """
         learned = sum(int(item.learned[1:].sum()) for item in items)
         total = 0.0
-        for part in _parts(items, STEP_TOKENS):
-            loss, right = self.top.losses(part)
+        order = sorted(range(len(items)), key=lambda index: len(items[index].ids))
+        for part in _cut(order, [len(item.ids) for item in items], STEP_TOKENS):
+            loss, right = self.top.losses(prefix, [items[index] for index in part])
             self.learned = self.learned and bool(right.all())
             summed = loss.sum()
             (summed / learned).backward()  # type: ignore[no-untyped-call]
@@ -362,11 +369,11 @@ class _Epochs:
         return total, learned
 
     @torch.inference_mode()
-    def _evaluate(self, dev: list[_Item]) -> tuple[float, float]:
+    def _evaluate(self, dev: _Rows) -> tuple[float, float]:
         losses, rights = [], []
-        order = sorted(range(len(dev)), key=lambda index: len(dev[index].ids))
-        for start in range(0, len(order), 32):
-            loss, right = self.top.losses([dev[index] for index in order[start : start + 32]])
+        order = sorted(range(len(dev.items)), key=lambda index: len(dev.items[index].ids))
+        for part in _cut(order, [len(item.ids) for item in dev.items], CACHE_TOKENS):
+            loss, right = self.top.losses(dev.prefix, [dev.items[index] for index in part])
             losses.append(loss)
             rights.append(right)
         return float(torch.cat(losses).mean()), float(torch.cat(rights).float().mean())
@@ -379,14 +386,14 @@ def _cosine(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _parts(items: list[_Item], tokens: int) -> list[list[_Item]]:
-    """Cut rows, shortest first, into parts of at most so many padded tokens (a longer row stands alone)."""
-    parts: list[list[_Item]] = []
-    for item in sorted(items, key=lambda item: len(item.ids)):
-        if parts and len(item.ids) * (len(parts[-1]) + 1) <= tokens:
-            parts[-1].append(item)
+def _cut(order: list[int], lengths: list[int], tokens: int) -> list[list[int]]:
+    """Cut rows, in an order by length, into parts of at most so many padded tokens (a longer row stands alone)."""
+    parts: list[list[int]] = []
+    for index in order:
+        if parts and lengths[index] * (len(parts[-1]) + 1) <= tokens:
+            parts[-1].append(index)
         else:
-            parts.append([item])
+            parts.append([index])
     return parts
 
 

@@ -1,0 +1,51 @@
+"""Some layers of a decoder, run over rows that all start alike: the shared prefix is computed once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from advisor.models.local.attention import NAME, Flat
+
+
+def run_layers(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Run `layers` over the states of rows, (tokens, width) each, behind a prefix, (tokens, width), that may be empty.
+
+    What comes out, gradients included, is what each row with the prefix in front would give by itself. Where the
+    architecture uses our attention nothing is padded; elsewhere the rows are run whole, padded on the right.
+
+    Returns:
+        The states of the prefix, and of each row's own tokens.
+    """
+    if decoder.config._attn_implementation == NAME:
+        return _flat(decoder, layers, prefix, rows)
+    return _padded(decoder, layers, prefix, rows)
+
+
+def _flat(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    counts = [len(row) for row in rows]
+    shared = len(prefix)
+    positions = torch.cat([torch.arange(shared), *(torch.arange(shared, shared + count) for count in counts)])
+    flat = Flat.of(shared, counts, prefix.dtype)
+    states = torch.cat([prefix, *rows]).unsqueeze(0)
+    states = _through(decoder, layers, states, positions.unsqueeze(0), flat=flat)[0]
+    first, *others = torch.split(states, [shared, *counts])
+    return first, others
+
+
+def _padded(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """A causal mask is all that right padding needs."""
+    whole = torch.nn.utils.rnn.pad_sequence([torch.cat([prefix, row]) for row in rows], batch_first=True)
+    states = _through(decoder, layers, whole, torch.arange(whole.shape[1]).unsqueeze(0))
+    shared = len(prefix)
+    return states[0, :shared], [each[shared : shared + len(row)] for each, row in zip(states, rows, strict=True)]
+
+
+def _through(decoder: Any, layers: Any, states: Tensor, positions: Tensor, **options: Any) -> Tensor:
+    angles = decoder.rotary_emb(states, position_ids=positions)
+    for layer in layers:
+        states = layer(states, attention_mask=None, position_ids=positions, position_embeddings=angles, **options)
+    return states
