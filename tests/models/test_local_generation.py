@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 import torch
-import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM
+from tiny_models import SHAPES, tiny
 
 from advisor.errors import ModelError
 from advisor.models.local import attention, generation, packing, runtime
@@ -24,27 +23,6 @@ from advisor.models.local.packing import PackedLinears
 from advisor.models.local.rows import Row
 
 END = 3
-SHAPES = ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma", "Phi3")
-
-
-def tiny(shape: str, **options: Any) -> Any:
-    torch.manual_seed(7)
-    config = getattr(transformers, f"{shape}Config")(
-        **{
-            "vocab_size": 300,
-            "hidden_size": 64,
-            "intermediate_size": 96,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 2048,
-            "head_dim": 16,
-            "pad_token_id": 0,
-            "initializer_range": 0.4,
-            **options,
-        }
-    )
-    return AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
 
 
 def engine_of(model: Any) -> Engine:
@@ -270,6 +248,7 @@ def test_idle_threads_wait_a_moment_only_where_nothing_else_runs(
     assert runtime.described() == ""
 
     stat = tmp_path / "stat"
+    monkeypatch.setattr(runtime.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(runtime, "_WORK", stat)
     for busy, spins in (((0,), True), ((19, 19, 1), True), ((19, 19, 19), False)):
         work, later = [100, 1000], iter(busy)
@@ -284,6 +263,10 @@ def test_idle_threads_wait_a_moment_only_where_nothing_else_runs(
         runtime.settle()
         assert os.environ.pop(runtime.WAITING) == "PASSIVE"
         assert (os.environ.pop(runtime.SPINNING, None) is not None) is spins
+    for broken in ("", "cpu", "cpu  0 0 0 0 0 0 0 0\n"):
+        stat.write_text(broken)
+        monkeypatch.setattr(runtime.time, "sleep", lambda _: None)
+        assert not runtime._is_alone()
     stat.unlink()
     assert not runtime._is_alone()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -158,6 +158,33 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
     for name, weight in weights.items():
         assert weight.grad is not None
         assert torch.allclose(ours[name], weight.grad, atol=1e-5, rtol=1e-3), name
+
+
+def test_what_all_rows_begin_with_ends_before_the_first_token_to_learn() -> None:
+    from advisor.models.local import tuning
+
+    alike = ([1, 2, 3, 4, 5], [False, False, False, True, True])
+    assert tuning._shared([]) == 0
+    assert tuning._shared([alike]) == tuning._shared([alike, alike]) == 2  # token 3 stays: 4 is learned behind it
+    assert tuning._shared([alike, ([1, 9, 3, 4], [False, False, True, True])]) == 1
+    assert tuning._shared([([1, 2], [True, True])]) == 0
+
+
+def test_a_model_that_does_more_than_its_layers_is_refused(
+    local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Granite scales its embeddings and logits outside the layers."""
+    plain = type(local_model.network).forward
+
+    def scaled(network: Any, *args: Any, **options: Any) -> Any:
+        output = plain(network, *args, **options)
+        output.logits *= 0.1
+        return output
+
+    monkeypatch.setattr(type(local_model.network), "forward", scaled)
+    with pytest.raises(ModelError, match=r"cannot be trained here: its loss is .*\n.*endpoint"):
+        local_model.tune(job(tmp_path))
+    assert not list(tmp_path.glob("adapter-*"))
 
 
 def test_only_what_the_assistant_writes_is_learned(local_model: LocalModel) -> None:

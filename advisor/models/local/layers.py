@@ -14,15 +14,27 @@ from advisor.models.local.attention import NAME, Flat
 def run_layers(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """Run `layers` over the states of rows, (tokens, width) each, behind a prefix, (tokens, width), that may be empty.
 
-    What comes out, gradients included, is what each row with the prefix in front would give by itself. Where the
-    architecture uses our attention nothing is padded; elsewhere the rows are run whole, padded on the right.
+    What comes out, gradients included, is what each row with the prefix in front would give by itself, where every
+    token sees all before it. Where the architecture uses our attention nothing is padded; elsewhere the rows are run
+    whole, padded on the right.
 
     Returns:
         The states of the prefix, and of each row's own tokens.
     """
-    if decoder.config._attn_implementation == NAME:
-        return _flat(decoder, layers, prefix, rows)
-    return _padded(decoder, layers, prefix, rows)
+    run = _flat if _is_ours(decoder) else _padded
+    return run(decoder, layers, prefix, rows)
+
+
+def room(decoder: Any, prefix: int, own: int) -> int:
+    """Return how much memory a row of so many tokens of its own takes, counted in tokens without a prefix.
+
+    Every token keeps a score for each token of the prefix; 512 of them take about as much as its other states.
+    """
+    return own + (own * prefix // 512 if _is_ours(decoder) else prefix)
+
+
+def _is_ours(decoder: Any) -> bool:
+    return bool(decoder.config._attn_implementation == NAME)
 
 
 def _flat(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:

@@ -59,7 +59,7 @@ def _is_alone() -> bool:
     """Say whether the rest of the machine is idle: in one of three moments nothing else takes half a core."""
     try:
         return any(_busy_cores() < 0.5 for _ in range(3))
-    except (OSError, ValueError, ZeroDivisionError):
+    except (OSError, ValueError, IndexError, ZeroDivisionError):
         return False
 
 
@@ -73,5 +73,6 @@ def _busy_cores() -> float:
 
 def _spent() -> tuple[int, int]:
     """Return the time the processors have worked since the start, and all of it, in the same unit."""
-    user, nice, system, *idle = (int(each) for each in _WORK.read_text(encoding="ascii").splitlines()[0].split()[1:])
-    return user + nice + system, user + nice + system + sum(idle)
+    spent = [int(each) for each in _WORK.read_text(encoding="ascii").splitlines()[0].split()[1:9]]
+    idle = spent[3] + spent[4]  # user, nice, system, idle, waiting for disks, interrupts, soft ones, stolen
+    return sum(spent) - idle, sum(spent)

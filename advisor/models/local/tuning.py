@@ -1,9 +1,9 @@
 """LoRA fine-tuning that is quick on a CPU.
 
 Only the top layers are adapted, so the outputs of the layers below never change: they are computed once per example and
-kept, and every epoch runs the top layers alone. What all rows begin with is computed once a step. The loss is on what
-the assistant writes, and logits are computed only there. The adapter is peft's own (Hu et al. 2021, arXiv 2106.09685),
-saved in peft's format.
+kept, and every epoch runs the top layers alone. What all rows begin with is computed once for many of them. The loss is
+on what the assistant writes, and logits are computed only there. The adapter is peft's own (Hu et al. 2021, arXiv
+2106.09685), saved in peft's format.
 
 The epoch kept is the one best on dev by teacher-forced exact match, which equals the share of dev answers that greedy
 decoding would get exactly right; ties go to the lower dev loss.
@@ -33,7 +33,7 @@ from torch.nn import functional
 from advisor.errors import ModelError
 from advisor.models.base import TuningConfig, TuningExample, TuningJob, TuningReport
 from advisor.models.local.checkpoints import MARKER, Checkpoint, Checkpoints, flush, write
-from advisor.models.local.layers import run_layers
+from advisor.models.local.layers import room, run_layers
 from advisor.models.local.rows import common_prefix
 from advisor.models.local.runtime import give_back
 from advisor.types import digest
@@ -48,6 +48,8 @@ STEP_TOKENS = 1024
 LONGEST = 1024
 """Tokens of a training row that are read; what stands behind them is not learned."""
 KEPT_STATES = 4
+SAME_LOSS = 0.2
+"""Rounding alone makes two ways to compute a loss differ by less."""
 SURE = 0.05
 """Rows are learned by heart once every token to learn is the likeliest and their mean loss is at most this."""
 
@@ -129,10 +131,15 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Examples behind the frozen layers, and the hidden states (tokens, width) of the prefix that they share."""
+    """Examples behind the frozen layers; of the prefix that they share its hidden states (tokens, width) and ids.
+
+    `weights` is how much memory each takes, in tokens.
+    """
 
     prefix: Tensor
+    ids: Tensor
     items: list[_Item]
+    weights: list[int]
 
     @property
     def tokens(self) -> int:
@@ -153,6 +160,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
             f"no training example has its answer within {LONGEST:,} tokens, which is as far as training reads",
             hint="shorten the inputs, or leave fine-tuning out with --strategy",
         )
+    _check_layers(model, train, first)
     total = int(model.network.config.num_hidden_layers)
     lora = LoraConfig(
         r=config.rank,
@@ -170,6 +178,28 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     spent = _spent(len(history["train_loss"]), train, started - epochs.earlier_seconds, total - first, total)
     _save(network, folder, history, spent)
     epochs.checkpoints.clear()
+
+
+@torch.inference_mode()
+def _check_layers(model: LocalModel, rows: _Rows, first: int) -> None:
+    """Make sure that the layers, run one by one, say of the longest row what the whole network says.
+
+    Raises:
+        ModelError: they do not; the architecture does more than its layers show.
+    """
+    item = max(rows.items, key=lambda item: len(item.ids))
+    ours, _ = _Top(model.network, first).losses(rows.prefix, [item])
+    ids, learned = torch.cat([rows.ids, item.ids]), item.learned.clone()
+    learned[0] = False
+    at = len(rows.ids) + learned.nonzero().flatten()
+    logits = model.network(input_ids=ids.unsqueeze(0)).logits[0, at - 1].float()
+    theirs = functional.cross_entropy(logits, ids[at])
+    if abs(float(ours.mean() - theirs)) > SAME_LOSS:
+        raise ModelError(
+            f"{model.name} cannot be trained here: its loss is {float(theirs):.2f}, its layers alone give "
+            f"{float(ours.mean()):.2f}",
+            hint="train it at an endpoint, choose another --model, or leave fine-tuning out with --strategy",
+        )
 
 
 def _linear_names(layer: Any) -> list[str]:
@@ -215,7 +245,8 @@ def _frozen_states(
     prefix = torch.empty(0)
     items: dict[int, _Item] = {}
     order = sorted(range(len(pairs)), key=lambda index: len(pairs[index][0]))
-    for batch in _cut(order, [len(ids) - shared for ids, _ in pairs], CACHE_TOKENS):
+    weights = [room(decoder, shared, len(ids) - shared) for ids, _ in pairs]
+    for batch in _cut(order, weights, CACHE_TOKENS):
         ids = [torch.tensor(pairs[index][0]) for index in batch]
         embedded = [decoder.embed_tokens(row) for row in ids]
         below = embedded[0][:shared]
@@ -225,7 +256,8 @@ def _frozen_states(
         job.progress(what, len(items), len(pairs))
     while len(model.frozen) >= KEPT_STATES:
         del model.frozen[next(iter(model.frozen))]
-    model.frozen[key] = _Rows(prefix.clone(), [items[index] for index in range(len(pairs))])
+    start = torch.tensor(pairs[0][0][:shared] if pairs else [], dtype=torch.long)
+    model.frozen[key] = _Rows(prefix.clone(), start, [items[index] for index in range(len(pairs))], weights)
     return cast("_Rows", model.frozen[key])
 
 
@@ -337,7 +369,7 @@ class _Epochs:
         batches = _batches(train.items, config.batch_size, self.random)
         total, count, self.learned = 0.0, 0.0, True
         for number, batch in enumerate(batches, 1):
-            loss, learned = self._backward(train.prefix, [train.items[index] for index in batch])
+            loss, learned = self._backward(train, batch)
             if not math.isfinite(loss):
                 raise ModelError(
                     f"the training loss became {loss} in epoch {epoch}; nothing was saved",
@@ -352,16 +384,15 @@ class _Epochs:
             self.job.progress("training", done, config.epochs * len(batches))
         return total / count
 
-    def _backward(self, prefix: Tensor, items: list[_Item]) -> tuple[float, int]:
+    def _backward(self, rows: _Rows, batch: list[int]) -> tuple[float, int]:
         """Add up the gradients of the mean loss of one step; returns the summed loss and the number of learned tokens.
 
         Long rows go through a few at a time: what is kept for the backward pass grows with the tokens at once.
         """
-        learned = sum(int(item.learned[1:].sum()) for item in items)
+        learned = sum(int(rows.items[index].learned[1:].sum()) for index in batch)
         total = 0.0
-        order = sorted(range(len(items)), key=lambda index: len(items[index].ids))
-        for part in _cut(order, [len(item.ids) for item in items], STEP_TOKENS):
-            loss, right = self.top.losses(prefix, [items[index] for index in part])
+        for part in _cut(sorted(batch, key=rows.weights.__getitem__), rows.weights, STEP_TOKENS):
+            loss, right = self.top.losses(rows.prefix, [rows.items[index] for index in part])
             self.learned = self.learned and bool(right.all())
             summed = loss.sum()
             (summed / learned).backward()  # type: ignore[no-untyped-call]
@@ -371,8 +402,8 @@ class _Epochs:
     @torch.inference_mode()
     def _evaluate(self, dev: _Rows) -> tuple[float, float]:
         losses, rights = [], []
-        order = sorted(range(len(dev.items)), key=lambda index: len(dev.items[index].ids))
-        for part in _cut(order, [len(item.ids) for item in dev.items], CACHE_TOKENS):
+        order = sorted(range(len(dev.items)), key=dev.weights.__getitem__)
+        for part in _cut(order, dev.weights, CACHE_TOKENS):
             loss, right = self.top.losses(dev.prefix, [dev.items[index] for index in part])
             losses.append(loss)
             rights.append(right)
@@ -386,11 +417,11 @@ def _cosine(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _cut(order: list[int], lengths: list[int], tokens: int) -> list[list[int]]:
-    """Cut rows, in an order by length, into parts of at most so many padded tokens (a longer row stands alone)."""
+def _cut(order: list[int], weights: list[int], tokens: int) -> list[list[int]]:
+    """Cut rows, in an order by weight, into parts of at most so many padded tokens (a longer row stands alone)."""
     parts: list[list[int]] = []
     for index in order:
-        if parts and lengths[index] * (len(parts[-1]) + 1) <= tokens:
+        if parts and weights[index] * (len(parts[-1]) + 1) <= tokens:
             parts[-1].append(index)
         else:
             parts.append([index])
