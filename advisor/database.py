@@ -13,7 +13,9 @@ import random
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,16 @@ PATIENCE_SECONDS = 300.0
 _EACH_SECONDS = 0.5
 """How long SQLite itself waits for a lock before we look whether somebody pressed Ctrl-C."""
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+
+
+@dataclass(slots=True, eq=False)
+class _Step:
+    """What one thread wants done, and what came of it."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    result: Any = None
+    error: Exception | None = None
+    done: bool = False
 
 
 class Database:
@@ -46,6 +58,7 @@ class Database:
     ) -> None:
         self.path, self._patience = path, patience_seconds
         self._lock, self._random = threading.RLock(), random.Random()
+        self._turn, self._waiting = threading.RLock(), deque[_Step]()
         with self._translated():
             self._connection = sqlite3.connect(
                 path, timeout=_EACH_SECONDS, isolation_level=None, check_same_thread=False
@@ -67,23 +80,50 @@ class Database:
         return self._patiently(lambda: self._connection.execute(statement, values).fetchall())
 
     def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` as one durable step; where others were in the way it is done again from its start."""
+        """Do `work` as one durable step; where others were in the way it is done again from its start.
 
-        def whole() -> T:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(self._connection)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                raise
-            return result
-
-        return self._patiently(whole)
+        What several threads bring at the same time is made durable together, by whichever comes first: writing to the
+        disk takes as long for one as for all of them.
+        """
+        step = _Step(work)
+        self._waiting.append(step)
+        with self._turn:
+            if not step.done:
+                self._do_waiting(step)
+        if step.error is not None:
+            raise step.error
+        return step.result  # type: ignore[no-any-return]
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _do_waiting(self, own: _Step) -> None:
+        steps = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            try:
+                self._patiently(lambda: self._whole(steps))
+            except Exception as error:
+                if len(steps) == 1:
+                    own.error, own.done = error, True
+                for step in steps if len(steps) > 1 else ():  # each for itself, so that one's fault is not another's
+                    try:
+                        self._patiently(lambda step=step: self._whole([step]))  # type: ignore[misc]
+                    except Exception as fault:
+                        step.error, step.done = fault, True
+        finally:  # Ctrl-C is for this thread; the others' steps are done by the next one
+            self._waiting.extendleft(step for step in reversed(steps) if not step.done and step is not own)
+
+    def _whole(self, steps: list[_Step]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            results = [step.work(self._connection) for step in steps]
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            raise
+        for step, result in zip(steps, results, strict=True):
+            step.result, step.done = result, True
 
     def _set_up(self) -> None:
         mode = "wal" if sqlite3.sqlite_version_info >= SAFE_WAL else "delete"

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from types import TracebackType
 
 BLOT = "***"
@@ -32,12 +33,18 @@ def remember(key: str) -> None:
 
 def hide_known(text: str) -> str:
     """Return `text` without the known keys, also as JSON spells them."""
+    return hide_known_in([text])[0]
+
+
+def hide_known_in(texts: Iterable[str]) -> list[str]:
+    """Do as `hide_known` does with many texts; the environment is read once."""
     environment = {value for name, value in os.environ.items() if len(value) >= SHORTEST and _NAMES.search(name)}
-    for key in sorted(_used | environment, key=len, reverse=True):
-        for spelled in {key, json.dumps(key)[1:-1]}:
-            if spelled in text:
-                text = text.replace(spelled, BLOT)
-    return text
+    keys = sorted(_used | environment, key=len, reverse=True)
+    spellings = [spelled for key in keys for spelled in dict.fromkeys((key, json.dumps(key)[1:-1]))]
+    hidden = list(texts)
+    for spelled in spellings:
+        hidden = [text.replace(spelled, BLOT) for text in hidden]
+    return hidden
 
 
 def redact(text: str) -> str:

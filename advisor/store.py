@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from advisor.database import Database
 from advisor.errors import StoreError
 from advisor.paths import home
-from advisor.redaction import hide_known
+from advisor.redaction import hide_known_in
 from advisor.strategy import Progress, silent
 from advisor.types import Outcome, Run
 
@@ -124,7 +124,7 @@ class Store:
         self, completions: Mapping[str, Mapping[str, Any]], endings: Mapping[int, Ending] | None = None
     ) -> None:
         """Keep completions under their keys, and in the same step how these attempts ended."""
-        rows = [(key, _text(value)) for key, value in completions.items()]
+        rows = list(zip(completions, hide_known_in(map(json.dumps, completions.values())), strict=True))
         if not rows and not endings:
             return
 
@@ -148,8 +148,11 @@ class Store:
         def open_(connection: sqlite3.Connection) -> list[int]:
             _end(connection, dict.fromkeys(failed, "failed"))
             now = _now()
-            insert = "INSERT INTO attempts (run, key, opened) VALUES (?, ?, ?)"
-            return [int(connection.execute(insert, (run, key, now)).lastrowid or 0) for key in keys]
+            first = 1 + int(connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0])
+            numbers = range(first, first + len(keys))
+            rows = [(number, run, key, now) for number, key in zip(numbers, keys, strict=True)]
+            connection.executemany("INSERT INTO attempts (id, run, key, opened) VALUES (?, ?, ?, ?)", rows)
+            return list(numbers)
 
         return self._database.transaction(open_)
 
@@ -173,10 +176,12 @@ class Store:
 
     def add_outcomes(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
         """Keep outcomes; they are durable when this returns."""
-        self._write(
-            "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?)",
-            [(run_id, outcome.example_id, _dump(Outcome, outcome)) for outcome in outcomes],
-        )
+        given = list(outcomes)
+        texts = hide_known_in(_json(Outcome, outcome) for outcome in given)
+        rows: list[tuple[str | int, ...]] = [
+            (run_id, outcome.example_id, text) for outcome, text in zip(given, texts, strict=True)
+        ]
+        self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?)", rows)
 
     def run(self, run_id: str) -> Run | None:
         """Return a run's header (no outcomes), or `None` if its `fit` has not been finished yet."""
@@ -280,10 +285,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _text(value: Any) -> str:
-    return hide_known(json.dumps(value))
-
-
 @lru_cache
 def _adapter(kind: type) -> Any:
     """Return pydantic's reader and writer of one of our frozen dataclasses."""
@@ -293,4 +294,8 @@ def _adapter(kind: type) -> Any:
 
 
 def _dump(kind: type, value: Any) -> str:
-    return _text(_adapter(kind).dump_python(value, mode="json"))
+    return hide_known_in([_json(kind, value)])[0]
+
+
+def _json(kind: type, value: Any) -> str:
+    return json.dumps(_adapter(kind).dump_python(value, mode="json"))

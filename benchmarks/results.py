@@ -1,4 +1,4 @@
-"""Runs every shipped and every public set with the embedded model and writes docs/results.md from what came out.
+"""Runs every shipped and every public set with the embedded model and writes docs/results.md and the cards' scores.
 
     python benchmarks/results.py                    all sets, an hour or two on 2 cores; resumes where it stopped
     python benchmarks/results.py svamp covidqa      some of them
@@ -39,7 +39,11 @@ def main() -> None:
     KEPT.mkdir(exist_ok=True)
     for name in () if options.table else options.sets:
         run(command(name), name)
-    (ROOT / "docs" / "results.md").write_text(page(), encoding="utf-8")
+    found = {name: json.loads(path.read_text()) for name in SETS if (path := KEPT / f"{name}.json").exists()}
+    (ROOT / "docs" / "results.md").write_text(page(found), encoding="utf-8")
+    for name in SHIPPED:
+        if name in found:
+            write_card(ROOT / "evalsets" / "data" / name / "README.md", found[name])
 
 
 def command(name: str) -> list[str]:
@@ -64,9 +68,18 @@ def run(words: list[str], name: str) -> None:
     print(f"{name}: {report['verdict']['headline']}", flush=True)
 
 
-def page() -> str:
+def write_card(card: Path, one: dict[str, Any]) -> None:
+    """Put the scores between the two marks of an eval set's card."""
+    before, opens, rest = card.read_text(encoding="utf-8").partition("<!-- scores -->\n")
+    _, closes, after = rest.partition("<!-- end of scores -->\n")
+    if not closes:
+        raise SystemExit(f"{card} has no place for scores: put <!-- scores --> and <!-- end of scores --> into it")
+    scores = "\n".join(["", f"`{one['command']}`", "", *_table(one)])
+    card.write_text(f"{before}{opens}{scores}{closes}{after}", encoding="utf-8")
+
+
+def page(found: dict[str, Any]) -> str:
     """Return docs/results.md."""
-    found = {name: json.loads(path.read_text()) for name in SETS if (path := KEPT / f"{name}.json").exists()}
     waiting = [f"`{name}`" for name in SETS if name not in found]
     winners = [_summary_row(name, one) for name, one in found.items()]
     parts = [
@@ -80,7 +93,7 @@ def page() -> str:
         "All strategies that apply were run, the slow hybrids included (`--strategy all`), but for the older tables "
         "named below, some of which lack hybrids; the command stands above each. The sets whose names begin "
         "with `harrow` are shipped and were written for this project by a language model; the others are public data. "
-        "Other work shared the 2 cores while these ran, so seconds and costs are upper figures; scores are not touched "
+        "Other work shared the 2 cores while most of these ran, so seconds are upper figures; scores are not touched "
         "by that." + (f" Not run yet: {', '.join(waiting)}." if waiting else ""),
         "",
         f"Machine: {platform.system()} {platform.machine()}, {os.cpu_count()} cores. Seed 0. "
@@ -130,17 +143,15 @@ def _summary_row(name: str, one: dict[str, Any]) -> str:
 
 
 def _section(name: str, one: dict[str, Any]) -> list[str]:
+    return [f"## {name}", "", "```bash", one["command"], "```", "", *_table(one)]
+
+
+def _table(one: dict[str, Any]) -> list[str]:
     rows = sorted(one["strategies"], key=lambda s: -(s["quality"]["estimate"] if s["quality"] else -1))
     environment = one["environment"]
     versions = [f"{key.removesuffix(' version')} {value}" for key, value in environment.items() if "version" in key]
     sizes = f"{one['n_train']} training, {one['n_dev']} dev, {one['n_test']} test examples"
     return [
-        f"## {name}",
-        "",
-        "```bash",
-        one["command"],
-        "```",
-        "",
         f"{sizes}; {environment['date']}; {', '.join(versions)}.",
         "",
         f"> {one['verdict']['headline']}",
@@ -165,8 +176,10 @@ def _score(strategy: dict[str, Any]) -> str:
 
 
 def _chosen(strategy: dict[str, Any]) -> str:
-    shown = {key: value for key, value in strategy["selection"].items() if isinstance(value, str | int | float)}
-    return ", ".join(f"{key} {value}" for key, value in shown.items() if key != "dev_examples") or "–"
+    found = strategy["selection"]
+    keys = ("prompt", "calls") if "prompt" in found else (key for key in found if key != "dev_examples")
+    shown = {key: found[key] for key in keys if isinstance(found[key], str | int | float)}
+    return ", ".join(f"{key} {value}" for key, value in shown.items()) or "–"
 
 
 if __name__ == "__main__":

@@ -540,6 +540,32 @@ def test_an_error_starts_nothing_new() -> None:
         within(1.0, lambda: 1 // 0)
 
 
+def test_answers_that_are_done_can_be_taken_at_once() -> None:
+    gate = threading.Event()
+    spread = Spread(lambda at: at if at < 4 else gate.wait(10), 5, 5)
+    found = [next(spread)]
+    while len(found) < 4:
+        found += spread.ready()
+    assert sorted(found) == [(at, at) for at in range(4)]
+    assert spread.ready() == []
+    gate.set()
+    assert list(spread) == [(4, True)]
+
+
+def test_an_error_among_those_that_are_done_comes_when_it_is_its_turn() -> None:
+    def work(at: int) -> int:
+        if at == 1:
+            raise ValueError("no")
+        return at
+
+    spread, found = Spread(work, 2, 1), list[tuple[int, int]]()
+    found.append(next(spread))
+    found += spread.ready()
+    with pytest.raises(ValueError, match="no"):
+        next(spread)
+    assert found == [(0, 0)]
+
+
 def test_a_failing_example_is_missing_and_is_paid_for_once(serve: Any, tmp_path: Path) -> None:
     def one_fails(seen: Any) -> bytes:
         return status(500, "broken") if "invoice looks strange" in seen.question else echo(seen)

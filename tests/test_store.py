@@ -200,3 +200,52 @@ def test_a_claim_is_waited_for_and_told(tmp_path: Path) -> None:
         thread.join(10)
     assert order == ["first", "second"]
     assert said[0] == "few_shot: another advisor is at it, waiting"
+
+
+def add(connection: sqlite3.Connection, number: int) -> int:
+    connection.execute("INSERT INTO numbers VALUES (?)", (number,))
+    if number % 7 == 0:
+        raise ValueError(number)
+    return number
+
+
+def test_steps_of_many_threads_are_made_durable_together_and_the_fault_of_one_is_its_own(tmp_path: Path) -> None:
+    database = Database(tmp_path / "numbers.sqlite", ("CREATE TABLE IF NOT EXISTS numbers (n INTEGER)",), 1)
+    commits: list[str] = []
+    database._connection.set_trace_callback(lambda said: commits.append(said) if "COMMIT" in said else None)
+    inside, held, seen = threading.Event(), threading.Event(), list[object]()
+
+    def first(connection: sqlite3.Connection) -> None:
+        inside.set()
+        held.wait(10)
+
+    def one(number: int) -> None:
+        try:
+            seen.append(database.transaction(lambda connection: add(connection, number)))
+        except ValueError as error:
+            seen.append(str(error))
+
+    def together(numbers: range) -> list[threading.Thread]:
+        threads = [threading.Thread(target=one, args=(number,)) for number in numbers]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    holding = threading.Thread(target=database.transaction, args=(first,))
+    holding.start()
+    inside.wait(10)
+    threads = together(range(1, 7))
+    while len(database._waiting) < len(threads):
+        time.sleep(0.001)
+    held.set()
+    for thread in (holding, *threads):
+        thread.join()
+    assert sorted(map(int, map(str, seen))) == list(range(1, 7))
+    assert len(commits) == 2  # the one that was held up, and all others together
+
+    for thread in together(range(7, 15)):
+        thread.join()
+    assert {"7", "14"} <= set(map(str, seen))
+    stored = [number for (number,) in database.read("SELECT n FROM numbers ORDER BY n")]
+    assert stored == [*range(1, 7), *range(8, 14)]
+    database.close()

@@ -271,7 +271,8 @@ class Spread(Iterator[tuple[int, T]]):
         self._work, self._expected, self._stop = work, count, stop or threading.Event()
         self._todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()
-        self._workers, self._free, self._owed = min(jobs, count), threading.Semaphore(min(jobs, count)), False
+        self._workers, self._free, self._owed = min(jobs, count), threading.Semaphore(min(jobs, count)), 0
+        self._next: tuple[int, T | None, BaseException | None] | None = None
         for at in range(count):
             self._todo.put(at)
         for _ in range(self._workers):
@@ -281,24 +282,38 @@ class Spread(Iterator[tuple[int, T]]):
 
     def __next__(self) -> tuple[int, T]:
         if self._owed:
-            self._free.release()
-            self._owed = False
+            self._free.release(self._owed)
+            self._owed = 0
         while self._expected > 0:
             try:
-                at, value, error = self._done.get()
+                at, value, error = self._next or self._done.get()
             except BaseException:
                 self.close()
                 raise
+            self._next = None
             self._expected -= 1
             if isinstance(error, GivenUpError) and self._stop.is_set():
                 continue  # waited for another attempt when the rest was given up
             if error is not None:
                 self.close()
                 raise error
-            self._owed = True
+            self._owed += 1
             return at, value  # type: ignore[return-value]
         self.close()
         raise StopIteration
+
+    def ready(self) -> list[tuple[int, T]]:
+        """Return those that are done by now, without waiting; they count as one answer with the last one given."""
+        found: list[tuple[int, T]] = []
+        while self._next is None and not self._done.empty():
+            self._next = self._done.get()
+            at, value, error = self._next
+            if error is None:
+                found.append((at, value))  # type: ignore[arg-type]
+                self._next = None
+        self._expected -= len(found)
+        self._owed += len(found)
+        return found
 
     def finish(self) -> None:
         """Start nothing new and try nothing again; what is in flight still comes."""

@@ -1,0 +1,186 @@
+"""What the harness itself costs: examples a second with the durable store, and the pace of concurrent calls.
+
+    python benchmarks/harness.py                            (a few minutes)
+    python benchmarks/harness.py --inspect PYTHON           beside inspect_ai, installed for that PYTHON
+
+Overhead: 20,000 and 100,000 examples through the scripted model, every outcome in the store before it counts; in a
+process of its own each, so that its peak of memory is its own. inspect_ai runs as many samples on its mock model.
+
+Endpoint: 640 calls to a server on this machine that answers after 50 ms, 32 at once: our endpoint model, and a bare
+loop of the openai client in 32 threads; in pairs, alternating.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+SIZES = (20_000, 100_000)
+CALLS, AT_ONCE, LATENCY, PAIRS = 640, 32, 0.05, 5
+INSPECT = """
+import sys, time
+from inspect_ai import Task, eval
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.scorer import match
+from inspect_ai.solver import generate
+count = int(sys.argv[1])
+task = Task(dataset=MemoryDataset([Sample(input=f"question {n}", target="yes") for n in range(count)]),
+            solver=generate(), scorer=match())
+start = time.perf_counter()
+(log,) = eval(task, model="mockllm/model", display="none", log_dir=sys.argv[2], max_connections=1000)
+assert log.status == "success", log.error
+print(time.perf_counter() - start)
+"""
+
+
+def scripted(count: int) -> None:
+    """Print the seconds that `count` examples take, and the peak of memory in GB."""
+    from advisor import registry
+    from advisor.models.scripted import ScriptedModel
+    from advisor.runner import Bench, run_strategy
+    from advisor.store import Store
+    from advisor.types import EvalSet, Example
+
+    test = tuple(Example(f"t{n}", f"question {n}", "yes") for n in range(count))
+    train = (Example("a", "a question", "yes"),)
+    evalset = EvalSet("many", "Answer yes.", "exact_match", train, (), test)
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite") as store:
+        metric = registry.make("metrics", "exact_match")
+        bench = Bench(evalset, ScriptedModel(_yes), metric, store, embed=_none, workdir=Path(folder))
+        start = time.perf_counter()
+        run = run_strategy("zero_shot", 0, bench)
+        took = time.perf_counter() - start
+    assert sum(outcome.score or 0 for outcome in run.outcomes) == count
+    print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]))
+
+
+def _yes(request: Any) -> str:
+    return "yes"
+
+
+def _none(texts: Any) -> Any:
+    raise AssertionError("nothing is embedded here")
+
+
+def serve(ready: Any) -> None:
+    """Answer every chat completion after the latency, until killed."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}
+    body = json.dumps({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice],
+                       "usage": usage}).encode()  # fmt: skip
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(
+                    int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+                )
+                await reader.readexactly(length)
+                await asyncio.sleep(LATENCY)
+                writer.write(answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def forever() -> None:
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        ready.put(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(forever())
+
+
+def bare(url: str) -> None:
+    """The loop a user would write."""
+    from openai import OpenAI
+
+    client = OpenAI(base_url=url, api_key="none")
+
+    def ask(number: int) -> str | None:
+        messages: Any = [{"role": "user", "content": f"question {number}"}]
+        done = client.chat.completions.create(model="m", messages=messages, max_tokens=8, temperature=0)
+        return done.choices[0].message.content
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        assert list(pool.map(ask, range(CALLS))) == ["yes"] * CALLS
+
+
+def ours(url: str) -> None:
+    """The same calls as a comparison makes them: in the ledger before they are sent, in the store when they return."""
+    from advisor.models.base import Request
+    from advisor.models.endpoint import EndpointModel, EndpointOptions
+    from advisor.models.metered import Meter, MeteredModel, Purse
+    from advisor.store import Store
+    from advisor.types import Message
+
+    endpoint = EndpointModel("m", url=url, key="none", options=EndpointOptions(jobs=AT_ONCE))
+    requests = [Request((Message("user", f"question {n}"),), max_tokens=8) for n in range(CALLS)]
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite") as store:
+        done = MeteredModel(endpoint, store, Meter(), Purse()).generate(requests)
+    assert [each.text for each in done] == ["yes"] * CALLS
+
+
+def _seconds(call: Callable[[str], None], url: str) -> float:
+    start = time.perf_counter()
+    call(url)
+    return time.perf_counter() - start
+
+
+def overhead(peer: str) -> None:
+    """Print examples a second, by size, beside inspect_ai where there is one."""
+    for count in SIZES:
+        done = subprocess.run([sys.executable, __file__, "--scripted", str(count)], capture_output=True, check=True)
+        took, peak = json.loads(done.stdout)
+        print(f"{count:>7,} examples: {took:.1f} s, {count / took:,.0f} a second, peak {peak:.2f} GB", flush=True)
+    if peer:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [peer, "-c", INSPECT, str(SIZES[0]), folder]
+            took = float(subprocess.run(command, capture_output=True, check=True).stdout.split()[-1])
+        print(f"inspect_ai, {SIZES[0]:,} samples: {took:.1f} s, {SIZES[0] / took:,.0f} a second")
+
+
+def endpoint() -> None:
+    """Print how the pace of our concurrent calls compares with the bare loop's."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Queue()
+    server = context.Process(target=serve, args=(ready,), daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ready.get()}/v1"
+    bare(url), ours(url)  # the first of each opens modules and connections
+    pairs = [(_seconds(bare, url), _seconds(ours, url)) for _ in range(PAIRS)]
+    server.kill()
+    for title, at in (("bare loop", 0), ("advisor", 1)):
+        print(f"{title}: {', '.join(f'{pair[at]:.2f}' for pair in pairs)} s")
+    ratios = sorted(bare_took / our_took for bare_took, our_took in pairs)
+    print(f"pace of the bare loop reached: {statistics.median(ratios):.0%} ({ratios[0]:.0%} to {ratios[-1]:.0%})")
+
+
+def main() -> None:
+    """Run both parts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inspect", default="", metavar="PYTHON")
+    parser.add_argument("--scripted", type=int, default=0, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.scripted:
+        scripted(options.scripted)
+    else:
+        overhead(options.inspect)
+        endpoint()
+
+
+if __name__ == "__main__":
+    main()
