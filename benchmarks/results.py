@@ -2,10 +2,11 @@
 
     python benchmarks/results.py                    all sets, an hour or two on 2 cores; resumes where it stopped
     python benchmarks/results.py svamp covidqa      some of them
+    python benchmarks/results.py --quick            without the slow hybrids, as `advisor compare` does by itself
     python benchmarks/results.py --table            only write the table from what is stored
 
-All strategies that apply are run, the hybrids included. Public data are read from ../shared/datasets or
-ADVISOR_DATA_MIRROR; nothing in the table is typed by hand.
+All strategies that apply are run, the hybrids included, but with --quick. Public data are read from
+../shared/datasets or ADVISOR_DATA_MIRROR; nothing in the table is typed by hand.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", default=SETS)
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     KEPT.mkdir(exist_ok=True)
     for name in () if options.table else options.sets:
-        run(command(name), name)
+        run(command(name, options.quick), name)
     found = {name: json.loads(path.read_text()) for name in SETS if (path := KEPT / f"{name}.json").exists()}
     (ROOT / "docs" / "results.md").write_text(page(found), encoding="utf-8")
     for name in SHIPPED:
@@ -46,10 +48,10 @@ def main() -> None:
             write_card(ROOT / "evalsets" / "data" / name / "README.md", found[name])
 
 
-def command(name: str) -> list[str]:
+def command(name: str, quick: bool) -> list[str]:
     """Return the command of one set."""
     evalset = name if name in SHIPPED else f"../shared/datasets/{name}"
-    return ["advisor", "compare", evalset, *LIMITS, "--strategy", "all"]
+    return ["advisor", "compare", evalset, *LIMITS, *(() if quick else ("--strategy", "all"))]
 
 
 def run(words: list[str], name: str) -> None:
@@ -90,8 +92,8 @@ def page(found: dict[str, Any]) -> str:
         "as it came out, by `python benchmarks/results.py`. With 100 test examples only differences of 12 points and "
         "more can be expected to show (see [reading a verdict](reading-a-verdict.md)); read the intervals.",
         "",
-        "All strategies that apply were run, the slow hybrids included (`--strategy all`), but for the older tables "
-        "named below, some of which lack hybrids; the command stands above each. The sets whose names begin "
+        "All strategies that apply were run, the slow hybrids included where the command above the table says "
+        "`--strategy all` (some of the older tables named below lack hybrids all the same). The sets whose names begin "
         "with `harrow` are shipped and were written for this project by a language model; the others are public data. "
         "Other work shared the 2 cores while most of these ran, so seconds are upper figures; scores are not touched "
         "by that." + (f" Not run yet: {', '.join(waiting)}." if waiting else ""),
