@@ -38,11 +38,13 @@ def _yes(evidence: Evidence) -> str:
         months = wording.months(evidence.money.months)
         more = f"{wording.usd(gain.estimate)} more than {other} over {months}"
         return f"Fine-tune: {tuned} brings {more}, best in {sure} of draws."
-    lead = evidence.lead(other)
     held = evidence.money.dominance
-    if lead.real and held and evidence.sure(held.better_and_not_dearer):
-        size = wording.points(lead.estimate)
-        return f"Fine-tune: {tuned} is {size} better than {other} and costs no more per request."
+    if held and held.contenders:
+        rival = min(held.contenders, key=lambda label: evidence.lead(label).estimate)
+        lead = evidence.lead(rival)
+        if lead.real and evidence.sure(held.better_and_not_dearer):
+            size = wording.points(lead.estimate)
+            return f"Fine-tune: {tuned} is {size} better than {rival} and costs no more per request."
     margin = wording.points(evidence.economics.margin)
     months = wording.months(evidence.money.months)
     return f"Fine-tune: {tuned} is not worse than the margin of {margin} and its saving pays it back within {months}."
@@ -175,7 +177,7 @@ def _chance(evidence: Evidence) -> str:
     margin = wording.points(evidence.economics.margin)
     known = [
         (f"beats all others by more than {margin}", held.better),
-        ("does so at no higher price", held.better_and_not_dearer),
+        ("does so at no higher price than the best of them", held.better_and_not_dearer),
         ("is as good and paid back by its saving", held.cheaper_and_as_good),
         (f"is needless beside {held.instead}", held.needless),
     ]

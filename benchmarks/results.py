@@ -18,6 +18,7 @@ import platform
 import shlex
 import subprocess
 import sys
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,8 @@ def _chosen(strategy: dict[str, Any]) -> str:
     found = strategy["selection"]
     keys = ("prompt", "calls") if "prompt" in found else (key for key in found if key != "dev_examples")
     shown = {key: found[key] for key in keys if isinstance(found[key], str | int | float)}
-    return ", ".join(f"{key} {value}" for key, value in shown.items()) or "–"
+    said = " ".join(", ".join(f"{key} {value}" for key, value in shown.items()).replace("|", "\\|").split())
+    return textwrap.shorten(said, 120, placeholder=" …") or "–"
 
 
 if __name__ == "__main__":
