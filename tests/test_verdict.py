@@ -84,6 +84,15 @@ def test_better_and_no_dearer_is_a_yes_without_any_amount():
     assert "20 points better than few_shot(k=8) and costs no more per request" in found.headline
 
 
+def test_a_yes_speaks_of_the_best_other_way_and_not_of_a_free_floor():
+    floor = replace(FEW, label="copy_input", quality=0.2, seconds=1e-6)
+    close = replace(FEW, quality=TUNED.quality - 0.1, seconds=10 * FEW.seconds)
+    found = answer(floor, close, TUNED)
+    assert evidence(floor, close, TUNED).alternative == "copy_input"
+    assert found.answer == "fine_tune"
+    assert "10 points better than few_shot(k=8) and costs no more per request" in found.headline
+
+
 def test_better_and_dearer_is_led_by_the_threshold():
     found = answer(FEW, SLOW)
     assert found.answer == "not_yet"
