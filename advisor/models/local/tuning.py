@@ -69,6 +69,7 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
         shutil.rmtree(folder, ignore_errors=True)
         _train(model, job, folder)
         give_back()
+    Checkpoints(folder.with_suffix(".epochs")).clear()  # a training that was killed at its very end leaves them
     report = TuningReport(**_tuples(json.loads((folder / MARKER).read_text(encoding="utf-8"))))
     return load_merged(model, folder, job.config), report, digest([model.fingerprint, identity])
 
@@ -177,7 +178,6 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     history = epochs.run(train, dev)
     spent = _spent(len(history["train_loss"]), train, started - epochs.earlier_seconds, total - first, total)
     _save(network, folder, history, spent)
-    epochs.checkpoints.clear()
 
 
 @torch.inference_mode()
