@@ -99,18 +99,21 @@ class Database:
     def _do_waiting(self, own: _Step) -> None:
         steps = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            try:
-                self._patiently(lambda: self._whole(steps))
-            except Exception as error:
-                if len(steps) == 1:
-                    own.error, own.done = error, True
-                for step in steps if len(steps) > 1 else ():  # each for itself, so that one's fault is not another's
-                    try:
-                        self._patiently(lambda step=step: self._whole([step]))  # type: ignore[misc]
-                    except Exception as fault:
-                        step.error, step.done = fault, True
+            self._do(steps)
         finally:  # Ctrl-C is for this thread; the others' steps are done by the next one
             self._waiting.extendleft(step for step in reversed(steps) if not step.done and step is not own)
+
+    def _do(self, steps: list[_Step]) -> None:
+        """Do them together; where one is at fault, each for itself. A store that cannot be used fails them all."""
+        try:
+            self._patiently(lambda: self._whole(steps))
+        except Exception as error:
+            if len(steps) > 1 and not isinstance(error, StoreError):
+                for step in steps:
+                    self._do([step])
+                return
+            for step in steps:
+                step.error, step.done = error, True
 
     def _whole(self, steps: list[_Step]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")

@@ -129,7 +129,7 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
     import torch
     from peft import LoraConfig, get_peft_model
 
-    from advisor.models.local import tuning
+    from advisor.models.local import frozen, tuning
 
     examples = job(tmp_path).train[:3]
     first = 28
@@ -139,7 +139,7 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
     torch.manual_seed(0)
     network = get_peft_model(tuning._copy_top(local_model.network, first), lora)
     weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
-    rows = tuning._frozen_states(local_model, job(tmp_path), examples, first, "test")
+    rows = frozen.frozen_states(local_model, job(tmp_path), examples, first, "test")
     assert len(rows.prefix) > 3  # the chat template's opening, which all rows share
     loss, _ = tuning._Top(network.get_base_model(), first).losses(rows.prefix, rows.items)
     loss.mean().backward()
@@ -161,13 +161,13 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
 
 
 def test_what_all_rows_begin_with_ends_before_the_first_token_to_learn() -> None:
-    from advisor.models.local import tuning
+    from advisor.models.local import frozen
 
     alike = ([1, 2, 3, 4, 5], [False, False, False, True, True])
-    assert tuning._shared([]) == 0
-    assert tuning._shared([alike]) == tuning._shared([alike, alike]) == 2  # token 3 stays: 4 is learned behind it
-    assert tuning._shared([alike, ([1, 9, 3, 4], [False, False, True, True])]) == 1
-    assert tuning._shared([([1, 2], [True, True])]) == 0
+    assert frozen._shared([]) == 0
+    assert frozen._shared([alike]) == frozen._shared([alike, alike]) == 2  # token 3 stays: 4 is learned behind it
+    assert frozen._shared([alike, ([1, 9, 3, 4], [False, False, True, True])]) == 1
+    assert frozen._shared([([1, 2], [True, True])]) == 0
 
 
 def test_a_model_that_does_more_than_its_layers_is_refused(

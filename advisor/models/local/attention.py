@@ -84,17 +84,19 @@ class Layout:
 class Flat:
     """Rows that all start with one prefix, laid one behind the other: the prefix's tokens first, then each row's own.
 
-    `mask` is additive, (rows, 1, width, width): a row's tokens see those before them, and all of the prefix.
+    `mask` is additive, (1, 1, width, width): a row's tokens see those before them, and all of the prefix.
+    `prefix_mask`, (1, 1, prefix, prefix), is that of the prefix's own tokens.
     """
 
     prefix: int
     layout: Layout
     mask: Tensor
+    prefix_mask: Tensor
 
     @classmethod
     def of(cls, prefix: int, counts: Sequence[int], dtype: torch.dtype) -> Flat:
         """Lay out rows of so many tokens behind a prefix of so many."""
-        return cls(prefix, Layout.of(counts), _causal(max(counts), dtype).expand(len(counts), 1, -1, -1))
+        return cls(prefix, Layout.of(counts), _causal(max(counts), dtype), _causal(prefix, dtype))
 
 
 def shared_prefix_attention(
@@ -123,31 +125,30 @@ def shared_prefix_attention(
         (1, tokens, heads, size), and no weights.
     """
     prefix, layout, flat = (kwargs.pop(name, None) for name in ("shared_prefix", "layout", "flat"))
-    if flat is not None:
-        return _attend_flat(query, key, value, flat, scaling), None
-    if prefix is None or layout is None:
-        output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
-        return output, weights
-    assert attention_mask is not None
-    before = (prefix.keys[module.layer_idx], prefix.values[module.layer_idx])
     asked = _by_group(query, key.shape[1], scaling)
-    output = _attend(asked, (key, value), before, layout, attention_mask)
+    if flat is not None:
+        output = _attend_flat(asked, key, value, flat)
+    elif prefix is not None and layout is not None and attention_mask is not None:
+        before = (prefix.keys[module.layer_idx], prefix.values[module.layer_idx])
+        output = _attend(asked, (key, value), before, layout, attention_mask)
+    else:
+        plain = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+        return plain[0], plain[1]
     return output.reshape(1, -1, *query.shape[2:]).transpose(1, 2).contiguous(), None
 
 
-def _attend_flat(query: Tensor, key: Tensor, value: Tensor, flat: Flat, scaling: float | None) -> Tensor:
-    """As `shared_prefix_attention`, where the prefix's own tokens come first in `query`, `key` and `value`."""
-    asked = _by_group(query, key.shape[1], scaling)
-    before = (key[0, :, : flat.prefix], value[0, :, : flat.prefix])
-    own = tuple(flat.layout.spread(each[0, :, flat.prefix :].unsqueeze(1)) for each in (key, value))
-    output = _attend(asked[:, :, flat.prefix :], (own[0], own[1]), before, flat.layout, flat.mask)
-    if flat.prefix:
-        causal = _causal(flat.prefix, query.dtype).view(1, 1, flat.prefix, flat.prefix)
-        alone = Layout(1, flat.prefix)
-        nothing = (key[0, :, :0], value[0, :, :0])
-        first = (before[0].unsqueeze(0), before[1].unsqueeze(0))
-        output = torch.cat([_attend(asked[:, :, : flat.prefix], first, nothing, alone, causal), output], dim=2)
-    return output.reshape(1, -1, *query.shape[2:]).transpose(1, 2).contiguous()
+def _attend_flat(asked: Tensor, key: Tensor, value: Tensor, flat: Flat) -> Tensor:
+    """As `_attend`, where the prefix's own tokens come first in `asked`, `key` and `value`."""
+    shared = flat.prefix
+    before = (key[0, :, :shared], value[0, :, :shared])
+    own_key, own_value = (flat.layout.spread(each[0, :, shared:].unsqueeze(1)) for each in (key, value))
+    output = _attend(asked[:, :, shared:], (own_key, own_value), before, flat.layout, flat.mask)
+    if not shared:
+        return output
+    nothing = (key[0, :, :0], value[0, :, :0])
+    itself = (key[:, :, :shared], value[:, :, :shared])
+    first = _attend(asked[:, :, :shared], itself, nothing, Layout(1, shared), flat.prefix_mask)
+    return torch.cat([first, output], dim=2)
 
 
 def _by_group(query: Tensor, groups: int, scaling: float | None) -> Tensor:
@@ -182,8 +183,8 @@ def _attend(
 
 
 def _causal(width: int, dtype: torch.dtype) -> Tensor:
-    """What may not be seen, (width, width): minus infinity above the diagonal."""
-    return torch.full((width, width), float("-inf"), dtype=dtype).triu_(1)
+    """What may not be seen, (1, 1, width, width): minus infinity above the diagonal."""
+    return torch.full((1, 1, width, width), float("-inf"), dtype=dtype).triu_(1)
 
 
 AttentionInterface.register(NAME, shared_prefix_attention)

@@ -22,19 +22,19 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from advisor.errors import ModelError
-from advisor.models.base import TuningConfig, TuningExample, TuningJob, TuningReport
+from advisor.models.base import TuningConfig, TuningJob, TuningReport
 from advisor.models.local.checkpoints import MARKER, Checkpoint, Checkpoints, flush, write
-from advisor.models.local.layers import room, run_layers
-from advisor.models.local.rows import common_prefix
+from advisor.models.local.frozen import CACHE_TOKENS, LONGEST, Item, Rows, cut, frozen_states, plain
+from advisor.models.local.layers import run_layers
 from advisor.models.local.runtime import give_back
 from advisor.types import digest
 
@@ -43,11 +43,7 @@ if TYPE_CHECKING:
 
 ADAPTER = "adapter_model.safetensors"
 _ANEW = "delete this folder and run the same command again: it is trained anew"
-CACHE_TOKENS = 2048
 STEP_TOKENS = 1024
-LONGEST = 1024
-"""Tokens of a training row that are read; what stands behind them is not learned."""
-KEPT_STATES = 4
 SAME_LOSS = 0.2
 """Rounding alone makes two ways to compute a loss differ by less."""
 SURE = 0.05
@@ -63,7 +59,7 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
     if not job.train:
         raise ModelError("there are no training examples", hint="give the eval set a train split")
     early = [SURE] if job.until_learned else []
-    identity = digest([model.fingerprint, asdict(job.config), _plain(job.train), _plain(job.dev), *early])
+    identity = digest([model.fingerprint, asdict(job.config), plain(job.train), plain(job.dev), *early])
     folder = job.workdir / f"adapter-{identity}"
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,10 +94,6 @@ def _peft_quiet() -> Iterator[None]:
         yield
 
 
-def _plain(examples: tuple[TuningExample, ...]) -> list[Any]:
-    return [[example.messages, example.tools] for example in examples]
-
-
 def _tuples(stored: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()}
 
@@ -118,44 +110,14 @@ def _copy_top(network: Any, first: int) -> Any:
     return copy.deepcopy(network, memo)
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One example behind the frozen layers: hidden states (tokens, width), ids, and which ids are learned.
-
-    They are those of its own tokens, behind what all rows begin with.
-    """
-
-    states: Tensor
-    ids: Tensor
-    learned: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Examples behind the frozen layers; of the prefix that they share its hidden states (tokens, width) and ids.
-
-    `weights` is how much memory each takes, in tokens.
-    """
-
-    prefix: Tensor
-    ids: Tensor
-    items: list[_Item]
-    weights: list[int]
-
-    @property
-    def tokens(self) -> int:
-        """All tokens of all rows, the prefix counted with each."""
-        return sum(len(self.prefix) + len(item.ids) for item in self.items)
-
-
 def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     started = time.perf_counter()
     config = job.config
     first = _first_adapted(model.network, config)
-    train = _frozen_states(model, job, job.train, first, "reading the training examples")
-    dev = _frozen_states(model, job, job.dev, first, "reading the dev examples")
+    train = frozen_states(model, job, job.train, first, "reading the training examples")
+    dev = frozen_states(model, job, job.dev, first, "reading the dev examples")
     if not train.items:
         raise ModelError(
             f"no training example has its answer within {LONGEST:,} tokens, which is as far as training reads",
@@ -181,7 +143,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
 
 
 @torch.inference_mode()
-def _check_layers(model: LocalModel, rows: _Rows, first: int) -> None:
+def _check_layers(model: LocalModel, rows: Rows, first: int) -> None:
     """Make sure that the layers, run one by one, say of the longest row what the whole network says.
 
     Raises:
@@ -189,9 +151,7 @@ def _check_layers(model: LocalModel, rows: _Rows, first: int) -> None:
     """
     item = max(rows.items, key=lambda item: len(item.ids))
     ours, _ = _Top(model.network, first).losses(rows.prefix, [item])
-    ids, learned = torch.cat([rows.ids, item.ids]), item.learned.clone()
-    learned[0] = False
-    at = len(rows.ids) + learned.nonzero().flatten()
+    ids, at = torch.cat([rows.ids, item.ids]), len(rows.ids) + item.places
     logits = model.network(input_ids=ids.unsqueeze(0)).logits[0, at - 1].float()
     theirs = functional.cross_entropy(logits, ids[at])
     if abs(float(ours.mean() - theirs)) > SAME_LOSS:
@@ -207,7 +167,7 @@ def _linear_names(layer: Any) -> list[str]:
     return sorted({name.rpartition(".")[2] for name in linear})
 
 
-def _spent(epochs: int, train: _Rows, started: float, adapted: int, total: int) -> dict[str, Any]:
+def _spent(epochs: int, train: Rows, started: float, adapted: int, total: int) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - started,
         "tokens": train.tokens * epochs,
@@ -227,46 +187,6 @@ def _save(network: Any, folder: Path, history: dict[str, Any], spent: dict[str, 
     flush(folder.parent)
 
 
-@torch.inference_mode()
-def _frozen_states(
-    model: LocalModel, job: TuningJob, examples: tuple[TuningExample, ...], first: int, what: str
-) -> _Rows:
-    """Run every example through the frozen layers once; returns those with anything to learn, in their order.
-
-    The model keeps the last few results, so that a second seed or another learning rate starts at once.
-    """
-    key = digest([_plain(examples), first])
-    if key in model.frozen:
-        return cast("_Rows", model.frozen[key])
-    pairs = [(ids[:LONGEST], learned[:LONGEST]) for ids, learned in map(model.chat.training_pair, examples)]
-    pairs = [pair for pair in pairs if any(pair[1][1:])]
-    shared = _shared(pairs)
-    decoder = model.network.get_decoder()
-    prefix = torch.empty(0)
-    items: dict[int, _Item] = {}
-    order = sorted(range(len(pairs)), key=lambda index: len(pairs[index][0]))
-    weights = [room(decoder, shared, len(ids) - shared) for ids, _ in pairs]
-    for batch in _cut(order, weights, CACHE_TOKENS):
-        ids = [torch.tensor(pairs[index][0]) for index in batch]
-        embedded = [decoder.embed_tokens(row) for row in ids]
-        below = embedded[0][:shared]
-        prefix, states = run_layers(decoder, decoder.layers[:first], below, [row[shared:] for row in embedded])
-        for index, row, own in zip(batch, ids, states, strict=True):
-            items[index] = _Item(own.clone(), row[shared:], torch.tensor(pairs[index][1][shared:]))
-        job.progress(what, len(items), len(pairs))
-    while len(model.frozen) >= KEPT_STATES:
-        del model.frozen[next(iter(model.frozen))]
-    start = torch.tensor(pairs[0][0][:shared] if pairs else [], dtype=torch.long)
-    model.frozen[key] = _Rows(prefix.clone(), start, [items[index] for index in range(len(pairs))], weights)
-    return cast("_Rows", model.frozen[key])
-
-
-def _shared(pairs: list[tuple[list[int], list[bool]]]) -> int:
-    """Return how many tokens all rows begin with; the token before the first to learn stays with its row."""
-    most = min((learned.index(True, 1) - 1 for _, learned in pairs), default=0)
-    return min(most, len(common_prefix([ids for ids, _ in pairs]))) if pairs else 0
-
-
 class _Top:
     """The adapted layers and the head: hidden states in, loss out."""
 
@@ -275,16 +195,14 @@ class _Top:
         self.layers = self.decoder.layers[first:]
         self.head = network.get_output_embeddings()
 
-    def losses(self, prefix: Tensor, items: list[_Item]) -> tuple[Tensor, Tensor]:
+    def losses(self, prefix: Tensor, items: list[Item]) -> tuple[Tensor, Tensor]:
         """Return the loss of every learned token, and for every item whether all of them were the likeliest."""
         _, rows = run_layers(self.decoder, self.layers, prefix, [item.states for item in items])
         before, target, owner = [], [], []
         for number, (states, item) in enumerate(zip(rows, items, strict=True)):
-            at = item.learned.nonzero().flatten()
-            at = at[at > 0]
-            before.append(states[at - 1])
-            target.append(item.ids[at])
-            owner.append(torch.full((len(at),), number))
+            before.append(states[item.places - 1])
+            target.append(item.ids[item.places])
+            owner.append(torch.full((len(item.places),), number))
         wanted = torch.cat(target)
         logits = self.head(self.decoder.norm(torch.cat(before))).float()
         loss = functional.cross_entropy(logits, wanted, reduction="none")
@@ -305,7 +223,7 @@ class _Epochs:
         self.random = torch.Generator().manual_seed(job.config.seed)
         self.learned = False  # whether every row of the last epoch was known, each before its own step
 
-    def run(self, train: _Rows, dev: _Rows) -> dict[str, Any]:
+    def run(self, train: Rows, dev: Rows) -> dict[str, Any]:
         """Train and leave the best epoch's weights in the network; returns the history."""
         config = self.job.config
         steps = config.epochs * math.ceil(len(train.items) / config.batch_size)
@@ -364,7 +282,7 @@ class _Epochs:
         self.earlier_seconds = float(found.state["seconds"])
         return [tensors[f"kept.{at}"] for at in range(len(self.weights)) if f"kept.{at}" in tensors]
 
-    def _epoch(self, train: _Rows, optimiser: Any, schedule: Any, epoch: int) -> float:
+    def _epoch(self, train: Rows, optimiser: Any, schedule: Any, epoch: int) -> float:
         config = self.job.config
         batches = _batches(train.items, config.batch_size, self.random)
         total, count, self.learned = 0.0, 0.0, True
@@ -384,14 +302,14 @@ class _Epochs:
             self.job.progress("training", done, config.epochs * len(batches))
         return total / count
 
-    def _backward(self, rows: _Rows, batch: list[int]) -> tuple[float, int]:
+    def _backward(self, rows: Rows, batch: list[int]) -> tuple[float, int]:
         """Add up the gradients of the mean loss of one step; returns the summed loss and the number of learned tokens.
 
         Long rows go through a few at a time: what is kept for the backward pass grows with the tokens at once.
         """
-        learned = sum(int(rows.items[index].learned[1:].sum()) for index in batch)
+        learned = sum(len(rows.items[index].places) for index in batch)
         total = 0.0
-        for part in _cut(sorted(batch, key=rows.weights.__getitem__), rows.weights, STEP_TOKENS):
+        for part in cut(batch, rows.weights, STEP_TOKENS):
             loss, right = self.top.losses(rows.prefix, [rows.items[index] for index in part])
             self.learned = self.learned and bool(right.all())
             summed = loss.sum()
@@ -400,10 +318,9 @@ class _Epochs:
         return total, learned
 
     @torch.inference_mode()
-    def _evaluate(self, dev: _Rows) -> tuple[float, float]:
+    def _evaluate(self, dev: Rows) -> tuple[float, float]:
         losses, rights = [], []
-        order = sorted(range(len(dev.items)), key=dev.weights.__getitem__)
-        for part in _cut(order, dev.weights, CACHE_TOKENS):
+        for part in cut(range(len(dev.items)), dev.weights, CACHE_TOKENS):
             loss, right = self.top.losses(dev.prefix, [dev.items[index] for index in part])
             losses.append(loss)
             rights.append(right)
@@ -417,18 +334,7 @@ def _cosine(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _cut(order: list[int], weights: list[int], tokens: int) -> list[list[int]]:
-    """Cut rows, in an order by weight, into parts of at most so many padded tokens (a longer row stands alone)."""
-    parts: list[list[int]] = []
-    for index in order:
-        if parts and weights[index] * (len(parts[-1]) + 1) <= tokens:
-            parts[-1].append(index)
-        else:
-            parts.append([index])
-    return parts
-
-
-def _batches(items: list[_Item], size: int, random: torch.Generator) -> list[list[int]]:
+def _batches(items: list[Item], size: int, random: torch.Generator) -> list[list[int]]:
     """Shuffle, then sort by length inside windows of eight batches, so that little is padded; shuffle the batches."""
     order = torch.randperm(len(items), generator=random).tolist()
     batches = []
