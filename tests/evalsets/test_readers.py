@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from advisor.evalsets.readers import open_text
 
 from advisor import registry
 from advisor.errors import EvalSetError
@@ -166,3 +167,14 @@ def _parquet(folder: Path) -> bytes:
 
     parquet.write_table(arrow.table({"input": ["a", "b"] * 20, "target": ["c", "d"] * 20}), folder / "good.parquet")
     return (folder / "good.parquet").read_bytes()
+
+
+def test_a_file_that_grows_while_it_is_read_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("one\n", encoding="utf-8")
+    lines = open_text(path)
+    assert next(lines) == (1, "one\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("two\n")
+    with pytest.raises(EvalSetError, match=r"rows.jsonl line 2: the file grew while it was read; wait until"):
+        next(lines)
