@@ -24,7 +24,7 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy --strict $(TYPED)
 
-faults: .venv/.installed-dev
+faults: .venv/.installed-faults
 	FAULTS=full $(BIN)/python -m pytest tests/faults; ended=$$?; $(BIN)/python tests/faults/sheet.py faults.md; exit $$ended
 
 peers: .venv-peers/.installed
@@ -49,6 +49,10 @@ peers: .venv-peers/.installed
 .venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch .venv/.installed $@
+
+.venv/.installed-faults: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,faults]'
+	@touch .venv/.installed .venv/.installed-dev $@
 
 clean:
 	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

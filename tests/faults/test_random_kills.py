@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from pathlib import Path
@@ -15,14 +16,14 @@ from warm import Warm
 PAUSE = 0.003
 
 
-def kill_at_random(trial: Trial, rng: random.Random) -> None:
+def kill_at_random(trial: Trial, rng: random.Random, most_calls: int = 120) -> None:
     """Start, and kill after a random number of calls or a random time, whichever is drawn."""
     before = len(asked(trial.log))
     started = trial.start(pause=PAUSE)
     if rng.random() < 0.4:
         time.sleep(rng.uniform(0.0, 0.6))
     else:
-        wanted = before + rng.randint(1, 120)
+        wanted = before + rng.randint(1, most_calls)
         while started.running() and len(asked(trial.log)) < wanted:
             time.sleep(0.001)
         time.sleep(rng.uniform(0.0, 3 * PAUSE))
@@ -57,3 +58,21 @@ def test_four_strategies_by_200_examples_killed_20_times(tmp_path: Path, warm: W
     broken = violations(trial, many.whole)
     sheet.add("D2", "4 strategies by 200 examples, killed 20 times, then resumed: byte-identical", 20, len(broken))
     assert not broken, shown({"trial": broken})
+
+
+def test_checks_and_learning_curves_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet) -> None:
+    """What is asked again for the checks and for smaller sizes of the training split goes on as well."""
+    options = ("--checks", "quick", "--learning-curve")
+    many, rng = Trials(tmp_path, warm, test=12, options=options), random.Random("checks")
+    assert len(asked(many.whole.log)) > 200
+    kills, problems = trials(6, 200), dict[str, list[str]]()
+    for number in range(math.ceil(kills / 10)):
+        trial = many.new()
+        for _ in range(min(kills, 10)):
+            kill_at_random(trial, rng, most_calls=len(asked(many.whole.log)) // 4)
+        trial.finish()
+        if broken := violations(trial, many.whole):
+            problems[f"trial {number}"] = broken
+        made = min(kills, 10) * (number + 1)
+        sheet.add("D2", "SIGKILL at random moments, checks and learning curve; 10 kills a run", made, len(problems))
+    assert not problems, shown(problems)

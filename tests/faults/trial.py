@@ -17,6 +17,7 @@ from advisor.runner import CHUNK
 
 STRATEGIES = ("majority", "zero_shot", 'few_shot(pick="fixed")', "fine_tuning")
 EXPORTS = ("report.json", "report.csv", "report.md")
+NO_CHECKS = ("--checks", "none")
 CODES = (0, 1, 2, 3, 4, 5, 100, 130, 141, 143, -2, -9)
 """The documented exit codes, and those of a process that a signal ended (a shell says 130 of -2)."""
 CONFIGURATION = """
@@ -40,6 +41,7 @@ class Trial:
         model: what stands after ``--model``.
         in_flight: how many calls one interruption may lose.
         exported: the reports it writes.
+        options: what is typed besides.
         interruptions: how often it was interrupted.
         codes: the exit codes so far.
     """
@@ -50,6 +52,7 @@ class Trial:
     warm: Warm
     in_flight: int = CHUNK
     exported: Sequence[str] = EXPORTS
+    options: Sequence[str] = NO_CHECKS
     interruptions: int = 0
     started: list[Started] = field(default_factory=list)
 
@@ -59,7 +62,7 @@ class Trial:
         strategies = [word for spec in STRATEGIES for word in ("--strategy", spec)]
         outputs = [word for name in self.exported for word in ("--output", str(self.home / name))]
         words = ["compare", str(self.place / "small"), "--model", self.model, *strategies]
-        return [*words, "--config", str(self.place / "c.yaml"), "--checks", "none", *outputs]
+        return [*words, "--config", str(self.place / "c.yaml"), *self.options, *outputs]
 
     def start(self, *, pause: float = 0.0, inject: Sequence[str] = (), closed: Sequence[str] = ()) -> Started:
         """Start the command; `pause` is the time one call of the model takes, in seconds."""
@@ -120,8 +123,9 @@ class Trials:
         test: int = 40,
         streaming: bool = False,
         exported: Sequence[str] = EXPORTS,
+        options: Sequence[str] = NO_CHECKS,
     ) -> None:
-        self.place, self.warm, self._exported, self._count = place, warm, exported, 0
+        self.place, self.warm, self._exported, self._options, self._count = place, warm, exported, options, 0
         self._in_flight = 1 if streaming else CHUNK
         place.mkdir(parents=True, exist_ok=True)
         write_evalset(place / "small", dev=6, test=test)
@@ -135,7 +139,9 @@ class Trials:
         """Return a trial that has not begun."""
         self._count += 1
         home = home or self.place / f"home-{self._count}"
-        return Trial(self.place, home, self._model, self.warm, in_flight=self._in_flight, exported=self._exported)
+        return Trial(
+            self.place, home, self._model, self.warm, self._in_flight, exported=self._exported, options=self._options
+        )
 
 
 def violations(trial: Trial, whole: Trial) -> list[str]:
