@@ -5,7 +5,8 @@
 
 Both answer the same questions with the same weights in this process, one after the other, in turn; what counts is the
 ratio of a pair. Plain transformers means `generate` in batches of eight, padded on the left, which is what an
-evaluation harness does. The share of the matrix-multiply peak is of the peak measured here, just before.
+evaluation harness does. Where answers in free text differ, the logits of the two tokens at which they part are looked
+at: a tie is what rounding decides. The share of the matrix-multiply peak is of the peak measured here, just before.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from advisor.models.base import Request
@@ -24,6 +26,8 @@ from advisor.types import Message, ToolSpec
 WORDS = ("river", "engine", "cloud", "bread", "copper", "lamp", "winter", "glove", "anchor", "paper", "wheel", "honey")
 LABELS = ("made by people", "found in nature", "made by people from what is found in nature")
 BATCH = 8
+END = 2
+"""The token that ends an answer."""
 LOOK_UP = ToolSpec(
     "look_up",
     "Look up one field of an order.",
@@ -90,6 +94,41 @@ def ours(model: LocalModel, requests: Sequence[Request]) -> list[str]:
     return [done.content or str(done.calls) for done in model.generate(requests)]
 
 
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """Where two answers to one question part.
+
+    Attributes:
+        gap: by how much the logits of the two next tokens differ, as transformers computes them in fp32.
+        step: what rounding may move a logit by: 1e-3 in fp32, two steps of eight bits in bf16.
+    """
+
+    gap: float
+    step: float
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether rounding decides between the two."""
+        return self.gap <= self.step
+
+
+def parting(model: LocalModel, reference: Any, request: Request, one: str, other: str) -> Parting:
+    """Find where two answers part, and how near the two tokens are there.
+
+    `reference` is the same network in fp32 with transformers' own attention.
+    """
+    import torch
+
+    prompt = model.chat.prompt(request.messages)
+    left, right = ([*model.tokenizer.encode(text, add_special_tokens=False), END] for text in (one, other))
+    same = next(at for at, (a, b) in enumerate(zip(left, right, strict=False)) if a != b)
+    with torch.inference_mode():
+        logits = reference(torch.tensor([prompt + left[:same]])).logits[0, -1].float()
+    two = logits[[left[same], right[same]]]
+    step = 1e-3 if model.precision == "fp32" else 2 * float(two.abs().max()) * 2**-8
+    return Parting(float((two[0] - two[1]).abs()), step)
+
+
 def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
     """Return what came out, seconds by the clock and seconds of processors."""
     clock, processors = time.perf_counter(), time.process_time()
@@ -114,6 +153,19 @@ def reading(model: LocalModel, requests: Sequence[Request]) -> float:
     vars(model).pop("_engine", None)
     found, _, processors = timed(lambda: model.generate(distinct))
     return 2.0 * weights * sum(done.usage.input_tokens - done.usage.cached_input_tokens for done in found) / processors
+
+
+def traced(model: LocalModel, requests: Sequence[Request], theirs: list[str], own: list[str]) -> str:
+    """Say of the answers in free text that differ whether a tie in the logits made them."""
+    differ = [each for each in zip(requests, theirs, own, strict=True) if each[1] != each[2]]
+    if not differ or differ[0][0].tools or differ[0][0].choices:
+        return ""
+    reference = open_local("smollm2", precision="fp32").network
+    reference.set_attn_implementation("sdpa")
+    found = [parting(model, reference, *each) for each in differ]
+    ties = sum(each.is_tie for each in found)
+    gaps = ", ".join(f"{each.gap:.4f}" for each in sorted(found, key=lambda each: -each.gap)[:5])
+    return f"; of the others {ties} of {len(found)} are ties (largest gaps of logits: {gaps})"
 
 
 def main() -> None:
@@ -142,7 +194,7 @@ def main() -> None:
         print(
             f"{name}: {statistics.median(clocks):.1f} times as fast by the clock ({min(clocks):.1f} to "
             f"{max(clocks):.1f}), {statistics.median(processors):.1f} times by processors; last pair {slow:.1f} s "
-            f"against {quick:.1f} s; {same} of {len(requests)} answers the same",
+            f"against {quick:.1f} s; {same} of {len(requests)} answers the same{traced(model, requests, theirs, own)}",
             flush=True,
         )
     top, share = peak(model) / 1e9, reading(model, cases["required calls"]) / peak(model)
