@@ -27,7 +27,7 @@ from advisor.errors import ConfigurationError, ModelError
 from advisor.models.base import Completion, Model, Request
 from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint_client import Address, Key
-from advisor.models.endpoint_retry import Retry, Spread, retry_after, within
+from advisor.models.endpoint_retry import OverdueError, Retry, Spread, retry_after, within
 from advisor.models.endpoint_wire import Dialect, Reply, read_completion, wire_names, write_messages, write_request
 from advisor.models.metered import Meter, MeteredModel, Purse
 from advisor.runner import Bench, run_strategy
@@ -538,6 +538,21 @@ def test_an_error_starts_nothing_new() -> None:
     assert len(begun) <= 6
     with pytest.raises(ZeroDivisionError):
         within(1.0, lambda: 1 // 0)
+
+
+def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another() -> None:
+    gate, late = threading.Event(), list[int]()
+
+    def dawdle() -> None:
+        late.append(threading.get_ident())
+        gate.wait(10)
+
+    with pytest.raises(OverdueError):
+        within(0.05, dawdle)
+    others = {within(5.0, threading.get_ident) for _ in range(20)}
+    gate.set()
+    assert len(others) == 1
+    assert not others & {*late, threading.get_ident()}
 
 
 def test_answers_that_are_done_can_be_taken_at_once() -> None:
