@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from advisor.store import Store
 
 CHUNK = 64
-"""Examples answered between two commits to the store."""
+"""Examples answered between two commits to the store; twice as many after each chunk that took no time."""
+MOST_IN_A_CHUNK, NO_TIME_SECONDS = 1024, 0.05
 RUN_FORMAT = "1"
 Way = Callable[[Sequence[Example]], Any]
 """How a strategy is asked for some examples: what it returns, unchecked."""
@@ -228,10 +229,14 @@ class Attempt:
         """
         what, total = what or self.strategy.name, done + len(examples)
         self.bench.progress(what, done, total)
-        for start in range(0, len(examples), CHUNK):
-            chunk = examples[start : start + CHUNK]
+        answered, size = 0, CHUNK
+        while chunk := examples[answered : answered + size]:
+            began = time.monotonic()
             self.bench.store.add_outcomes(key, self._outcomes(chunk, way or self._plain))
-            self.bench.progress(what, done + start + len(chunk), total)
+            answered += len(chunk)
+            self.bench.progress(what, done + answered, total)
+            if time.monotonic() - began < NO_TIME_SECONDS:
+                size = min(2 * size, MOST_IN_A_CHUNK)
 
     def _plain(self, examples: Sequence[Example]) -> Any:
         return self.strategy.predict(tuple(example.input for example in examples))

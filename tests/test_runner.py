@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from advisor import metrics, toy
+from advisor import metrics, runner, toy
 from advisor.errors import BudgetReached, ConfigurationError, ModelError
 from advisor.ledger import fit_usd
 from advisor.models.base import Completion, Request
@@ -226,13 +226,32 @@ def interrupted(tmp_path: Path, after: int) -> tuple[Run, Run, int, int]:
 
 
 @pytest.mark.parametrize("after", [1, CHUNK, CHUNK + 1, 2 * CHUNK])
-def test_an_interrupted_run_resumes_and_is_the_same(tmp_path: Path, after: int) -> None:
+def test_an_interrupted_run_resumes_and_is_the_same(
+    tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "NO_TIME_SECONDS", 0.0)
     whole, resumed, stored, asked = interrupted(tmp_path, after)
     assert stored == (after // CHUNK) * CHUNK
     assert asked == 150 - stored
     assert [(o.example_id, o.output, o.score) for o in resumed.outcomes] == [
         (o.example_id, o.output, o.score) for o in whole.outcomes
     ]
+
+
+@pytest.mark.parametrize(("no_time", "done"), [(0.0, [0, 64, 128, 192, 200]), (60.0, [0, 64, 192, 200])])
+def test_chunks_grow_where_they_take_no_time(
+    tmp_path: Path, no_time: float, done: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "NO_TIME_SECONDS", no_time)
+    base, told = toy.toy_evalset(), list[int]()
+    inputs = [f"{base.test[at % 18].input} ({at})" for at in range(200)]
+    test = tuple(replace(base.test[0], id=f"t{at}", input=each) for at, each in enumerate(inputs))
+    told_by = replace(
+        bench(tmp_path, evalset=replace(base, test=test)),
+        progress=lambda what, done, total: told.append(done) if what == "zero_shot" else None,
+    )
+    assert len(run_strategy("zero_shot", 0, told_by).outcomes) == 200
+    assert told == done
 
 
 def test_the_budget_is_a_hard_stop_and_what_was_answered_is_kept(tmp_path: Path) -> None:
