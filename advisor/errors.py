@@ -96,4 +96,5 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     close = get_close_matches(word, names, n=1, cutoff=0.5)
     guess = f"did you mean {close[0]!r}? " if close else ""
-    return f"{guess}Allowed: {', '.join(names) or '(nothing)'}"
+    shown = (" ".join(name.split()) for name in names)  # a label of a data set may have lines
+    return f"{guess}Allowed: {', '.join(shown) or '(nothing)'}"

@@ -382,3 +382,8 @@ def test_a_full_disk_in_the_middle_keeps_what_was_written(advise: Advise, place:
     assert process(place, words, home).code == 0
     assert kept.items() <= stored(tmp_path / "home").items()
     assert len(asked(tmp_path / "asked.txt")) - calls <= 400 - len(kept)
+
+
+def test_labels_of_several_lines_are_shown_in_one(advise: Advise, place: Path) -> None:
+    write_evalset(place / "lines", labels=["account", "billing\n\n\nand money", "delivery"])
+    refused(advise("compare", "lines", *MODEL), 2, "train.jsonl", "Allowed: account, billing and money, delivery")
