@@ -386,4 +386,6 @@ def test_a_full_disk_in_the_middle_keeps_what_was_written(advise: Advise, place:
 
 def test_labels_of_several_lines_are_shown_in_one(advise: Advise, place: Path) -> None:
     write_evalset(place / "lines", labels=["account", "billing\n\n\nand money", "delivery"])
-    refused(advise("compare", "lines", *MODEL), 2, "train.jsonl", "Allowed: account, billing and money, delivery")
+    done = advise("compare", "lines", *MODEL)
+    refused(done, 2, "train.jsonl", "Allowed: account, billing and money, delivery")
+    assert "\n\n" not in done.err.strip()
