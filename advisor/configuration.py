@@ -46,7 +46,7 @@ def parse_amount(value: Any) -> float | Range:
         if isinstance(value, bool):
             raise TypeError("a truth value is no amount")
         numbers = [float(end) for end in ends] if isinstance(ends, list | tuple) else [float(ends)]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = []
     single = not isinstance(ends, list | tuple)
     if single and numbers and 0 <= numbers[0] <= LARGEST:

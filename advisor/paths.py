@@ -9,12 +9,12 @@ from advisor.errors import StoreError
 
 
 def home() -> Path:
-    """The folder with stored runs, comparisons, adapters and embedded texts; made on first use."""
+    """The folder with stored runs, comparisons and adapters; made on first use."""
     return _folder("ADVISOR_HOME", "user_data_path")
 
 
 def cache() -> Path:
-    """The folder with weights and downloads; may be deleted at any time."""
+    """The folder with weights, embeddings and downloads; may be deleted at any time."""
     return _folder("ADVISOR_CACHE", "user_cache_path")
 
 

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from advisor.store import Store
 
 CHUNK = 64
-"""Examples answered between two commits to the store; twice as many after each chunk that took no time."""
-MOST_IN_A_CHUNK, NO_TIME_SECONDS = 1024, 0.05
+"""Examples that a strategy is asked for at once."""
+WAIT_SECONDS = 0.05
+"""How long outcomes may wait to be committed together; a chunk that takes longer is committed at once."""
 RUN_FORMAT = "1"
 Way = Callable[[Sequence[Example]], Any]
 """How a strategy is asked for some examples: what it returns, unchecked."""
@@ -218,7 +219,7 @@ class Attempt:
     def answer(
         self, examples: Sequence[Example], key: str, *, done: int = 0, what: str = "", way: Way | None = None
     ) -> None:
-        """Answer some examples and keep each chunk of outcomes under `key`; the strategy is fitted.
+        """Answer some examples in chunks and keep the outcomes under `key`; the strategy is fitted.
 
         Args:
             examples: with the inputs to ask.
@@ -229,14 +230,18 @@ class Attempt:
         """
         what, total = what or self.strategy.name, done + len(examples)
         self.bench.progress(what, done, total)
-        answered, size = 0, CHUNK
-        while chunk := examples[answered : answered + size]:
-            began = time.monotonic()
-            self.bench.store.add_outcomes(key, self._outcomes(chunk, way or self._plain))
-            answered += len(chunk)
-            self.bench.progress(what, done + answered, total)
-            if time.monotonic() - began < NO_TIME_SECONDS:
-                size = min(2 * size, MOST_IN_A_CHUNK)
+        waiting, since = list[Outcome](), time.monotonic()
+        try:
+            for start in range(0, len(examples), CHUNK):
+                chunk = examples[start : start + CHUNK]
+                waiting += self._outcomes(chunk, way or self._plain)
+                if time.monotonic() - since >= WAIT_SECONDS:
+                    self.bench.store.add_outcomes(key, waiting)
+                    waiting, since = [], time.monotonic()
+                    self.bench.progress(what, done + start + len(chunk), total)
+        finally:
+            self.bench.store.add_outcomes(key, waiting)
+        self.bench.progress(what, total, total)
 
     def _plain(self, examples: Sequence[Example]) -> Any:
         return self.strategy.predict(tuple(example.input for example in examples))

@@ -46,7 +46,6 @@ def tool_from_function(fn: Callable[..., Any]) -> Tool:
         ConfigurationError: no docstring, a parameter without annotation, or one that cannot be passed by name.
     """
     from pydantic import BaseModel, ConfigDict, Field, create_model
-    from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
     doc = _checked_doc(fn)
     described = _argument_docs(doc)
@@ -60,7 +59,7 @@ def tool_from_function(fn: Callable[..., Any]) -> Tool:
     try:
         model: type[BaseModel] = create_model(fn.__name__, __config__=ConfigDict(extra="forbid"), **fields)
         parameters = _tidy(model.model_json_schema())
-    except (PydanticSchemaGenerationError, PydanticUserError) as error:
+    except Exception as error:  # pydantic's own kinds, those of its core, and what a hint's own code raises
         raise ConfigurationError(
             f"tool {fn.__name__!r}: a type hint has no JSON form: {str(error).splitlines()[0]}",
             hint="use str, int, float, bool, Literal, list, dict, dataclasses or pydantic models",

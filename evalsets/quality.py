@@ -19,7 +19,7 @@ from .sameness import answers_of, key_of, text_of
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to float32 (n, d), rows of unit length."""
 
-EMBEDDED_AT_ONCE = 256
+EMBEDDED_AT_ONCE = 1024
 
 
 def look_at(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progress: Progress = silent) -> DataFindings:

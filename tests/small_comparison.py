@@ -15,6 +15,8 @@ MODEL = '''
 import os
 import time
 
+from advisor.models.scripted import ScriptedModel
+
 WORDS = {"invoice": "billing", "parcel": "delivery", "password": "account"}
 
 
@@ -27,16 +29,20 @@ def answer(request):
     question = request.messages[-1].content
     right = next((label for word, label in WORDS.items() if word in question), "billing")
     return right if len(request.messages) > 2 else "billing"
+
+
+class Paid(ScriptedModel):
+    billed = True
+
+
+PAID = Paid(answer)
 '''
 
 STREAMING = (
     MODEL
     + """
 
-from advisor.models.scripted import ScriptedModel
-
-
-class Streaming(ScriptedModel):
+class Streaming(Paid):
     def stream(self, requests):
         for at, request in enumerate(requests):
             yield at, self._complete(request)
@@ -84,14 +90,15 @@ def write_rows(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def write_model(folder: Path, *, streaming: bool = False) -> str:
+def write_model(folder: Path, *, streaming: bool = False, paid: bool = False) -> str:
     """Write the model and return what stands after ``--model``; it needs the variable ASKED, a file to write into.
 
-    A streaming one gives every answer at once, not when the whole batch is there.
+    A streaming one gives every answer at once, not when the whole batch is there; its calls, and those of a paid one,
+    count as billed.
     """
     path = folder / "answers.py"
     path.write_text(STREAMING if streaming else MODEL, encoding="utf-8")
-    return f"scripted:{path}:{'MODEL' if streaming else 'answer'}"
+    return f"scripted:{path}:{'MODEL' if streaming else 'PAID' if paid else 'answer'}"
 
 
 def write_strategy(folder: Path, source: str = STRATEGY, file: str = "mine.py") -> str:

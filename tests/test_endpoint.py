@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import email.utils
 import json
 import pickle
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,7 @@ from small_comparison import hear_ctrl_c
 
 from advisor import metrics, toy
 from advisor.errors import ConfigurationError, ModelError
+from advisor.models import endpoint_retry
 from advisor.models.base import Completion, Model, Request
 from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint_client import Address, Key
@@ -540,7 +543,8 @@ def test_an_error_starts_nothing_new() -> None:
         within(1.0, lambda: 1 // 0)
 
 
-def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another() -> None:
+def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint_retry, "_idle", deque())
     gate, late = threading.Event(), list[int]()
 
     def dawdle() -> None:
@@ -553,6 +557,20 @@ def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another() -> None:
     gate.set()
     assert len(others) == 1
     assert not others & {*late, threading.get_ident()}
+
+
+def test_calls_in_one_thread_share_no_context_and_an_idle_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    idle: deque[Any] = deque()
+    monkeypatch.setattr(endpoint_retry, "_idle", idle)
+    monkeypatch.setattr(endpoint_retry, "IDLE_SECONDS", 0.2)
+    word = contextvars.ContextVar("word", default="nothing")
+    first = within(5.0, lambda: (word.set("a secret"), threading.get_ident())[1])
+    assert within(5.0, lambda: (word.get(), threading.get_ident())) == ("nothing", first)
+    until = time.monotonic() + 10
+    while idle or any(thread.ident == first for thread in threading.enumerate()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert within(5.0, lambda: "another thread") == "another thread"
 
 
 def test_answers_that_are_done_can_be_taken_at_once() -> None:

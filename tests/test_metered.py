@@ -56,6 +56,12 @@ class Streaming(Recorder):
             self.closed = True
 
 
+class Billed(Recorder):
+    """Somebody is paid for its calls."""
+
+    billed = True
+
+
 def ask(*texts: str, **options: object) -> list[Request]:
     return [Request((Message("user", text),), **options) for text in texts]  # type: ignore[arg-type]
 
@@ -300,3 +306,14 @@ def test_a_dead_model_is_noticed_after_a_failed_tuning_too(tmp_path: Path) -> No
     (tmp_path / "other").mkdir()
     with pytest.raises(ModelError, match="the key was refused"):
         run_strategy(f"{tmp_path}/falls.py:FallsBack", 0, bench(tmp_path / "other", model))
+
+
+@pytest.mark.parametrize(("kind", "written"), [(Recorder, 0), (Billed, 3)])
+def test_only_calls_that_may_be_billed_stand_in_the_ledger(tmp_path: Path, kind: type[Recorder], written: int) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        opened: list[str] = []
+        keep = store.open_attempts
+        store.open_attempts = lambda run, keys, failed=(): (opened.extend(keys), keep(run, keys, failed))[1]  # type: ignore[method-assign]
+        MeteredModel(kind(), store, Meter(), Purse(), run="r").generate(ask("a", "b", "fail c"))
+        assert len(opened) == written
+        assert store.unanswered(["r"]) == (1 if written else 0)

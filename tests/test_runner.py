@@ -226,10 +226,7 @@ def interrupted(tmp_path: Path, after: int) -> tuple[Run, Run, int, int]:
 
 
 @pytest.mark.parametrize("after", [1, CHUNK, CHUNK + 1, 2 * CHUNK])
-def test_an_interrupted_run_resumes_and_is_the_same(
-    tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(runner, "NO_TIME_SECONDS", 0.0)
+def test_an_interrupted_run_resumes_and_is_the_same(tmp_path: Path, after: int) -> None:
     whole, resumed, stored, asked = interrupted(tmp_path, after)
     assert stored == (after // CHUNK) * CHUNK
     assert asked == 150 - stored
@@ -238,20 +235,22 @@ def test_an_interrupted_run_resumes_and_is_the_same(
     ]
 
 
-@pytest.mark.parametrize(("no_time", "done"), [(0.0, [0, 64, 128, 192, 200]), (60.0, [0, 64, 192, 200])])
-def test_chunks_grow_where_they_take_no_time(
-    tmp_path: Path, no_time: float, done: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("wait", "kept"), [(0.0, [64, 64, 64, 8]), (60.0, [200])])
+def test_outcomes_that_take_no_time_are_committed_together(
+    tmp_path: Path, wait: float, kept: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "NO_TIME_SECONDS", no_time)
-    base, told = toy.toy_evalset(), list[int]()
+    """How many are committed at once depends on the time; how many are asked for at once must not."""
+    monkeypatch.setattr(runner, "WAIT_SECONDS", wait)
+    base = toy.toy_evalset()
     inputs = [f"{base.test[at % 18].input} ({at})" for at in range(200)]
     test = tuple(replace(base.test[0], id=f"t{at}", input=each) for at, each in enumerate(inputs))
-    told_by = replace(
-        bench(tmp_path, evalset=replace(base, test=test)),
-        progress=lambda what, done, total: told.append(done) if what == "zero_shot" else None,
-    )
-    assert len(run_strategy("zero_shot", 0, told_by).outcomes) == 200
-    assert told == done
+    prepared, sizes, asked = bench(tmp_path, evalset=replace(base, test=test)), list[int](), list[int]()
+    keep, generate = prepared.store.add_outcomes, prepared.model.generate
+    monkeypatch.setattr(prepared.store, "add_outcomes", lambda run, rows: (sizes.append(len(rows)), keep(run, rows)))
+    monkeypatch.setattr(prepared.model, "generate", lambda rows: (asked.append(len(rows)), generate(rows))[1])
+    assert len(run_strategy("zero_shot", 0, prepared).outcomes) == 200
+    assert [size for size in sizes if size] == kept
+    assert asked == [64, 64, 64, 8]
 
 
 def test_the_budget_is_a_hard_stop_and_what_was_answered_is_kept(tmp_path: Path) -> None:

@@ -139,7 +139,8 @@ class Model(Protocol):
 
     It may say more about its training, for the checks before a yes: ``trains_here = True`` where a training costs
     nothing but time on this machine, and ``serves_as_trained(example)``, whether the tokens of a training row's prompt
-    are those that are served.
+    are those that are served. ``billed = False`` says that nobody is paid for a call, so that none is written into the
+    ledger of attempts.
     """
 
     name: str

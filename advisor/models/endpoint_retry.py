@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import email.utils
 import os
 import queue
@@ -194,6 +195,8 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     return value  # type: ignore[no-any-return]
 
 
+IDLE_SECONDS = 60.0
+"""So long a thread waits for its next call."""
 _Answer = queue.SimpleQueue[tuple[Any, BaseException | None]]
 
 
@@ -206,9 +209,16 @@ class _Caller:
 
     def _work(self) -> None:
         while True:
-            call, answer = self.asked.get()
             try:
-                found: tuple[Any, BaseException | None] = (call(), None)
+                call, answer = self.asked.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                try:
+                    _idle.remove(self)
+                    return
+                except ValueError:  # somebody has just taken it
+                    continue
+            try:
+                found: tuple[Any, BaseException | None] = (contextvars.Context().run(call), None)
             except BaseException as error:
                 found = (None, error)
             _idle.append(self)

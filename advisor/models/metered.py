@@ -4,7 +4,8 @@ Deterministic completions (temperature 0) are kept in the store under the conten
 interrupted comparison resumes without paying again, choosing on dev included. A kept completion carries the usage and
 latency of the call that was really made.
 
-A call stands in the store's ledger of attempts before it is sent, and is closed there once it is over.
+A call that may be billed stands in the store's ledger of attempts before it is sent, and is closed there once it is
+over.
 
 A model may have ``stream(requests)``, which yields ``(position, completion)`` as answers come. Each is then kept, and
 counted against the budget, at once; without it, when the whole batch is there. Where what it returns has `finish()`,
@@ -193,7 +194,8 @@ def _given(model: Model, requests: list[Request], ledger: _Ledger) -> Iterable[_
     stream: Callable[..., Iterable[_Answer]] | None = getattr(model, "stream", None)
     if stream is not None and "sending" in inspect.signature(stream).parameters:
         return stream(requests, sending=ledger.sending)
-    ledger.sending_all()
+    if getattr(model, "billed", True):
+        ledger.sending_all()
     if stream is not None:
         return stream(requests)
     answers = model.generate(requests)

@@ -45,6 +45,7 @@ class ScriptedModel:
 
     trains_here = True
     """A training costs nothing but time, so a check may train on a few rows once more."""
+    billed = False
 
     def __init__(self, answers: Answers, name: str = "scripted", seconds: float = 0.0) -> None:
         self.answers, self.name, self.seconds = answers, name, seconds

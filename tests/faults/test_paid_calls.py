@@ -64,7 +64,7 @@ def interrupted_once(warm: Warm, place: Path, rng: random.Random, number: int) -
     write_evalset(place / "small", test=QUESTIONS)
     slow, broken = Slow(rng), list[str]()
     with FakeServer([], default=slow) as server:
-        started, wanted = compare(warm, place, server.url), rng.randint(1, QUESTIONS - AT_ONCE)
+        started, wanted = compare(warm, place, server.url), rng.randint(1, QUESTIONS // 2)
         while started.running() and len(server.seen) < wanted:
             time.sleep(0.002)
         time.sleep(rng.uniform(0.0, 0.2))

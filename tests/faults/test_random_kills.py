@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import signal
 import time
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from warm import Warm
 PAUSE = 0.003
 
 
-def kill_at_random(trial: Trial, rng: random.Random, most_calls: int = 120) -> None:
-    """Start, and kill after a random number of calls or a random time, whichever is drawn."""
+def kill_at_random(trial: Trial, rng: random.Random, most_calls: int = 120) -> bool:
+    """Start, and kill after a random number of calls or a random time; say whether it had not ended before."""
     before = len(asked(trial.log))
     started = trial.start(pause=PAUSE)
     if rng.random() < 0.4:
@@ -28,23 +29,23 @@ def kill_at_random(trial: Trial, rng: random.Random, most_calls: int = 120) -> N
             time.sleep(0.001)
         time.sleep(rng.uniform(0.0, 3 * PAUSE))
     started.kill()
-    trial.interrupted(started)
+    return trial.interrupted(started) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["batches", "streaming"])
 def test_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet, streaming: bool) -> None:
     """Ten kills a trial, then to the end."""
-    kills, problems = trials(10, 200), dict[str, list[str]]()
+    kills, killed, problems = trials(10, 200), 0, dict[str, list[str]]()
     many, rng = Trials(tmp_path, warm, streaming=streaming), random.Random(f"kills {streaming}")
     way = "one answer at a time" if streaming else "answers in batches"
     for number in range(kills // 10):
         trial = many.new()
         for _ in range(10):
-            kill_at_random(trial, rng)
+            killed += kill_at_random(trial, rng)
         trial.finish()
         if broken := violations(trial, many.whole):
             problems[f"trial {number}"] = broken
-        sheet.add("D2", f"SIGKILL at random moments, {way}; 10 kills a run", 10 * (number + 1), len(problems))
+        sheet.add("D2", f"SIGKILL at random moments, {way}; 10 kills a run", killed, len(problems))
     assert not problems, shown(problems)
 
 
@@ -63,16 +64,15 @@ def test_four_strategies_by_200_examples_killed_20_times(tmp_path: Path, warm: W
 def test_checks_and_learning_curves_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet) -> None:
     """What is asked again for the checks and for smaller sizes of the training split goes on as well."""
     options = ("--checks", "quick", "--learning-curve")
-    many, rng = Trials(tmp_path, warm, test=12, options=options), random.Random("checks")
+    many, rng = Trials(tmp_path, warm, test=12, streaming=True, options=options), random.Random("checks")
     assert len(asked(many.whole.log)) > 200
-    kills, problems = trials(6, 200), dict[str, list[str]]()
+    kills, killed, problems = trials(6, 200), 0, dict[str, list[str]]()
     for number in range(math.ceil(kills / 10)):
         trial = many.new()
         for _ in range(min(kills, 10)):
-            kill_at_random(trial, rng, most_calls=len(asked(many.whole.log)) // 4)
+            killed += kill_at_random(trial, rng, most_calls=len(asked(many.whole.log)) // 4)
         trial.finish()
         if broken := violations(trial, many.whole):
             problems[f"trial {number}"] = broken
-        made = min(kills, 10) * (number + 1)
-        sheet.add("D2", "SIGKILL at random moments, checks and learning curve; 10 kills a run", made, len(problems))
+        sheet.add("D2", "SIGKILL at random moments, checks and learning curve; 10 kills a run", killed, len(problems))
     assert not problems, shown(problems)

@@ -130,7 +130,7 @@ class Trials:
         place.mkdir(parents=True, exist_ok=True)
         write_evalset(place / "small", dev=6, test=test)
         (place / "c.yaml").write_text(CONFIGURATION, encoding="utf-8")
-        self._model = write_model(place, streaming=streaming)
+        self._model = write_model(place, streaming=streaming, paid=True)
         self.whole = self.new()
         self.printed = self.whole.finish()
         assert self.whole.started[-1].code == 0, self.whole.started[-1].err
@@ -194,9 +194,9 @@ def _calls(trial: Trial, whole: Trial) -> list[str]:
         found.append("(d) not the calls of an undisturbed run")
     if len(calls) > len(needed) + trial.interruptions * trial.in_flight:
         found.append(f"(d) {len(calls)} calls where {len(needed)} were needed")
-    opened = trial.query("SELECT COUNT(*) FROM attempts")
-    if opened and opened[0][0] < len(calls):
-        found.append(f"(d) {len(calls)} calls, of which {opened[0][0]} stand in the ledger")
+    [[opened]] = trial.query("SELECT COUNT(*) FROM attempts")
+    if opened < len(calls):
+        found.append(f"(d) {len(calls)} calls, of which {opened} stand in the ledger")
     return found
 
 

@@ -1,28 +1,42 @@
-"""Embedding long lists of texts: interrupted, it goes on, and gives what it would have given."""
+"""Embedding long lists of texts: interrupted or killed, it goes on, and gives what it would have given."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from advisor.models.local import embeddings
+from advisor.models.local import embeddings, weights
 from advisor.models.local.embeddings import DIMENSIONS, Embedder
 
 pytestmark = pytest.mark.weights
-TEXTS = [f"Message {at} about {'a parcel and ' * (at % 7)}an invoice." for at in range(70)]
+SMALL = 48
+"""A block here: longer than the batches within it."""
+TEXTS = [f"Message {at} about {'a parcel and ' * (at % 7)}an invoice." for at in range(120)]
+CHILD = """
+import hashlib, os, signal, sys
+sys.path.insert(0, sys.argv[1])
+from test_embeddings import SMALL, TEXTS, Counting
+from advisor.models.local import embeddings
 
+embeddings.BLOCK = SMALL
+die_after = int(sys.argv[2])
 
-class Interrupted:
-    """Presses Ctrl-C when so many texts are done."""
+def progress(what, done, total):
+    if what == "embedding texts" and done == die_after:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what == "embedding texts" and done == self.after:
-            raise KeyboardInterrupt
+embedder = Counting(progress)
+print(hashlib.sha256(embedder(TEXTS).tobytes()).hexdigest(), embedder.computed)
+"""
 
 
 class Counting(Embedder):
@@ -36,47 +50,112 @@ class Counting(Embedder):
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings, "BLOCK", 32)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, in which the weights lie as in the shared one."""
+    folder = tmp_path / "cache"
+    (folder / "weights").mkdir(parents=True)
+    (folder / "weights" / "minilm").symlink_to(weights.fetch(weights.MINILM))
+    monkeypatch.setenv("ADVISOR_CACHE", str(folder))
+    monkeypatch.setattr(embeddings, "BLOCK", SMALL)
+    return folder
 
 
-def kept(home: Path) -> list[Path]:
-    return sorted((home / "embeddings").iterdir())
+def kept(cache: Path) -> list[Path]:
+    return sorted((cache / "embeddings").iterdir())
 
 
-def test_what_was_embedded_before_ctrl_c_is_not_embedded_again(
-    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ADVISOR_HOME", str(tmp_path / "another"))
+def child(die_after: int) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(die_after)]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_killed_after_a_block_it_goes_on_from_there(cache: Path) -> None:
+    dead = child(die_after=SMALL)
+    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    assert len(kept(cache)) == 1
+    done = child(die_after=0)
+    assert done.returncode == 0, done.stderr
+    told, computed = done.stdout.split()
+    assert int(computed) == len(TEXTS) - SMALL
+    for path in kept(cache):
+        path.unlink()
+    assert told == child(die_after=0).stdout.split()[0]
+
+
+def test_texts_that_are_known_change_no_block(cache: Path) -> None:
     whole = Embedder()(TEXTS)
-    monkeypatch.setenv("ADVISOR_HOME", str(own_home))
-    with pytest.raises(KeyboardInterrupt):
-        Embedder(Interrupted(after=32))(TEXTS)
-    assert [path.suffix for path in kept(own_home)] == [".npy"]
-    again = Counting()
-    assert np.array_equal(again(TEXTS), whole)
-    assert again.computed == len(TEXTS) - 32
+    for path in kept(cache):
+        path.unlink()
+    after_others = Embedder()
+    after_others(TEXTS[5:20])
+    assert np.array_equal(after_others(TEXTS), whole)
 
 
-def test_a_list_with_one_more_text_is_embedded_anew_only_from_there(own_home: Path) -> None:
-    Embedder()(TEXTS[:64])
+def test_a_list_with_one_more_text_is_embedded_anew_only_from_there(cache: Path) -> None:
+    Embedder()(TEXTS[: 2 * SMALL])
     again = Counting()
-    again([*TEXTS[:64], "One more."])
+    again([*TEXTS[: 2 * SMALL], "One more."])
     assert again.computed == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"\x80\x04\x95cos\nsystem\n(S'ls'\ntR.", b"x" * 40_000])
-def test_a_spoilt_file_counts_for_nothing(own_home: Path, content: bytes) -> None:
-    first = Embedder()(TEXTS[:32])
-    [path] = kept(own_home)
-    path.write_bytes(content)
+def test_progress_comes_to_its_end() -> None:
+    told: list[tuple[int, int]] = []
+    Embedder(lambda what, done, total: told.append((done, total)))(TEXTS)
+    assert told == [(SMALL, 120), (2 * SMALL, 120), (120, 120)]
+
+
+def spoilt(good: bytes) -> dict[str, bytes]:
+    flipped = bytearray(good)
+    flipped[1000] ^= 1
+    nothing = bytes(len(good) - 32)
+    return {
+        "empty": b"",
+        "short": good[:-1],
+        "long": good + b"x",
+        "a flipped bit": bytes(flipped),
+        "another file": b"PK\x03\x04" * 10_000,
+        "zeros": nothing + hashlib.sha256(good[:-32]).digest(),
+    }
+
+
+@pytest.mark.parametrize("how", spoilt(bytes(SMALL * DIMENSIONS * 4 + 32)))
+def test_a_spoilt_file_counts_for_nothing(cache: Path, how: str) -> None:
+    first = Embedder()(TEXTS[:SMALL])
+    [path] = kept(cache)
+    good = path.read_bytes()
+    path.write_bytes(spoilt(good)[how])
     again = Counting()
-    assert np.array_equal(again(TEXTS[:32]), first)
-    assert again.computed == 32
-    assert np.load(path).shape == (32, DIMENSIONS)
+    assert np.array_equal(again(TEXTS[:SMALL]), first)
+    assert again.computed == SMALL
+    assert path.read_bytes() == good
 
 
-def test_without_room_on_the_disk_nothing_is_lost(own_home: Path) -> None:
-    own_home.mkdir()
-    (own_home / "embeddings").write_text("in the way", encoding="utf-8")
-    assert Embedder()(TEXTS[:40]).shape == (40, DIMENSIONS)
+def test_a_pipe_in_its_place_is_not_waited_for(cache: Path) -> None:
+    Embedder()(TEXTS[:SMALL])
+    [path] = kept(cache)
+    path.unlink()
+    os.mkfifo(path)
+    assert Embedder()(TEXTS[:SMALL]).shape == (SMALL, DIMENSIONS)
+
+
+def test_without_room_on_the_disk_nothing_is_lost_and_nothing_left(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert Embedder()(TEXTS[:SMALL]).shape == (SMALL, DIMENSIONS)
+    assert kept(cache) == []
+
+
+def test_what_a_killed_process_left_is_removed(cache: Path) -> None:
+    folder = cache / "embeddings"
+    folder.mkdir()
+    old, new = folder / "old.part", folder / "new.part"
+    for path in (old, new):
+        path.write_bytes(b"x")
+    os.utime(old, (time.time() - 7200,) * 2)
+    Embedder()(TEXTS[:SMALL])
+    assert not old.exists()
+    assert new.exists()

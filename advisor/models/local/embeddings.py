@@ -5,28 +5,35 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor import files, paths
 from advisor.models.local import runtime, weights
-from advisor.paths import home
 from advisor.strategy import Progress, silent
 
 DIMENSIONS = 384
 BLOCK = 1024
 """Texts that are embedded together, in some seconds; whole blocks are kept on disk, so that they are not done again."""
+FORMAT = 1
+"""Of the files, and of how texts are embedded; another number lets all that was kept lie."""
+_FORGOTTEN_SECONDS = 3600.0
 
 
 class Embedder:
     """Turns texts into vectors of unit length; every distinct text is computed once a process.
 
-    Of long lists each block of `BLOCK` texts is kept in ``ADVISOR_HOME/embeddings``, under the content of all its
-    texts: what is computed beside a text changes the last bits of its vector, and a list that is embedded in two goes
-    must give what it gives in one.
+    Of long lists each whole block of `BLOCK` texts is kept in ``ADVISOR_CACHE/embeddings``, under the content of all
+    its texts: the last bits of a vector (1e-7) depend on what is computed beside it, and a list that is embedded in two
+    goes shall give what it gives in one. That does not hold for texts which another list has had before.
     """
 
     def __init__(self, progress: Progress = silent) -> None:
@@ -41,24 +48,29 @@ class Embedder:
             ModelError: the embedding weights cannot be had.
         """
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
-        if missing:
-            self._embed(missing)
+        distinct = dict(zip(keys, texts, strict=True))
+        names = list(distinct)
+        for start in range(0, len(names), BLOCK):
+            self._learn(names[start : start + BLOCK], distinct)
+            if len(names) > BLOCK:
+                self._progress("embedding texts", min(start + BLOCK, len(names)), len(names))
         if not keys:
             return np.empty((0, DIMENSIONS), dtype=np.float32)
         return np.stack([self._known[key] for key in keys])
 
-    def _embed(self, missing: Mapping[bytes, str]) -> None:
-        keys = list(missing)
-        for start in range(0, len(keys), BLOCK):
-            block = keys[start : start + BLOCK]
-            if len(keys) > BLOCK:
-                self._progress("embedding texts", start, len(keys))
+    def _learn(self, block: Sequence[bytes], texts: Mapping[bytes, str]) -> None:
+        missing = [key for key in block if key not in self._known]
+        if missing and len(block) == BLOCK:
+            missing = list(block)
             vectors = _kept(block)
             if vectors is None:
-                vectors = self._computed([missing[key] for key in block])
+                vectors = self._computed([texts[key] for key in block])
                 _keep(block, vectors)
-            self._known.update(zip(block, vectors, strict=True))
+        elif missing:
+            vectors = self._computed([texts[key] for key in missing])
+        else:
+            return
+        self._known.update(zip(missing, vectors, strict=True))
 
     def _computed(self, texts: list[str]) -> NDArray[np.float32]:
         vectors = self._load().encode(texts, batch_size=32, normalize_embeddings=True, show_progress_bar=False)
@@ -76,35 +88,53 @@ class Embedder:
         return self._model
 
 
+# --- blocks on disk: float32 rows, and behind them their SHA-256 -----------------------------------------------------
+
+
+@cache
+def _made_by() -> bytes:
+    packages = ("torch", "transformers", "sentence-transformers")
+    parts = [str(FORMAT), weights.MINILM.file_sha256, *(version(package) for package in packages)]
+    return "|".join(parts).encode()
+
+
 def _file(block: Sequence[bytes]) -> Path:
-    name = hashlib.sha256(weights.MINILM.file_sha256.encode() + b"".join(block)).hexdigest()
-    return home() / "embeddings" / f"{name}.npy"
+    return paths.cache() / "embeddings" / hashlib.sha256(_made_by() + b"".join(block)).hexdigest()
 
 
 def _kept(block: Sequence[bytes]) -> NDArray[np.float32] | None:
-    """Return a block that was kept; what cannot be read as one is not there."""
-    if len(block) < BLOCK:
+    """Return a block that was kept; a file that is not whole and sound is not there."""
+    size = len(block) * DIMENSIONS * 4
+    try:
+        content = files.read_bounded(_file(block), size + 32)
+    except (OSError, files.UnusableFileError):
         return None
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        found = np.load(_file(block), allow_pickle=False)
-        if found.shape == (len(block), DIMENSIONS) and found.dtype == np.float32:
-            return np.asarray(found)
-    return None
+    if len(content) != size + 32 or hashlib.sha256(content[:size]).digest() != content[size:]:
+        return None
+    return np.frombuffer(content[:size], dtype=np.float32).reshape(len(block), DIMENSIONS)
 
 
 def _keep(block: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
     """Keep a whole block; without room on the disk it is computed again the next time."""
-    if len(block) < BLOCK:
-        return
-    path = _file(block)
-    unfinished = path.with_suffix(f".{os.getpid()}.part")
+    content = np.ascontiguousarray(vectors, dtype=np.float32).tobytes()
+    path, unfinished = _file(block), ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
-            np.save(file, vectors, allow_pickle=False)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(path.parent)
+        handle, unfinished = tempfile.mkstemp(suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content + hashlib.sha256(content).digest())
             file.flush()
             os.fsync(file.fileno())
-        unfinished.rename(path)
+        os.replace(unfinished, path)
     except OSError:
         with contextlib.suppress(OSError):
-            unfinished.unlink()
+            os.unlink(unfinished)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that were killed had begun to write."""
+    for path in folder.glob("*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
+                path.unlink()

@@ -117,6 +117,7 @@ class LocalModel:
 
     trains_here = True
     """A training costs nothing but time, so a check may train on a few rows once more."""
+    billed = False
 
     def __init__(self, name: str, model: Any, tokenizer: Any, *, fingerprint: str) -> None:
         self.name = name
