@@ -41,7 +41,7 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from advisor.models.local import attention
+    from advisor.models.local import attention, folders
 
     embedded = spec == NAME
     source = str(weights.fetch(weights.SMOLLM2, progress)) if embedded else spec.removeprefix("hf:")
@@ -49,14 +49,18 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     transformers.utils.logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
+        if not embedded and Path(source).is_dir():
+            folders.check_before(Path(source))
+        model, found = AutoModelForCausalLM.from_pretrained(
             source,
+            output_loading_info=True,
             dtype=getattr(torch, _PRECISIONS[chosen]),
             local_files_only=embedded,
             use_safetensors=True,
             trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
             attn_implementation="sdpa",
         )
+        folders.check_after(spec, found)
         model.eval().requires_grad_(False)
         if _shares_prefix(model):
             model.set_attn_implementation(attention.NAME)
