@@ -5,10 +5,13 @@
     python benchmarks/evaluation.py --items 12 --rounds 1
 
 Three jobs on shipped data: classification behind some 600 shared tokens of examples, answered in free text; the same
-decided among the labels; questions behind contexts of some 400 tokens that nobody shares. Every tool runs in a process
-of its own, loads the same weights once, and answers the same prompts in turn: a round is one pass of each. Only the
-pass is timed. A round's prompts begin with its number, so that no cache helps from one round to the next. Beforehand
-each peer is given its best of several batch sizes and number formats, on fewer items.
+decided among the 18 labels (lm-eval scores every label to its end, which also gives their likelihoods; ours decodes the
+likeliest way through the tree of labels, and the two need not agree); questions behind contexts of some 400 tokens that
+nobody shares. Every tool answers the same prompts in a process of its own; a round is one pass of each, and every round
+begins with another tool. Only the pass is timed. A round's prompts begin with its number, so that no cache helps from
+one round to the next. Beforehand each peer is given its best of several batch sizes and number formats, on fewer items,
+in a process that then ends. The weights are SmolLM2-135M-Instruct as published in 4 bits: OpenVINO GenAI and llama.cpp
+read that file as it is, the others the same weights unpacked.
 """
 
 from __future__ import annotations
@@ -26,8 +29,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+ENOUGH = 5
+"""Rounds from which on the figures are kept."""
 SHARED_TOKENS, CONTEXT_TOKENS, MOST_TOKENS = 600, 400, 12
-HF = tuple({"dtype": dtype, "batch_size": size} for dtype in ("float32", "bfloat16") for size in (4, 8, 32))
+HF = tuple({"dtype": dtype, "batch_size": size} for dtype in ("float32", "bfloat16") for size in (8, 32))
 OWN = "tuneworthy"
 
 
@@ -140,17 +145,25 @@ class Process:
         self._process.wait()
 
 
-@contextmanager
-def started(names: Sequence[str], python: str, weights: Sequence[str]) -> Iterator[dict[str, Process]]:
-    """Start the tools, one after the other."""
-    with ExitStack() as stack, (HERE / "results" / "peers.log").open("w") as log:
-        found = {}
-        for name in names:
-            own = sys.executable if name == OWN else python
-            found[name] = Process(name, PEERS[name].script, own, weights, log)
-            stack.callback(found[name].close)
-            print(f"{name}: {found[name].versions}", flush=True)
-        yield found
+class Tools:
+    """Starts tools in processes of their own, and remembers their versions."""
+
+    def __init__(self, names: Sequence[str], python: str, weights: Sequence[str]) -> None:
+        self.names, self.versions = list(names), dict[str, str]()
+        self._python, self._weights = python, weights
+
+    @contextmanager
+    def started(self, name: str) -> Iterator[Process]:
+        """Start one; it ends with the block."""
+        with (HERE / "results" / "peers.log").open("a") as log:
+            process = Process(
+                name, PEERS[name].script, sys.executable if name == OWN else self._python, self._weights, log
+            )
+            self.versions |= process.versions
+            try:
+                yield process
+            finally:
+                process.close()
 
 
 def job(case: Case, round_: str, tokenizer: Any, options: dict[str, Any], most: int = 10**9) -> dict[str, Any]:
@@ -174,33 +187,35 @@ def choose(process: Process, name: str, case: Case, tokenizer: Any, most: int) -
         told = process.ask(job(case, f"Choice {number}", tokenizer, one, most))
         seconds.append(told["seconds"])
         print(f"  {name}, {process.name} {one}: {told['seconds']:.1f} s for {most} items", flush=True)
-    best = options[seconds.index(min(seconds))]
-    process.ask(job(case, "Warming", tokenizer, best, 2))  # some tools open the model anew for other options
-    return best
+    return options[seconds.index(min(seconds))]
 
 
-def measure(
-    name: str, case: Case, processes: dict[str, Process], tokenizer: Any, rounds: int, few: int
-) -> list[dict[str, Any]]:
+def measure(name: str, case: Case, tools: Tools, tokenizer: Any, rounds: int, few: int) -> list[dict[str, Any]]:
     """Run all rounds of one case and return a row for each tool."""
-    running = {key: each for key, each in processes.items() if name in PEERS[key].cases}
-    best = {key: choose(each, name, case, tokenizer, few) for key, each in running.items()}
+    running = [key for key in tools.names if name in PEERS[key].cases]
+    best = {}
+    for key in running:
+        with tools.started(key) as process:
+            best[key] = choose(process, name, case, tokenizer, few)
     told: dict[str, list[dict[str, Any]]] = {key: [] for key in running}
-    for number in range(rounds):
-        for key, process in running.items():
-            told[key].append(process.ask(job(case, f"Round {number}", tokenizer, best[key])))
-            print(f"  {name}, round {number}, {key}: {told[key][-1]['seconds']:.1f} s", flush=True)
+    with ExitStack() as stack:
+        processes = {key: stack.enter_context(tools.started(key)) for key in running}
+        for key, process in processes.items():
+            process.ask(job(case, "Warming", tokenizer, best[key], 2))
+        for number in range(rounds):
+            for key in running[number % len(running) :] + running[: number % len(running)]:
+                told[key].append(processes[key].ask(job(case, f"Round {number}", tokenizer, best[key])))
+                print(f"  {name}, round {number}, {key}: {told[key][-1]['seconds']:.1f} s", flush=True)
     return [row(key, best[key], told, case) for key in running]
 
 
 def row(key: str, best: dict[str, Any], told: dict[str, list[dict[str, Any]]], case: Case) -> dict[str, Any]:
-    """Return one tool's figures; ratios are those of each round."""
+    """Return one tool's figures; ratios are those of each round, answers those of the first."""
     seconds = [each["seconds"] for each in told[key]]
     ratios = [slow / each["seconds"] for slow, each in zip(seconds, told[OWN], strict=True)]
-    right = [answer.lower() == target.lower() for each in told[key]
-             for answer, target in zip(each["answers"], case.targets, strict=False)]  # fmt: skip
-    same = [one == other for each, own in zip(told[key], told[OWN], strict=True)
-            for one, other in zip(each["answers"], own["answers"], strict=True)]  # fmt: skip
+    answers = zip(told[key][0]["answers"], case.targets, strict=False)
+    right = [answer.lower() == target.lower() for answer, target in answers]
+    same = [one == other for one, other in zip(told[key][0]["answers"], told[OWN][0]["answers"], strict=True)]
     return {
         "tool": key,
         "options": best,
@@ -247,20 +262,24 @@ def main() -> None:
 
     from advisor.models.local import weights
 
-    folder = weights.fetch(weights.SMOLLM2)
-    gguf = asked.gguf or str(Path(asked.peers).parents[1] / "weights" / weights.SMOLLM2.member)
+    folder, python = weights.fetch(weights.SMOLLM2), Path(asked.peers).absolute()
+    gguf = Path(asked.gguf or python.parents[1] / "weights" / weights.SMOLLM2.member).absolute()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     chosen = [name for name in PEERS if name in {OWN, *asked.tools.split(",")}]
-    found, versions = {}, {}
-    with started(chosen, asked.peers, (str(folder), gguf)) as processes:
-        for process in processes.values():
-            versions |= process.versions
-        for name, case in cases(asked.items, tokenizer).items():
-            if name in asked.cases.split(","):
-                found[name] = measure(name, case, processes, tokenizer, asked.rounds, min(asked.few, asked.items))
-                print("\n" + table(name, len(case.chats), found[name]), flush=True)
-    kept = {"versions": versions, "items": asked.items, "rounds": asked.rounds, "cases": found}
-    (HERE / "results" / "evaluation.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    tools, found = Tools(chosen, str(python), (str(folder), str(gguf))), {}
+    for name, case in cases(asked.items, tokenizer).items():
+        if name in asked.cases.split(","):
+            found[name] = measure(name, case, tools, tokenizer, asked.rounds, min(asked.few, asked.items))
+            print("\n" + table(name, len(case.chats), found[name]), flush=True)
+            if asked.rounds >= ENOUGH:
+                keep(name, {"items": len(case.chats), "versions": tools.versions, "rows": found[name]})
+
+
+def keep(name: str, one: dict[str, Any]) -> None:
+    """Put one case into results/evaluation.json, beside the others."""
+    path = HERE / "results" / "evaluation.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**kept, name: one}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

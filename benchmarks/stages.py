@@ -91,7 +91,7 @@ def compared(how: str, limits: dict[str, int]) -> dict[str, Any]:
         start = time.perf_counter()
         api.compare("harrow_desk", progress=stages, **limits)
         whole = time.perf_counter() - start
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
         return {"seconds": stages.seconds, "whole": whole, "peak": max(first, peak()), "peak_gb": most}
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -143,7 +143,8 @@ def main() -> None:
             found.append(json.loads(done.stdout.splitlines()[-1]))
     print(table(*found))
     kept = {**limits, **found[0], **found[1]}
-    (HERE / "results" / "stages.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    if asked.limit >= 100:
+        (HERE / "results" / "stages.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

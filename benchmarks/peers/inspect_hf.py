@@ -1,4 +1,7 @@
-"""inspect_ai's ``hf/`` provider: it batches what is asked at once."""
+"""inspect_ai's ``hf/`` provider: it batches what is asked at once.
+
+Its own waiting is part of its seconds: up to 2 for a batch that is not full, and up to 1 until an answer is picked up.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from inspect_ai.model import (
     Model,
     get_model,
 )
+from inspect_ai.util._concurrency import init_concurrency
 from protocol import Job, serve
 
 ROLES = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
@@ -23,6 +27,7 @@ MODELS: dict[str, Model] = {}
 
 def work(job: Job) -> list[str]:
     """Answer one job; options: ``dtype``, ``batch_size``."""
+    init_concurrency()  # else the first batch size would hold for the whole process
     dtype, batch = job["options"]["dtype"], job["options"]["batch_size"]
     model = MODELS.get(dtype) or get_model(
         "hf/local", model_path=sys.argv[1], device="cpu", dtype=dtype, do_sample=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -10,16 +11,16 @@ from typing import Any
 import xllamacpp
 from protocol import Job, serve
 
-SERVERS: dict[str, xllamacpp.Server] = {}
+SERVERS: dict[int, xllamacpp.Server] = {}
 
 
 def work(job: Job) -> list[str]:
     """Answer one job; options: ``slots``."""
     slots = job["options"]["slots"]
-    key = str(slots)
-    server = SERVERS.get(key) or _server(slots)
-    SERVERS.clear()
-    SERVERS[key] = server
+    if slots not in SERVERS:
+        SERVERS.clear()  # the old one goes before the new one comes
+        SERVERS[slots] = _server(slots)
+    server = SERVERS[slots]
 
     def ask(prompt: str) -> str:
         how = {"prompt": prompt, "n_predict": job["max_tokens"], "temperature": 0.0, "cache_prompt": True}
@@ -35,7 +36,8 @@ def _server(slots: int) -> xllamacpp.Server:
     params.model.path = sys.argv[2]
     params.n_parallel = slots
     params.n_ctx = 2048 * slots
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = len(os.sched_getaffinity(0))
+    params.cache_ram_mib = 0  # no second copy of what a slot leaves: no prompt comes again
     return xllamacpp.Server(params)
 
 

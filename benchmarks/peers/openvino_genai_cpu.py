@@ -11,16 +11,16 @@ from protocol import Job, serve
 scheduler = genai.SchedulerConfig()
 scheduler.enable_prefix_caching = True
 scheduler.cache_size = 4
-PIPES: dict[str, genai.LLMPipeline] = {}
+PIPES: dict[int, genai.LLMPipeline] = {}
 
 
 def work(job: Job) -> list[str]:
     """Answer one job; options: ``max_num_seqs``."""
-    scheduler.max_num_seqs = job["options"]["max_num_seqs"]
-    key = str(job["options"])
-    pipe = PIPES.get(key) or genai.LLMPipeline(sys.argv[2], "CPU", scheduler_config=scheduler)
-    PIPES.clear()
-    PIPES[key] = pipe
+    most = scheduler.max_num_seqs = job["options"]["max_num_seqs"]
+    if most not in PIPES:
+        PIPES.clear()  # the old one goes before the new one comes
+        PIPES[most] = genai.LLMPipeline(sys.argv[2], "CPU", scheduler_config=scheduler)
+    pipe = PIPES[most]
     config = genai.GenerationConfig(max_new_tokens=job["max_tokens"], do_sample=False, apply_chat_template=False)
     config.stop_strings = {"<|im_end|>"}
     return [text.removesuffix("<|im_end|>").strip() for text in pipe.generate(job["prompts"], config).texts]

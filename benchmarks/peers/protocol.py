@@ -18,6 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 Job = dict[str, Any]
+KB_IN_GB = 1e9 if sys.platform == "darwin" else 1e6
+"""macOS gives bytes there, Linux kilobytes."""
 
 
 def serve(versions: dict[str, str], work: Callable[[Job], Any]) -> None:
@@ -30,5 +32,5 @@ def serve(versions: dict[str, str], work: Callable[[Job], Any]) -> None:
         clock, processors = time.perf_counter(), time.process_time()
         answers = work(json.loads(line))
         told: Job = {"seconds": time.perf_counter() - clock, "processors": time.process_time() - processors}
-        told |= {"answers": answers, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+        told |= {"answers": answers, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KB_IN_GB}
         out.write(json.dumps(told) + "\n")
