@@ -159,3 +159,16 @@ def test_the_report_says_how_far_it_is(tmp_path: Path) -> None:
     ScriptedModel({}, seconds=2.0).tune(told)
     assert seen == [("learning by heart", 0, 1), ("learning by heart", 1, 1)]
     assert repr(ScriptedModel({"a": "b"})) == "ScriptedModel(1 answers, name='scripted')"
+
+
+def test_a_source_that_cannot_be_read_now_makes_no_other_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(request: Request) -> str:
+        return "yes"
+
+    def denied(self: Path, *args: object, **options: object) -> str:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    assert ScriptedModel(answer).fingerprint == ScriptedModel(answer).fingerprint
+    monkeypatch.setattr(Path, "read_text", denied)
+    with pytest.raises(PermissionError):
+        ScriptedModel(answer)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import linecache
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -195,17 +196,25 @@ def _source(thing: object) -> str:
     try:
         return inspect.getsource(thing)  # type: ignore[arg-type]
     except (OSError, TypeError):
+        if (path := _path(thing)) and not linecache.getlines(str(path)):
+            path.read_bytes()  # a file that cannot be read now must not make another model of it
         code = getattr(thing, "__code__", None)
         return f"{code.co_code.hex()} {code.co_names} {_plain(code.co_consts)}" if code else str(thing)
 
 
 def _file(thing: object) -> str:
     """Return the digest of the file around `thing`: helpers that it calls usually stand there."""
+    path = _path(thing)
+    return digest(path.read_text(encoding="utf-8", errors="replace")) if path else ""
+
+
+def _path(thing: object) -> Path | None:
+    """Return the file in which `thing` was written; `None` where it was typed in, or built in."""
     try:
         path = Path(inspect.getsourcefile(thing) or "")  # type: ignore[arg-type]
-        return digest(path.read_text(encoding="utf-8", errors="replace"))
     except (OSError, TypeError):
-        return ""
+        return None
+    return path if path.is_file() else None
 
 
 def _captured(function: object) -> list[str]:
