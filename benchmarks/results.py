@@ -94,9 +94,9 @@ def page(found: dict[str, Any]) -> str:
         "more can be expected to show (see [reading a verdict](reading-a-verdict.md)); read the intervals.",
         "",
         "All strategies that apply were run, the slow hybrids included where the command above the table says "
-        "`--strategy all` (some of the older tables named below lack hybrids all the same). The sets whose names begin "
-        "with `harrow` are shipped and were written for this project by a language model; the others are public data. "
-        "Other work shared the 2 cores while most of these ran, so seconds are upper figures; scores are not touched "
+        "`--strategy all`. The sets whose names begin with `harrow` are shipped and were written for this project by a "
+        "language model; the others are public data. Other work shared the 2 cores while most of these ran, so seconds "
+        "are upper figures; scores are not touched "
         "by that." + (f" Not run yet: {', '.join(waiting)}." if waiting else ""),
         "",
         f"Machine: {platform.system()} {platform.machine()}, {os.cpu_count()} cores. Seed 0. "
