@@ -372,7 +372,7 @@ def test_no_network_at_first_use(advise: Advise, place: Path, how: dict[str, str
 def test_a_full_disk_in_the_middle_keeps_what_was_written(advise: Advise, place: Path, tmp_path: Path) -> None:
     write_evalset(place / "many", test=400)
     words = ["compare", "many", *MODEL, "-s", "zero_shot", "-q"]
-    home = {"ADVISOR_HOME": str(tmp_path / "home"), "ASKED": str(tmp_path / "asked.txt")}
+    home = {"ADVISOR_HOME": str(tmp_path / "home"), "ASKED": str(tmp_path / "asked.txt"), "PAUSE": "0.001"}
     resource = pytest.importorskip("resource")  # not on Windows
     full = process(place, words, home, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LIMITED, LIMITED)))
     refused(full, 1, "store.sqlite", "cannot be used", "unharmed", "free disk space", "run the same command again")

@@ -56,6 +56,21 @@ class Streaming(Recorder):
             self.closed = True
 
 
+class Numbered(ScriptedModel):
+    """Answers with the question and a number that grows."""
+
+    def __init__(self) -> None:
+        super().__init__({}, "numbered")
+        self.count = 0
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        return [Completion(f"{request.messages[-1].content} {self._next()}") for request in requests]
+
+    def _next(self) -> int:
+        self.count += 1
+        return self.count
+
+
 class Billed(Recorder):
     """Somebody is paid for its calls."""
 
@@ -101,12 +116,27 @@ def test_what_stands_twice_in_a_batch_is_asked_once(store: Store) -> None:
     assert meter.usage.calls == 4
 
 
-def test_sampled_answers_are_never_kept(store: Store) -> None:
+def test_sampled_answers_are_drawn_anew_each_time(store: Store) -> None:
     inner = Recorder()
     model, _ = metered(inner, store)
     for _ in range(2):
         model.generate(ask("a", "a", temperature=0.7, seed=3))
     assert inner.asked == ["a"] * 4
+
+
+def test_sampled_answers_of_a_run_are_there_when_it_goes_on(store: Store) -> None:
+    """The first answer to a request, the second, ...: each for its place, and for this run only."""
+
+    def asked(run: str, times: int) -> list[str]:
+        inner = Numbered()
+        model = MeteredModel(inner, store, Meter(), Purse(), run=run)
+        written = [done.content for _ in range(times) for done in model.generate(ask("a", "b", temperature=0.7))]
+        return [*written, str(inner.count)]
+
+    assert asked("r1", 2) == ["a 1", "b 2", "a 3", "b 4", "4"]
+    assert asked("r1", 3) == ["a 1", "b 2", "a 3", "b 4", "a 1", "b 2", "2"]
+    assert asked("r2", 1) == ["a 1", "b 2", "2"]
+    assert asked("", 1) == asked("", 1) == ["a 1", "b 2", "2"]
 
 
 def test_failures_are_never_kept(store: Store) -> None:

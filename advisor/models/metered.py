@@ -1,8 +1,9 @@
 """The model as strategies get it: counted, limited by the budget, and never asked the same thing twice.
 
-Deterministic completions (temperature 0) are kept in the store under the content of the model and the request, so an
-interrupted comparison resumes without paying again, choosing on dev included. A kept completion carries the usage and
-latency of the call that was really made.
+Completions are kept in the store, so an interrupted comparison resumes without paying again, choosing on dev included:
+deterministic ones (temperature 0) under the content of the model and the request, sampled ones for the run they were
+made in, the first of a request, the second, and so on. A kept completion carries the usage and latency of the call that
+was really made.
 
 A call that may be billed stands in the store's ledger of attempts before it is sent, and is closed there once it is
 over.
@@ -18,6 +19,8 @@ from __future__ import annotations
 
 import inspect
 import time
+import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -29,9 +32,6 @@ from advisor.store import Ending, Store
 from advisor.types import ToolCall, Usage, digest
 
 Price = Callable[[Usage], float | None]
-
-_SAMPLED = "sampled "
-"""Starts the key of a request whose answer is not kept."""
 
 
 @dataclass(slots=True)
@@ -86,6 +86,7 @@ class MeteredModel:
     ) -> None:
         self._model, self._store, self._meter, self._purse = model, store, meter, purse
         self._price, self._run = price, run
+        self._samples_of, self._sampled = run or uuid.uuid4().hex, Counter[str]()
         self.name = model.name
         self.fingerprint = model.fingerprint
 
@@ -111,8 +112,8 @@ class MeteredModel:
         return MeteredModel(tuned, self._store, self._meter, self._purse, price=self._price, run=self._run), report
 
     def _recall_or_ask(self, requests: Sequence[Request]) -> list[Completion]:
-        keys = [self._key(request) or f"{_SAMPLED}{at}" for at, request in enumerate(requests)]
-        kept = self._store.completions([key for key in keys if not key.startswith(_SAMPLED)])
+        keys = [self._key(request) for request in requests]
+        kept = self._store.completions(keys)
         answers = {key: _load(value) for key, value in kept.items()}
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
         if missing:
@@ -138,7 +139,7 @@ class MeteredModel:
                 batch = given_now if isinstance(given_now, list) else [given_now, *ready()]
                 fresh = {keys[at]: completion for at, completion in batch}
                 self._store.add_completions(
-                    {key: _plain(done) for key, done in fresh.items() if not (done.error or key.startswith(_SAMPLED))},
+                    {key: _plain(done) for key, done in fresh.items() if not done.error},
                     ledger.endings(fresh),
                 )
                 for completion in fresh.values():
@@ -154,10 +155,12 @@ class MeteredModel:
         return answers
 
     def _key(self, request: Request) -> str:
-        if request.temperature > 0:
-            return ""
         plain = [getattr(request, name) for name in Request.__slots__]
-        return digest(["completion", self.fingerprint, plain])
+        key = digest(["completion", self.fingerprint, plain])
+        if request.temperature <= 0:
+            return key
+        self._sampled[key] += 1
+        return digest(["sampled", key, self._samples_of, self._sampled[key]])
 
 
 _Answer = tuple[int, Completion]
