@@ -243,6 +243,10 @@ class Attempt:
             self.bench.store.add_outcomes(key, waiting)
         self.bench.progress(what, total, total)
 
+    def ask(self, examples: Sequence[Example]) -> list[Prediction]:
+        """Answer some examples and keep nothing; the strategy is fitted."""
+        return self._predict(examples, self._plain)
+
     def _plain(self, examples: Sequence[Example]) -> Any:
         return self.strategy.predict(tuple(example.input for example in examples))
 

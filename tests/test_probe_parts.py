@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from advisor import toy
 from advisor.models.base import Request
+from advisor.models.scripted import ScriptedModel
+from advisor.models.switch import Switch, SwitchableModel
 from advisor.probes import conditions, measures, repair, rewording
 from advisor.strategy import Task
 from advisor.types import Chat, EvalSet, Example, Message, Outcome, Run, ToolSpec, Usage
@@ -213,3 +215,22 @@ def test_an_eval_set_stays_as_it_is() -> None:
     before = evalset.fingerprint
     rewording.rewordings(evalset.test[0], 2, 0)
     assert evalset.fingerprint == before
+
+
+def test_a_switch_that_listens_sees_how_requests_begin_and_sends_none() -> None:
+    sent: list[str] = []
+
+    def answer(request: Request) -> str:
+        sent.append(request.messages[-1].content)
+        return "yes"
+
+    model, switch = ScriptedModel(answer), Switch()
+    tuned = SwitchableModel(model, switch, tuned=True)
+    asked = [Request((Message("system", "Be brief."), Message("user", "why?")))]
+    with switch.listening():
+        SwitchableModel(model, switch).generate(asked)
+        tuned.generate(asked)
+        raise AssertionError("nothing goes on behind it")
+    assert switch.asked == {(("system", "user"), "Be brief.")}
+    assert sent == ["why?"]
+    assert tuned.generate(asked)[0].text == "yes"

@@ -7,7 +7,7 @@ what is changed is what reaches the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
@@ -17,6 +17,10 @@ Change = Callable[[Request], Request]
 
 Shape = tuple[tuple[str, ...], str]
 """How a conversation begins: the roles of its turns, and the text of its system turn."""
+
+
+class _HeardError(BaseException):
+    """Enough was heard; no strategy can take it for an error of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,14 @@ class Switch:
         changed: how many requests came out different since `changing` was entered.
         tunings: every model that was tuned, in order.
         asked: how the conversations that reached a tuned model began, before any change.
+        listens: whether requests to a tuned model are only looked at; see `listening`.
     """
 
     change: Change | None = None
     changed: int = 0
     tunings: list[Tuning] = field(default_factory=list)
     asked: set[Shape] = field(default_factory=set)
+    listens: bool = False
 
     @contextmanager
     def changing(self, change: Change | None) -> Iterator[None]:
@@ -51,6 +57,19 @@ class Switch:
             yield
         finally:
             self.change = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """End the block with the first requests that reach a tuned model, once it is seen how they begin; none is sent.
+
+        What a strategy asks before that is asked.
+        """
+        self.listens = True
+        try:
+            with suppress(_HeardError):
+                yield
+        finally:
+            self.listens = False
 
     def pass_on(self, request: Request) -> Request:
         """Return the request as it is to be asked now."""
@@ -73,6 +92,8 @@ class SwitchableModel:
         """Answer every request, in order, changed as the switch says."""
         if self._tuned:
             self._switch.asked |= {shape for request in requests if (shape := opening(request.messages))}
+            if self._switch.listens:
+                raise _HeardError
         return self._model.generate([self._switch.pass_on(request) for request in requests])
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:

@@ -71,8 +71,8 @@ def _asked(attempt: Attempt, job: TuningJob, asking: Asking) -> Outcome:
     Same roles and same system text, in at least one of them: what stands in the turns differs with the question.
     """
     if not attempt.switch.asked:
-        examples = asking.bench.evalset.train[:SHOWN]
-        attempt.answer(examples, digest(["shown", PROBE_FORMAT, attempt.header.id]), what="training questions")
+        with attempt.switch.listening():
+            attempt.ask(asking.bench.evalset.train[:SHOWN])
     trained = {shape for row in job.train for shape in _openings(row.messages)}
     asked = attempt.switch.asked
     return Outcome("asked", None, float(bool(asked & trained)) if asked else None)
