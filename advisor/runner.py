@@ -217,7 +217,14 @@ class Attempt:
         return math.fsum(known) if len(known) == len(paid) else None
 
     def answer(
-        self, examples: Sequence[Example], key: str, *, done: int = 0, what: str = "", way: Way | None = None
+        self,
+        examples: Sequence[Example],
+        key: str,
+        *,
+        done: int = 0,
+        what: str = "",
+        way: Way | None = None,
+        beside: Callable[[], list[Outcome]] = list,
     ) -> None:
         """Answer some examples in chunks and keep the outcomes under `key`; the strategy is fitted.
 
@@ -227,6 +234,7 @@ class Attempt:
             done: how many were answered before, for the progress.
             what: what the progress calls it; by default the strategy's name.
             way: how to ask; by default `predict` with the inputs.
+            beside: what else is kept in the same step as outcomes.
         """
         what, total = what or self.strategy.name, done + len(examples)
         self.bench.progress(what, done, total)
@@ -236,11 +244,12 @@ class Attempt:
                 chunk = examples[start : start + CHUNK]
                 waiting += self._outcomes(chunk, way or self._plain)
                 if time.monotonic() - since >= WAIT_SECONDS:
-                    self.bench.store.add_outcomes(key, waiting)
+                    self.bench.store.add_outcomes(key, [*waiting, *beside()])
                     waiting, since = [], time.monotonic()
                     self.bench.progress(what, done + start + len(chunk), total)
         finally:
-            self.bench.store.add_outcomes(key, waiting)
+            if waiting:
+                self.bench.store.add_outcomes(key, [*waiting, *beside()])
         self.bench.progress(what, total, total)
 
     def ask(self, examples: Sequence[Example]) -> list[Prediction]:

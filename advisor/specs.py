@@ -35,7 +35,8 @@ class Spec:
         if not text:
             raise ConfigurationError("a name is needed and nothing was given", hint="advisor list")
         if re.fullmatch(r"\w+\([^/\\)]*", text):
-            raise ConfigurationError(f"{text!r}: the closing bracket is missing", hint=f"in quotes: '{text})'")
+            hint = f"in quotes: '{text})'" if text.isprintable() else ""
+            raise ConfigurationError(f"{text!r}: the closing bracket is missing", hint=hint)
         if not text.endswith(")"):
             return cls(text, {})
         for opening in re.finditer(r"\(", text):  # a folder's name may hold parentheses too

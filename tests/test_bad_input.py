@@ -389,3 +389,9 @@ def test_labels_of_several_lines_are_shown_in_one(advise: Advise, place: Path) -
     done = advise("compare", "lines", *MODEL)
     refused(done, 2, "train.jsonl", "Allowed: account, billing and money, delivery")
     assert "\n\n" not in done.err.strip()
+
+
+def test_a_strategy_of_several_lines_ends_in_one_sentence(advise: Advise, place: Path) -> None:
+    done = advise("compare", "good", *MODEL, "-s", "few_shot(k=8,\n\n\nx")
+    refused(done, 2, "the closing bracket is missing")
+    assert "\n\n" not in done.err.strip()

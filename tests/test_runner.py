@@ -19,10 +19,10 @@ from advisor.models.base import Completion, Request
 from advisor.models.metered import Purse
 from advisor.models.scripted import ScriptedModel
 from advisor.prices import Prices
-from advisor.runner import CHUNK, Bench, run_strategy
+from advisor.runner import CHUNK, Attempt, Bench, run_strategy
 from advisor.store import Store
 from advisor.strategy import Task
-from advisor.types import EvalSet, Example, Run, Usage
+from advisor.types import EvalSet, Example, Outcome, Run, Usage
 
 ASKS = """
     from advisor.models.base import Request
@@ -251,6 +251,24 @@ def test_outcomes_that_take_no_time_are_committed_together(
     assert len(run_strategy("zero_shot", 0, prepared).outcomes) == 200
     assert [size for size in sizes if size] == kept
     assert asked == [64, 64, 64, 8]
+
+
+def test_what_stands_beside_outcomes_is_kept_in_the_same_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill between two steps would keep the answers of a probe and lose how many requests it had changed."""
+    prepared = bench(tmp_path)
+    attempt = Attempt.of("zero_shot", 0, prepared)
+    attempt.fit()
+    steps: list[list[str]] = []
+    keep = prepared.store.add_outcomes
+    monkeypatch.setattr(
+        prepared.store,
+        "add_outcomes",
+        lambda run, rows: (steps.append([row.example_id for row in rows]), keep(run, rows)),
+    )
+    examples = prepared.evalset.test[:3]
+    attempt.answer(examples, "k", beside=lambda: [Outcome("", "3", None)])
+    assert steps == [[*(example.id for example in examples), ""]]
+    assert prepared.store.outcomes("k")[""].output == "3"
 
 
 def test_the_budget_is_a_hard_stop_and_what_was_answered_is_kept(tmp_path: Path) -> None:

@@ -103,13 +103,15 @@ class Asking:
         missing = [example for example in examples if example.id not in stored or stored[example.id].error]
         if missing:
             attempt = self.fitted(run)
+            before = int(stored[CHANGED].output or 0) if CHANGED in stored else 0
+
+            def changed() -> list[Outcome]:
+                return [Outcome(CHANGED, str(before + attempt.switch.changed), None)]
+
             with attempt.switch.changing(change):
-                try:
-                    attempt.answer(missing, key, done=len(examples) - len(missing), what=what, way=way and way(attempt))
-                finally:
-                    before = int(stored[CHANGED].output or 0) if CHANGED in stored else 0
-                    changed = before + attempt.switch.changed
-                    store.add_outcomes(key, [Outcome(CHANGED, str(changed), None)])
+                attempt.answer(
+                    missing, key, done=len(examples) - len(missing), what=what, way=way and way(attempt), beside=changed
+                )
             stored = store.outcomes(key)
         found = tuple(stored[example.id] for example in examples if example.id in stored)
         return Asked(found, int(stored[CHANGED].output or 0) if CHANGED in stored else 0)
