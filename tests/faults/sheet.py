@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -73,8 +74,37 @@ class Sheet:
         return sorted(last.values(), key=lambda figure: (figure.id[0], int(figure.id[1:] or 0), figure.scenario))
 
 
+TOGETHER = {
+    r"H1 ": "{count} faults of an endpoint",
+    r"H3 ": "hopeless answers (a bad key, a wrong model, …), {count} kinds",
+    r"H4 budget, ": "budget: spent at most budget and calls in flight, {count} numbers of calls at once (hypothesis)",
+    r"H4 budget with": "budget: real client and server, {count} numbers of calls at once, then resumed",
+    r"T7 redirect": "a redirect to another host, {count} kinds",
+    r"T7 what a proxy": "what a proxy sees of calls to other hosts, {count} kinds",
+    r"T8 bomb": "{count} bombs",
+}
+"""Scenarios that have one line in the table: how their names begin, and what they are called together."""
+
+
+def together(figures: list[Figure]) -> list[Figure]:
+    """Return the figures with those in `TOGETHER` added up; of what was measured the longest time is kept."""
+    groups: dict[str, list[Figure]] = {}
+    for figure in figures:
+        name = f"{figure.id} {figure.scenario}"
+        groups.setdefault(next((start for start in TOGETHER if name.startswith(start)), name), []).append(figure)
+    return [those[0] if name not in TOGETHER else _sum(TOGETHER[name], those) for name, those in groups.items()]
+
+
+def _sum(called: str, those: list[Figure]) -> Figure:
+    seconds = [float(found[1]) for one in those if (found := re.search(r"([\d.]+) s\b", one.measured))]
+    longest = f"the longest took {max(seconds):.1f} s" if seconds else ""
+    trials, violations = sum(one.trials for one in those), sum(one.violations for one in those)
+    return Figure(those[0].id, called.format(count=len(those)), trials, violations, longest)
+
+
 def table(figures: list[Figure]) -> str:
     """Return the figures as a Markdown table."""
+    figures = together(figures)
     lines = [
         "| id | scenario | trials | violations | true rate | measured |",
         "|---|---|---|---|---|---|",
