@@ -141,8 +141,8 @@ class Attempt:
         return replace(header, outcomes=outcomes, summaries=_summaries(self.bench.metric, pairs))
 
     def _stored(self) -> tuple[Run, dict[str, Outcome]]:
-        store = self.bench.store
-        return store.run(self.header.id) or self.header, store.outcomes(self.header.id)
+        outcomes = self.bench.store.outcomes(self.header.id)  # first: where there are any, the header was kept before
+        return self.bench.store.run(self.header.id) or self.header, outcomes
 
     def _missing(self, answered: Mapping[str, Outcome]) -> list[Example]:
         test = self.bench.evalset.test

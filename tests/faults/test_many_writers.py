@@ -70,7 +70,8 @@ def test_the_same_run_twice_at_once_is_paid_once(tmp_path: Path, warm: Warm, she
         codes = [one.wait() for one in both]
         broken = violations(trial, many.whole)
         if codes != [0, 0] or len(asked(trial.log)) != len(asked(many.whole.log)):
-            broken.append(f"codes {codes}, {len(asked(trial.log))} calls for {len(asked(many.whole.log))}")
+            said = " ".join(one.err[-300:] for one in both if one.code)
+            broken.append(f"codes {codes}, {len(asked(trial.log))} calls for {len(asked(many.whole.log))}: {said}")
         if broken:
             problems[str(number)] = broken
     sheet.add("D6", "the same command twice at once: each call is paid once", count, len(problems))
