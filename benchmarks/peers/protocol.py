@@ -15,11 +15,19 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Job = dict[str, Any]
-KB_IN_GB = 1e9 if sys.platform == "darwin" else 1e6
-"""macOS gives bytes there, Linux kilobytes."""
+
+
+def peak_gb() -> float:
+    """Return the most memory this process has held; on Linux not what its parent held, which `ru_maxrss` begins with."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
 
 
 def serve(versions: dict[str, str], work: Callable[[Job], Any]) -> None:
@@ -32,5 +40,5 @@ def serve(versions: dict[str, str], work: Callable[[Job], Any]) -> None:
         clock, processors = time.perf_counter(), time.process_time()
         answers = work(json.loads(line))
         told: Job = {"seconds": time.perf_counter() - clock, "processors": time.process_time() - processors}
-        told |= {"answers": answers, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KB_IN_GB}
+        told |= {"answers": answers, "peak_gb": peak_gb()}
         out.write(json.dumps(told) + "\n")

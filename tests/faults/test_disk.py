@@ -17,15 +17,6 @@ from warm import Warm
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 
 
-def began(many: Trials) -> Trial:
-    """Return a trial with an earlier comparison in its store, by copying that of the undisturbed twin."""
-    trial = many.new()
-    trial.home.mkdir()
-    for name in ("store.sqlite", "asked.txt"):
-        shutil.copy(many.whole.home / name, trial.home / name)
-    return trial
-
-
 def earlier(trial: Trial) -> set[tuple[object, ...]]:
     return {("outcome", *row) for row in trial.query("SELECT run, example, value FROM outcomes")}
 
@@ -33,6 +24,7 @@ def earlier(trial: Trial) -> set[tuple[object, ...]]:
 def disturbed(trial: Trial, inject: list[str]) -> list[str]:
     """Run into the error, and say what was wrong about the way it ended."""
     before = earlier(trial)
+    assert len(before) == 40
     started = trial.start(inject=inject)
     code = trial.interrupted(started)
     broken = []
@@ -50,7 +42,7 @@ def disturbed(trial: Trial, inject: list[str]) -> list[str]:
 def test_an_error_at_every_point_of_writing(tmp_path: Path, warm: Warm, sheet: Sheet) -> None:
     if why := can_trace(warm):
         pytest.skip(why)
-    many = Trials(tmp_path, warm, streaming=True)
+    many = Trials(tmp_path, warm, streaming=True, earlier=40)
     every = points_of(many.new(), SYSCALLS)
     chosen = some(every, trials(9, 320), "D4")
     problems, stopped = dict[str, list[str]](), 0
@@ -85,7 +77,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_disk_of_one_megabyte(tmp_path: Path, small_disk: Path, warm: Warm, sheet: Sheet) -> None:
     """The disk fills up in the middle of a run; with more room the same command goes on."""
-    many, problems, count = Trials(tmp_path, warm, test=200, streaming=True), dict[str, list[str]](), trials(1, 10)
+    many = Trials(tmp_path, warm, test=200, streaming=True, earlier=40)
+    problems, count = dict[str, list[str]](), trials(1, 10)
     for number in range(count):
         ballast = small_disk / "ballast"
         ballast.write_bytes(os.urandom(450_000 + 40_000 * number))

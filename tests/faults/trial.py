@@ -14,6 +14,8 @@ from small_comparison import asked, write_evalset, write_model
 from warm import Started, Warm
 
 from advisor.runner import CHUNK
+from advisor.store import Store
+from advisor.types import Outcome
 
 STRATEGIES = ("majority", "zero_shot", 'few_shot(pick="fixed")', "fine_tuning")
 EXPORTS = ("report.json", "report.csv", "report.md")
@@ -124,9 +126,10 @@ class Trials:
         streaming: bool = False,
         exported: Sequence[str] = EXPORTS,
         options: Sequence[str] = NO_CHECKS,
+        earlier: int = 0,
     ) -> None:
         self.place, self.warm, self._exported, self._options, self._count = place, warm, exported, options, 0
-        self._in_flight = 1 if streaming else CHUNK
+        self._in_flight, self._earlier = 1 if streaming else CHUNK, earlier
         place.mkdir(parents=True, exist_ok=True)
         write_evalset(place / "small", dev=6, test=test)
         (place / "c.yaml").write_text(CONFIGURATION, encoding="utf-8")
@@ -136,9 +139,13 @@ class Trials:
         assert self.whole.started[-1].code == 0, self.whole.started[-1].err
 
     def new(self, home: Path | None = None) -> Trial:
-        """Return a trial that has not begun."""
+        """Return a trial that has not begun; its store holds `earlier` outcomes of another run."""
         self._count += 1
         home = home or self.place / f"home-{self._count}"
+        if self._earlier:
+            home.mkdir(exist_ok=True)
+            with Store(home / "store.sqlite") as store:
+                store.add_outcomes("earlier", [Outcome(f"e{at}", "kept", 1.0) for at in range(self._earlier)])
         return Trial(
             self.place, home, self._model, self.warm, self._in_flight, exported=self._exported, options=self._options
         )
