@@ -22,7 +22,7 @@ Job = dict[str, Any]
 
 
 def peak_gb() -> float:
-    """Return the most memory this process has held; on Linux not what its parent held, which `ru_maxrss` begins with."""
+    """Return the most memory this process has held; `ru_maxrss` begins with what its parent held, on Linux."""
     status = Path("/proc/self/status")
     if status.exists():
         [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
