@@ -28,13 +28,18 @@ class Point:
 
 
 def points_of(trial: Trial, syscalls: tuple[str, ...]) -> list[Point]:
-    """Run a trial to its end and return all its points."""
+    """Run a trial to its end and return all its points, but for those of the test's own before the command begins."""
     started = trial.start(inject=[f"trace={','.join(syscalls)}"])
     assert started.wait() == 0, started.err
     lines = (started.folder / "strace").read_text(encoding="utf-8", errors="replace").splitlines()
     main = [line for line in lines if line.split(maxsplit=1)[0] == str(started.pid)]
-    counted = Counter(found[1] for line in main if (found := re.match(r"\d+ +(\w+)\(", line)))
-    return [Point(name, number) for name in syscalls for number in range(1, counted[name] + 1)]
+    gate = next((at for at, line in enumerate(main) if '/gate"' in line), -1)
+    before, counted = _counted(main[: gate + 1]), _counted(main)
+    return [Point(name, number) for name in syscalls for number in range(before[name] + 1, counted[name] + 1)]
+
+
+def _counted(lines: list[str]) -> Counter[str]:
+    return Counter(found[1] for line in lines if (found := re.match(r"\d+ +(\w+)\(", line)))
 
 
 def some(points: list[Point], count: int, seed: str) -> list[Point]:
