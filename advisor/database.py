@@ -161,8 +161,9 @@ class Database:
         return self._patiently(lambda: self._version_now(self._connection))
 
     def _version_now(self, connection: sqlite3.Connection) -> int:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if not version and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+        used = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # first: another process may make
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])  # tables and number meanwhile, at once
+        if used and not version:
             raise StoreError(
                 f"the file {str(self.path)!r} is the database of another program",
                 hint="move this file away, or set ADVISOR_HOME to another folder, then run the same command again",

@@ -249,3 +249,23 @@ def test_steps_of_many_threads_are_made_durable_together_and_the_fault_of_one_is
     stored = [number for (number,) in database.read("SELECT n FROM numbers ORDER BY n")]
     assert stored == [*range(1, 7), *range(8, 14)]
     database.close()
+
+
+def test_a_store_that_another_process_makes_meanwhile_is_no_other_programs(tmp_path: Path) -> None:
+    """Between looking for tables and reading the format's number, another process makes both."""
+    path = tmp_path / "s.sqlite"
+
+    class Interrupting:
+        def __init__(self) -> None:
+            self.connection, self.statements = sqlite3.connect(path), 0
+
+        def execute(self, statement: str) -> sqlite3.Cursor:
+            self.statements += 1
+            if self.statements == 2:
+                Store(path).close()
+            return self.connection.execute(statement)
+
+    with Store(tmp_path / "another.sqlite") as store:
+        interrupting = Interrupting()
+        assert store._database._version_now(interrupting) in (0, SCHEMA_VERSION)  # type: ignore[arg-type]
+        assert interrupting.statements == 2
