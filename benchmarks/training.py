@@ -166,9 +166,9 @@ def _table(rows: Sequence[dict[str, Any]], train: int, dev: int) -> str:
     for one in rows:
         ratios = sorted(one["ratios"])
         missed = sum(map(math.isinf, ratios))
-        middle = statistics.median_high(ratios)
-        ratio = "not reached" if math.isinf(middle) else f"{middle:.1f} (from {ratios[0]:.1f})"
-        ratio += f"; not reached in {missed} of {len(ratios)}" if missed else f" to {ratios[-1]:.1f}"
+        finite, middle = [ratio for ratio in ratios if math.isfinite(ratio)], statistics.median_high(ratios)
+        ratio = "not reached" if math.isinf(middle) else f"{middle:.1f} ({finite[0]:.1f} to {finite[-1]:.1f})"
+        ratio += f"; not reached in {missed} of {len(ratios)}" if missed else ""
         lines.append(
             f"| {one['name']} | {statistics.median(one['seconds']):.0f} ({min(one['seconds']):.0f} to "
             f"{max(one['seconds']):.0f}) | {', '.join(map(str, one['right']))} | {ratio} | {one['peak_gb']:.1f} |"
