@@ -55,6 +55,6 @@ peers: .venv-peers/.installed
 	@touch .venv/.installed .venv/.installed-dev $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-peers build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -f report.html results.json faults.jsonl faults.md
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -35,7 +35,7 @@ class Spec:
         if not text:
             raise ConfigurationError("a name is needed and nothing was given", hint="advisor list")
         if re.fullmatch(r"\w+\([^/\\)]*", text):
-            hint = f"in quotes: '{text})'" if text.isprintable() else ""
+            hint = f"in quotes: '{text})'" if text.isprintable() else "for example few_shot(k=8)"
             raise ConfigurationError(f"{text!r}: the closing bracket is missing", hint=hint)
         if not text.endswith(")"):
             return cls(text, {})

@@ -60,8 +60,9 @@ def tool_from_function(fn: Callable[..., Any]) -> Tool:
         model: type[BaseModel] = create_model(fn.__name__, __config__=ConfigDict(extra="forbid"), **fields)
         parameters = _tidy(model.model_json_schema())
     except Exception as error:  # pydantic's own kinds, those of its core, and what a hint's own code raises
+        said = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigurationError(
-            f"tool {fn.__name__!r}: a type hint has no JSON form: {str(error).splitlines()[0]}",
+            f"tool {fn.__name__!r}: a type hint has no JSON form: {said}",
             hint="use str, int, float, bool, Literal, list, dict, dataclasses or pydantic models",
         ) from error
     parameters.setdefault("properties", {})

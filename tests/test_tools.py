@@ -380,3 +380,18 @@ def test_schemas_never_reach_outside_or_loop() -> None:
     assert "does not hold" in problem(1, {"$ref": "#/$defs/missing"})
     assert problem(1, {"$ref": "#"}) == "the value or its schema is nested too deeply"
     assert "refers to" in problem(1, {"$ref": "http://127.0.0.1:9/x"})
+
+
+def test_a_hint_that_breaks_without_a_word_is_a_sentence() -> None:
+    class Silent:
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: object, handler: object) -> None:
+            raise RuntimeError
+
+    def broken(thing: Silent) -> str:
+        """Do something."""
+        return ""
+
+    broken.__annotations__["thing"] = Silent
+    with pytest.raises(ConfigurationError, match="'broken': a type hint has no JSON form: RuntimeError"):
+        tool_from_function(broken)

@@ -75,13 +75,13 @@ class Sheet:
 
 
 TOGETHER = {
-    r"H1 ": "{count} faults of an endpoint",
-    r"H3 ": "hopeless answers (a bad key, a wrong model, …), {count} kinds",
-    r"H4 budget, ": "budget: spent at most budget and calls in flight, {count} numbers of calls at once (hypothesis)",
-    r"H4 budget with": "budget: real client and server, {count} numbers of calls at once, then resumed",
-    r"T7 redirect": "a redirect to another host, {count} kinds",
-    r"T7 what a proxy": "what a proxy sees of calls to other hosts, {count} kinds",
-    r"T8 bomb": "{count} bombs",
+    "H1 ": "{count} faults of an endpoint",
+    "H3 ": "hopeless answers (a bad key, a wrong model, …), {count} kinds",
+    "H4 budget, ": "budget: spent at most budget and calls in flight, {count} numbers of calls at once (hypothesis)",
+    "H4 budget with": "budget: real client and server, {count} numbers of calls at once, then resumed",
+    "T7 redirect": "a redirect to another host, {count} kinds",
+    "T7 what a proxy": "what a proxy sees of calls to other hosts, {count} kinds",
+    "T8 bomb": "{count} bombs",
 }
 """Scenarios that have one line in the table: how their names begin, and what they are called together."""
 

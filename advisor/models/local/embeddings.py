@@ -60,17 +60,16 @@ class Embedder:
 
     def _learn(self, block: Sequence[bytes], texts: Mapping[bytes, str]) -> None:
         missing = [key for key in block if key not in self._known]
-        if missing and len(block) == BLOCK:
-            missing = list(block)
-            vectors = _kept(block)
-            if vectors is None:
-                vectors = self._computed([texts[key] for key in block])
-                _keep(block, vectors)
-        elif missing:
-            vectors = self._computed([texts[key] for key in missing])
-        else:
+        if not missing:
             return
-        self._known.update(zip(missing, vectors, strict=True))
+        whole = len(block) == BLOCK
+        wanted = list(block) if whole else missing
+        vectors = _kept(block) if whole else None
+        if vectors is None:
+            vectors = self._computed([texts[key] for key in wanted])
+            if whole:
+                _keep(block, vectors)
+        self._known.update(zip(wanted, vectors, strict=True))
 
     def _computed(self, texts: list[str]) -> NDArray[np.float32]:
         vectors = self._load().encode(texts, batch_size=32, normalize_embeddings=True, show_progress_bar=False)

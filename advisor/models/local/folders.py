@@ -30,7 +30,9 @@ def check_before(folder: Path) -> None:
     config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     layers = getattr(config, "num_hidden_layers", 0) or 0
     if layers > MOST_LAYERS:
-        raise ModelError(f"{str(folder)!r}: config.json names {layers:,} layers; at most {MOST_LAYERS:,} are read")
+        raise ModelError(
+            f"{str(folder)!r}: config.json names {layers:,} layers; at most {MOST_LAYERS:,} are read", hint=_HINT
+        )
     if getattr(config, "quantization_config", None):
         return  # packed weights are fewer than they stand for
     held = sum(_weights(file) for file in folder.glob("*.safetensors"))
