@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 3
 """2 had no ledger of attempts and no `members`."""
-Ending = Literal["answered", "failed"]
+Ending = Literal["answered", "failed", "unsent"]
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS outcomes ("
@@ -121,18 +121,31 @@ class Store:
         return found
 
     def add_completions(
-        self, completions: Mapping[str, Mapping[str, Any]], endings: Mapping[int, Ending] | None = None
-    ) -> None:
-        """Keep completions under their keys, and in the same step how these attempts ended."""
-        rows = list(zip(completions, hide_known_in(map(json.dumps, completions.values())), strict=True))
-        if not rows and not endings:
-            return
+        self,
+        completions: Mapping[str, Mapping[str, Any]],
+        endings: Mapping[int, Ending] | None = None,
+        opening: tuple[str, Sequence[str]] = ("", ()),
+    ) -> list[int]:
+        """Keep completions under their keys, and in the same step how attempts ended and which ones come next.
 
-        def keep(connection: sqlite3.Connection) -> None:
+        Args:
+            completions: by key.
+            endings: how attempts ended, by their numbers.
+            opening: a run, and what the calls are known by that are about to be sent for it.
+
+        Returns:
+            The numbers of the attempts that were opened.
+        """
+        rows = list(zip(completions, hide_known_in(map(json.dumps, completions.values())), strict=True))
+        if not rows and not endings and not opening[1]:
+            return []
+
+        def keep(connection: sqlite3.Connection) -> list[int]:
             connection.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", rows)
             _end(connection, endings or {})
+            return _open(connection, *opening)
 
-        self._database.transaction(keep)
+        return self._database.transaction(keep)
 
     # --- the ledger of attempts --------------------------------------------------------------------------------------
 
@@ -147,12 +160,7 @@ class Store:
 
         def open_(connection: sqlite3.Connection) -> list[int]:
             _end(connection, dict.fromkeys(failed, "failed"))
-            now = _now()
-            first = 1 + int(connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0])
-            numbers = range(first, first + len(keys))
-            rows = [(number, run, key, now) for number, key in zip(numbers, keys, strict=True)]
-            connection.executemany("INSERT INTO attempts (id, run, key, opened) VALUES (?, ?, ?, ?)", rows)
-            return list(numbers)
+            return _open(connection, run, keys)
 
         return self._database.transaction(open_)
 
@@ -163,7 +171,8 @@ class Store:
         again after a failure. A provider may have billed them.
         """
         statement = (
-            "SELECT COUNT(*) FROM attempts LEFT JOIN endings ON attempt = id WHERE run = ? AND how IS NOT 'answered'"
+            "SELECT COUNT(*) FROM attempts LEFT JOIN endings ON attempt = id WHERE run = ? "
+            "AND (how IS NULL OR how = 'failed')"
         )
         return sum(int(self._database.read(statement, (run,))[0][0]) for run in runs)
 
@@ -275,6 +284,16 @@ def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
     connection.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", row)
     members = [(comparison.id, run.id) for run in comparison.runs]
     connection.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", members)
+
+
+def _open(connection: sqlite3.Connection, run: str, keys: Sequence[str]) -> list[int]:
+    if not keys:
+        return []
+    first, now = 1 + int(connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0]), _now()
+    numbers = range(first, first + len(keys))
+    rows = [(number, run, key, now) for number, key in zip(numbers, keys, strict=True)]
+    connection.executemany("INSERT INTO attempts (id, run, key, opened) VALUES (?, ?, ?, ?)", rows)
+    return list(numbers)
 
 
 def _end(connection: sqlite3.Connection, endings: Mapping[int, Ending]) -> None:

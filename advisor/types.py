@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -22,8 +23,7 @@ MIN_DEV = 40
 
 def digest(value: Any) -> str:
     """Return a 16-hex-digit content address of any JSON-like value (dataclasses included)."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(_CANONICAL.encode(value).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
@@ -33,6 +33,8 @@ def _plain(value: Any) -> Any:
         return {"type": type(value).__name__, **{name: getattr(value, name) for name in value.__slots__}}
     raise TypeError(f"{type(value).__name__} has no content address")
 
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=_plain)
 
 # --- what goes into a model ------------------------------------------------------------------------------------------
 
@@ -241,10 +243,13 @@ class Usage:
     latency_seconds: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.__slots__})
+        return Usage(*map(operator.add, _parts(self), _parts(other)))
 
     def __sub__(self, other: Usage) -> Usage:
-        return Usage(**{name: getattr(self, name) - getattr(other, name) for name in Usage.__slots__})
+        return Usage(*map(operator.sub, _parts(self), _parts(other)))
+
+
+_parts = operator.attrgetter(*Usage.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
     make peers                                    (once: their own environment, .venv-peers, and the weights as GGUF)
     python benchmarks/evaluation.py               (half an hour on 2 idle cores)
     python benchmarks/evaluation.py --items 12 --rounds 1
+    python benchmarks/evaluation.py --cases few_shot --evalset public:banking77      (shorter questions)
 
-Three jobs on shipped data: classification behind some 600 shared tokens of examples, answered in free text; the same
-decided among the 18 labels (lm-eval scores every label to its end, which also gives their likelihoods; ours decodes the
-likeliest way through the tree of labels, and the two need not agree); questions behind contexts of some 400 tokens that
-nobody shares. Every tool answers the same prompts in a process of its own; a round is one pass of each, and every round
-begins with another tool. Only the pass is timed. A round's prompts begin with its number, so that no cache helps from
-one round to the next. Beforehand each peer is given its best of several batch sizes and number formats, on fewer items,
-in a process that then ends. The weights are SmolLM2-135M-Instruct as published in 4 bits: OpenVINO GenAI and llama.cpp
-read that file as it is, the others the same weights unpacked.
+Three jobs on shipped data, or, the first two, on another set of labelled texts: classification behind some 600 shared
+tokens of examples, answered in free text; the same decided among the labels (lm-eval scores every label to its end,
+which also gives their likelihoods; ours decodes the likeliest way through the tree of labels, and the two need not
+agree); questions behind contexts of some 400 tokens that nobody shares. Every tool answers the same prompts in a
+process of its own; a round is one pass of each, and every round begins with another tool. Only the pass is timed. A
+round's prompts begin with its number, so that no cache helps from one round to the next. Beforehand each peer is given
+its best of several batch sizes and number formats, on fewer items, in a process that then ends. The weights are
+SmolLM2-135M-Instruct as published in 4 bits: OpenVINO GenAI and llama.cpp read that file as it is, the others the same
+weights unpacked.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -65,20 +68,20 @@ class Case:
     choices: tuple[str, ...] = ()
 
 
-def cases(count: int, tokenizer: Any) -> dict[str, Case]:
-    """Return the three jobs."""
+def cases(count: int, tokenizer: Any, evalset: str = "harrow_routing") -> dict[str, Case]:
+    """Return the three jobs; which examples are shown and asked is drawn once and for all."""
     from advisor.api import load_evalset
 
-    routing, answers = load_evalset("harrow_routing"), load_evalset("harrow_answers")
+    routing, answers, draw = load_evalset(evalset), load_evalset("harrow_answers"), random.Random(0)
     shown = [{"role": "system", "content": routing.instruction}]
-    for example in routing.train:
+    for example in draw.sample(routing.train, len(routing.train)):
         shown += [
             {"role": "user", "content": str(example.input)},
             {"role": "assistant", "content": str(example.target)},
         ]
         if len(tokenizer.apply_chat_template(shown)["input_ids"]) >= SHARED_TOKENS:
             break
-    asked = routing.test[:count]
+    asked = draw.sample(routing.test, min(count, len(routing.test)))
     chats = tuple((*shown, {"role": "user", "content": str(one.input)}) for one in asked)
     targets = tuple(str(one.target) for one in asked)
     pieces = contexts(tokenizer)[:count]
@@ -257,6 +260,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tools", default=",".join(PEERS), help="of these, by commas; ours always")
     parser.add_argument("--cases", default="few_shot,labels,contexts")
+    parser.add_argument("--evalset", default="harrow_routing", help="with labels; for few_shot and labels")
     asked = parser.parse_args()
     from transformers import AutoTokenizer
 
@@ -267,12 +271,13 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     chosen = [name for name in PEERS if name in {OWN, *asked.tools.split(",")}]
     tools, found = Tools(chosen, str(python), (str(folder), str(gguf))), {}
-    for name, case in cases(asked.items, tokenizer).items():
+    for name, case in cases(asked.items, tokenizer, asked.evalset).items():
         if name in asked.cases.split(","):
             found[name] = measure(name, case, tools, tokenizer, asked.rounds, min(asked.few, asked.items))
             print("\n" + table(name, len(case.chats), found[name]), flush=True)
             if asked.rounds >= ENOUGH:
-                keep(name, {"items": len(case.chats), "versions": tools.versions, "rows": found[name]})
+                of = "" if asked.evalset == "harrow_routing" else f" {asked.evalset}"
+                keep(name + of, {"items": len(case.chats), "versions": tools.versions, "rows": found[name]})
 
 
 def keep(name: str, one: dict[str, Any]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from advisor import metrics, toy
 from advisor.errors import BudgetReached, CallFailed, ModelError
 from advisor.models.base import Completion, Model, Request, TuningExample, TuningJob, TuningReport
+from advisor.models.endpoint_retry import Spread
 from advisor.models.metered import Meter, MeteredModel, Purse
 from advisor.models.scripted import ScriptedModel
 from advisor.runner import Bench, run_strategy
@@ -347,3 +350,61 @@ def test_only_calls_that_may_be_billed_stand_in_the_ledger(tmp_path: Path, kind:
         MeteredModel(kind(), store, Meter(), Purse(), run="r").generate(ask("a", "b", "fail c"))
         assert len(opened) == written
         assert store.unanswered(["r"]) == (1 if written else 0)
+
+
+class InThreads(Recorder):
+    """Two calls at a time, as an endpoint makes them; ``dead ...`` breaks, once it may, before anything is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_break = threading.Event()
+
+    def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> Spread[Completion]:
+        def answer(at: int) -> Completion:
+            if requests[at].messages[-1].content.startswith("dead"):
+                self.may_break.wait(10)
+                raise ModelError("the key was refused")
+            sending(at)
+            return self._one(requests[at].messages[-1].content)
+
+        return Spread(answer, len(requests), 2)
+
+
+def _endings(store: Store) -> list[str | None]:
+    rows = store._database.read("SELECT how FROM attempts LEFT JOIN endings ON attempt = id ORDER BY id")
+    return [how for (how,) in rows]
+
+
+def test_an_attempt_is_opened_in_the_step_that_keeps_the_answer_before(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        alone: list[str] = []
+        keep = store.open_attempts
+        store.open_attempts = lambda run, keys, failed=(): (alone.extend(keys), keep(run, keys, failed))[1]  # type: ignore[method-assign]
+        MeteredModel(InThreads(), store, Meter(), Purse(), run="r").generate(ask(*"abcdefgh"))
+        assert len(alone) == 2
+        assert _endings(store) == ["answered"] * 8
+        assert store.unanswered(["r"]) == 0
+
+
+def test_what_was_opened_and_never_sent_is_no_call_that_may_be_billed(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        model, keep = InThreads(), store.add_completions
+
+        def kept(*given: Any) -> list[int]:
+            numbers = keep(*given)
+            model.may_break.set()
+            return numbers
+
+        store.add_completions = kept  # type: ignore[method-assign]
+        with pytest.raises(ModelError, match="the key was refused"):
+            MeteredModel(model, store, Meter(), Purse(), run="r").generate(ask("a", "dead b", "dead c"))
+        assert _endings(store) == ["answered", "unsent"]
+        assert store.unanswered(["r"]) == 0
+
+
+def test_nothing_is_opened_ahead_once_the_budget_is_reached(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        purse = Purse(budget_usd=1.0, price=lambda usage: 1.0)
+        with pytest.raises(BudgetReached):
+            MeteredModel(InThreads(), store, Meter(), purse, run="r").generate(ask(*"abcdefgh"))
+        assert _endings(store) == ["answered"] * 2

@@ -309,6 +309,7 @@ class Spread(Iterator[tuple[int, T]]):
         self._todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[int, T | None, BaseException | None]] = queue.SimpleQueue()
         self._workers, self._free, self._owed = min(jobs, count), threading.Semaphore(min(jobs, count)), 0
+        self._count, self._begun = count, min(jobs, count)
         self._next: tuple[int, T | None, BaseException | None] | None = None
         for at in range(count):
             self._todo.put(at)
@@ -319,6 +320,7 @@ class Spread(Iterator[tuple[int, T]]):
 
     def __next__(self) -> tuple[int, T]:
         if self._owed:
+            self._begun += self._owed
             self._free.release(self._owed)
             self._owed = 0
         while self._expected > 0:
@@ -351,6 +353,10 @@ class Spread(Iterator[tuple[int, T]]):
         self._expected -= len(found)
         self._owed += len(found)
         return found
+
+    def coming(self) -> range:
+        """Return which are begun when the next answer is asked for, and surely not before."""
+        return range(self._begun, min(self._count, self._begun + self._owed))
 
     def finish(self) -> None:
         """Start nothing new and try nothing again; what is in flight still comes."""

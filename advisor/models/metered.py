@@ -12,12 +12,15 @@ A model may have ``stream(requests)``, which yields ``(position, completion)`` a
 counted against the budget, at once; without it, when the whole batch is there. Where what it returns has `finish()`,
 that is called once the budget is reached or somebody pressed Ctrl-C: it then starts nothing new, and what is in flight
 is still paid for and kept. It may be ``stream(requests, sending)``: ``sending(position)`` is then called before each
-attempt, in any thread; without it all requests of a batch count as sent when the first one is.
+attempt, in any thread; without it all requests of a batch count as sent when the first one is. Where it has `coming()`,
+that says which positions are begun once the next answer is asked for: they are put into the ledger in one step with the
+answer before.
 """
 
 from __future__ import annotations
 
 import inspect
+import threading
 import time
 import uuid
 from collections import Counter
@@ -133,25 +136,24 @@ class MeteredModel:
         keys, answers = list(missing), dict[str, Completion]()
         ledger = _Ledger(self._store, self._run, keys)
         given = _given(self._model, list(missing.values()), ledger)
-        finish, ready = getattr(given, "finish", None), getattr(given, "ready", list)
+        finish, ready, coming = (getattr(given, name, other) for name, other in _OFFERS.items())
         try:
             for given_now in given:
                 batch = given_now if isinstance(given_now, list) else [given_now, *ready()]
                 fresh = {keys[at]: completion for at, completion in batch}
-                self._store.add_completions(
-                    {key: _plain(done) for key, done in fresh.items() if not done.error},
-                    ledger.endings(fresh),
-                )
                 for completion in fresh.values():
                     self._purse.pay(completion.usage, self._price)
                 answers |= fresh
-                if len(answers) < len(missing) and (self._purse.is_empty or stopping.requested()):
+                over = len(answers) < len(missing) and (self._purse.is_empty or stopping.requested())
+                ledger.keep(fresh, () if over else coming())
+                if over:
                     if finish is None:
                         break
                     finish()
         finally:
             if close := getattr(given, "close", None):
                 close()
+            ledger.close()
         return answers
 
     def _key(self, request: Request) -> str:
@@ -164,18 +166,29 @@ class MeteredModel:
 
 
 _Answer = tuple[int, Completion]
+_OFFERS: dict[str, Any] = {"finish": None, "ready": list, "coming": tuple}
+"""What a stream may offer beside answers, and what stands in for it."""
 
 
 class _Ledger:
-    """The attempts of one batch in the store's ledger."""
+    """The attempts of one batch in the store's ledger.
+
+    `_ahead` are those that are opened, in the step that keeps other answers, just before their threads send them.
+    """
 
     def __init__(self, store: Store, run: str, keys: Sequence[str]) -> None:
         self._store, self._run, self._keys = store, run, keys
         self._open: dict[str, int] = {}
+        self._ahead: set[str] = set()
+        self._lock = threading.Lock()
 
     def sending(self, at: int) -> None:
         """Write down, before it is sent, an attempt at request number `at`; an earlier one has failed by that."""
         key = self._keys[at]
+        with self._lock:
+            if key in self._ahead:
+                self._ahead.remove(key)
+                return
         failed = [self._open[key]] if key in self._open else []
         [self._open[key]] = self._store.open_attempts(self._run, [key], failed)
 
@@ -183,13 +196,24 @@ class _Ledger:
         """Write down that all requests are about to be sent."""
         self._open = dict(zip(self._keys, self._store.open_attempts(self._run, self._keys), strict=True))
 
-    def endings(self, answers: Mapping[str, Completion]) -> dict[int, Ending]:
-        """Return how the last attempt at each of these ended."""
-        return {
+    def keep(self, answers: Mapping[str, Completion], coming: Sequence[int]) -> None:
+        """Keep answers with how their last attempts ended, and in the same step open attempts at the `coming` ones."""
+        endings: dict[int, Ending] = {
             self._open[key]: "failed" if done.error else "answered"
             for key, done in answers.items()
             if key in self._open
         }
+        keys = [self._keys[at] for at in coming]
+        good = {key: _plain(done) for key, done in answers.items() if not done.error}
+        numbers = self._store.add_completions(good, endings, (self._run, keys))
+        self._open.update(zip(keys, numbers, strict=True))
+        self._ahead.update(keys)
+
+    def close(self) -> None:
+        """Say of the attempts that were opened and will not be sent that they were not."""
+        with self._lock:
+            unsent, self._ahead = self._ahead, set()
+        self._store.add_completions({}, {self._open[key]: "unsent" for key in unsent})
 
 
 def _given(model: Model, requests: list[Request], ledger: _Ledger) -> Iterable[_Answer | list[_Answer]]:

@@ -56,7 +56,7 @@ def count(place: Path, statement: str) -> int:
         connection.close()
 
 
-UNANSWERED = "SELECT COUNT(*) FROM attempts LEFT JOIN endings ON attempt = id WHERE how IS NOT 'answered'"
+UNANSWERED = "SELECT COUNT(*) FROM attempts LEFT JOIN endings ON attempt = id WHERE how IS NULL OR how = 'failed'"
 
 
 def interrupted_once(warm: Warm, place: Path, rng: random.Random, number: int) -> list[str]:
