@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, NoReturn
 
 _ARTICLES = re.compile(r"(?<!\S)(?:a|an|the)(?!\S)")
@@ -22,7 +21,6 @@ _NUMBER = re.compile(
 _FENCE = re.compile(r"\A```[\w-]*\s*\n(.*?)\n?\s*```\Z", re.S)
 
 
-@lru_cache(maxsize=2048)  # the same references are compared with the answers of every strategy
 def normalise(text: str) -> str:
     """Return `text` as it is compared: SQuAD's normalisation (Rajpurkar et al. 2016), kept safe for figures.
 

@@ -26,8 +26,8 @@ from advisor.types import Usage
 
 CHARACTERS_PER_TOKEN = 4
 CHECKS = "checks before a yes"
-LOCAL_PREFILL, LOCAL_DECODE, LOCAL_TRAINING = 700.0, 100.0, 800.0
-"""Tokens a second of the embedded model on 2 cores, rounded down from what one machine measured; a rough guide only."""
+LOCAL_PREFILL, LOCAL_DECODE, LOCAL_TRAINING = 1200.0, 250.0, 1000.0
+"""Tokens a second of the embedded model on 2 cores: between what one machine measured busy and idle; a rough guide."""
 
 
 @dataclass(frozen=True, slots=True)

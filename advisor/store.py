@@ -168,7 +168,7 @@ class Store:
         """Return how many calls were sent for these runs and brought no answer that was kept.
 
         Those of a call that is in flight now are among them, those of an earlier interruption, and each that was sent
-        again after a failure. A provider may have billed them.
+        again after a failure; after a kill also those that were about to be sent. A provider may have billed them.
         """
         statement = (
             "SELECT COUNT(*) FROM attempts LEFT JOIN endings ON attempt = id WHERE run = ? "

@@ -36,6 +36,7 @@ ENOUGH = 5
 """Rounds from which on the figures are kept."""
 SHARED_TOKENS, CONTEXT_TOKENS, MOST_TOKENS = 600, 400, 12
 HF = tuple({"dtype": dtype, "batch_size": size} for dtype in ("float32", "bfloat16") for size in (8, 32))
+OPENVINO = tuple({"max_num_seqs": n, "first_alone": alone} for n in (8, 32, 128) for alone in (False, True))
 OWN = "tuneworthy"
 
 
@@ -52,9 +53,7 @@ PEERS = {
     OWN: Peer("own_engine.py", ({},), ("few_shot", "labels", "contexts")),
     "lm-eval": Peer("lm_eval_hf.py", HF, ("few_shot", "labels", "contexts")),
     "inspect_ai": Peer("inspect_hf.py", HF, ("few_shot",)),
-    "OpenVINO GenAI": Peer(
-        "openvino_genai_cpu.py", tuple({"max_num_seqs": n} for n in (8, 32, 128)), ("few_shot", "contexts")
-    ),
+    "OpenVINO GenAI": Peer("openvino_genai_cpu.py", OPENVINO, ("few_shot", "contexts")),
     "llama.cpp": Peer("llama_cpp.py", tuple({"slots": n} for n in (1, 4, 8, 16)), ("few_shot", "contexts")),
 }
 

@@ -353,19 +353,28 @@ def test_only_calls_that_may_be_billed_stand_in_the_ledger(tmp_path: Path, kind:
 
 
 class InThreads(Recorder):
-    """Two calls at a time, as an endpoint makes them; ``dead ...`` breaks, once it may, before anything is sent."""
+    """Two calls at a time, as an endpoint makes them, the first two at once.
 
-    def __init__(self) -> None:
+    ``dead ...`` breaks, once it may, before anything is sent; ``known ...`` is answered without a call.
+    """
+
+    def __init__(self, store: Store) -> None:
         super().__init__()
-        self.may_break = threading.Event()
+        self.may_break, self.both = threading.Event(), threading.Barrier(2)
+        self.store, self.rows = store, list[int]()
 
     def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> Spread[Completion]:
         def answer(at: int) -> Completion:
-            if requests[at].messages[-1].content.startswith("dead"):
+            if at < 2:
+                self.both.wait(10)
+            text = requests[at].messages[-1].content
+            if text.startswith("dead"):
                 self.may_break.wait(10)
                 raise ModelError("the key was refused")
-            sending(at)
-            return self._one(requests[at].messages[-1].content)
+            if not text.startswith("known"):
+                sending(at)
+                self.rows.append(len(_endings(self.store)))
+            return self._one(text)
 
         return Spread(answer, len(requests), 2)
 
@@ -380,15 +389,17 @@ def test_an_attempt_is_opened_in_the_step_that_keeps_the_answer_before(tmp_path:
         alone: list[str] = []
         keep = store.open_attempts
         store.open_attempts = lambda run, keys, failed=(): (alone.extend(keys), keep(run, keys, failed))[1]  # type: ignore[method-assign]
-        MeteredModel(InThreads(), store, Meter(), Purse(), run="r").generate(ask(*"abcdefgh"))
+        model = InThreads(store)
+        MeteredModel(model, store, Meter(), Purse(), run="r").generate(ask(*"abcdefgh"))
         assert len(alone) == 2
+        assert all(rows > before for before, rows in enumerate(sorted(model.rows)))  # a row before each call
         assert _endings(store) == ["answered"] * 8
         assert store.unanswered(["r"]) == 0
 
 
 def test_what_was_opened_and_never_sent_is_no_call_that_may_be_billed(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
-        model, keep = InThreads(), store.add_completions
+        model, keep = InThreads(store), store.add_completions
 
         def kept(*given: Any) -> list[int]:
             numbers = keep(*given)
@@ -402,9 +413,29 @@ def test_what_was_opened_and_never_sent_is_no_call_that_may_be_billed(tmp_path: 
         assert store.unanswered(["r"]) == 0
 
 
+def test_what_a_model_answers_without_a_call_is_no_call(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        asked = ask("a", "b", "known c", "known d", "e")
+        MeteredModel(InThreads(store), store, Meter(), Purse(), run="r").generate(asked)
+        assert sorted(map(str, _endings(store))) == ["answered"] * 3 + ["unsent"] * 2
+        assert store.unanswered(["r"]) == 0
+
+
+def test_a_model_that_does_not_say_what_it_sends_has_each_call_in_the_ledger_once(tmp_path: Path) -> None:
+    class Silent(InThreads):
+        billed = True
+
+        def stream(self, requests: Sequence[Request]) -> Spread[Completion]:  # type: ignore[override]
+            return super().stream(requests, lambda at: None)
+
+    with Store(tmp_path / "s.sqlite") as store:
+        MeteredModel(Silent(store), store, Meter(), Purse(), run="r").generate(ask(*"abcdef"))
+        assert _endings(store) == ["answered"] * 6
+
+
 def test_nothing_is_opened_ahead_once_the_budget_is_reached(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         purse = Purse(budget_usd=1.0, price=lambda usage: 1.0)
         with pytest.raises(BudgetReached):
-            MeteredModel(InThreads(), store, Meter(), purse, run="r").generate(ask(*"abcdefgh"))
+            MeteredModel(InThreads(store), store, Meter(), purse, run="r").generate(ask(*"abcdefgh"))
         assert _endings(store) == ["answered"] * 2

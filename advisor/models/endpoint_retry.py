@@ -256,10 +256,10 @@ class Pace:
             GivenUpError: `stop` was set meanwhile.
         """
         with self._changed:
-            while self._busy >= self.limit:
-                if stop.is_set():
-                    raise GivenUpError
+            while self._busy >= self.limit and not stop.is_set():
                 self._changed.wait(0.05)
+            if stop.is_set():
+                raise GivenUpError
             self._busy += 1
             self._begun += 1
             return self._begun

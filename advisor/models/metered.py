@@ -19,6 +19,7 @@ answer before.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import threading
 import time
@@ -29,7 +30,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from advisor import stopping
-from advisor.errors import BudgetReached, ModelError
+from advisor.errors import BudgetReached, ModelError, StoreError
 from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
 from advisor.store import Ending, Store
 from advisor.types import ToolCall, Usage, digest
@@ -136,7 +137,8 @@ class MeteredModel:
         keys, answers = list(missing), dict[str, Completion]()
         ledger = _Ledger(self._store, self._run, keys)
         given = _given(self._model, list(missing.values()), ledger)
-        finish, ready, coming = (getattr(given, name, other) for name, other in _OFFERS.items())
+        finish, ready = getattr(given, "finish", None), getattr(given, "ready", list)
+        coming = getattr(given, "coming", tuple) if _says_what_it_sends(self._model) else tuple
         try:
             for given_now in given:
                 batch = given_now if isinstance(given_now, list) else [given_now, *ready()]
@@ -144,9 +146,8 @@ class MeteredModel:
                 for completion in fresh.values():
                     self._purse.pay(completion.usage, self._price)
                 answers |= fresh
-                over = len(answers) < len(missing) and (self._purse.is_empty or stopping.requested())
-                ledger.keep(fresh, () if over else coming())
-                if over:
+                ledger.keep(fresh, () if self._is_over(missing, answers) else coming())
+                if self._is_over(missing, answers):  # once more, since keeping takes its time
                     if finish is None:
                         break
                     finish()
@@ -155,6 +156,10 @@ class MeteredModel:
                 close()
             ledger.close()
         return answers
+
+    def _is_over(self, missing: Mapping[str, Request], answers: Mapping[str, Completion]) -> bool:
+        """Say whether nothing new may be started though there is more to ask."""
+        return len(answers) < len(missing) and (self._purse.is_empty or bool(stopping.requested()))
 
     def _key(self, request: Request) -> str:
         plain = [getattr(request, name) for name in Request.__slots__]
@@ -166,14 +171,12 @@ class MeteredModel:
 
 
 _Answer = tuple[int, Completion]
-_OFFERS: dict[str, Any] = {"finish": None, "ready": list, "coming": tuple}
-"""What a stream may offer beside answers, and what stands in for it."""
 
 
 class _Ledger:
     """The attempts of one batch in the store's ledger.
 
-    `_ahead` are those that are opened, in the step that keeps other answers, just before their threads send them.
+    `_ahead` are those that were opened in the step that keeps other answers, before their threads send them.
     """
 
     def __init__(self, store: Store, run: str, keys: Sequence[str]) -> None:
@@ -198,8 +201,11 @@ class _Ledger:
 
     def keep(self, answers: Mapping[str, Completion], coming: Sequence[int]) -> None:
         """Keep answers with how their last attempts ended, and in the same step open attempts at the `coming` ones."""
+        with self._lock:
+            unsent = self._ahead.intersection(answers)  # answered from the model's own memory
+            self._ahead -= unsent
         endings: dict[int, Ending] = {
-            self._open[key]: "failed" if done.error else "answered"
+            self._open[key]: "unsent" if key in unsent else "failed" if done.error else "answered"
             for key, done in answers.items()
             if key in self._open
         }
@@ -212,14 +218,16 @@ class _Ledger:
     def close(self) -> None:
         """Say of the attempts that were opened and will not be sent that they were not."""
         with self._lock:
-            unsent, self._ahead = self._ahead, set()
-        self._store.add_completions({}, {self._open[key]: "unsent" for key in unsent})
+            unsent: dict[int, Ending] = {self._open.pop(key): "unsent" for key in self._ahead}
+            self._ahead.clear()
+        with contextlib.suppress(StoreError):  # they then count as sent, and what went wrong before is what is told
+            self._store.add_completions({}, unsent)
 
 
 def _given(model: Model, requests: list[Request], ledger: _Ledger) -> Iterable[_Answer | list[_Answer]]:
     """Return answers with their positions as the model gives them: one at a time, or all at once."""
     stream: Callable[..., Iterable[_Answer]] | None = getattr(model, "stream", None)
-    if stream is not None and "sending" in inspect.signature(stream).parameters:
+    if stream is not None and _says_what_it_sends(model):
         return stream(requests, sending=ledger.sending)
     if getattr(model, "billed", True):
         ledger.sending_all()
@@ -229,6 +237,11 @@ def _given(model: Model, requests: list[Request], ledger: _Ledger) -> Iterable[_
     if len(answers) != len(requests):
         raise ModelError(f"the model {model.name!r} gave {len(answers)} answers to {len(requests)} requests")
     return [list(enumerate(answers))]
+
+
+def _says_what_it_sends(model: Model) -> bool:
+    stream = getattr(model, "stream", None)
+    return stream is not None and "sending" in inspect.signature(stream).parameters
 
 
 def _plain(done: Completion) -> dict[str, Any]:
