@@ -216,6 +216,24 @@ def test_a_loss_that_explodes_is_a_sentence(local_model: LocalModel, tmp_path: P
     assert list(tmp_path.glob("adapter-*")) == []
 
 
+def test_a_loss_that_explodes_later_leaves_the_epoch_before(
+    local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from advisor.models.local import tuning
+
+    once, backward = [0], tuning._Epochs._backward
+
+    def breaks(self: Any, *given: Any) -> tuple[float, int]:
+        once[0] += 1
+        return (float("nan"), 1) if once[0] > 2 else backward(self, *given)
+
+    monkeypatch.setattr(tuning._Epochs, "_backward", breaks)
+    eight = TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=3, layers=1, batch_size=4))
+    with pytest.raises(ModelError, match=r"became nan in epoch 2; the state after epoch 1 is kept in .*epochs"):
+        local_model.tune(eight)
+    assert len(list(tmp_path.glob("adapter-*.epochs/epoch-1"))) == 1
+
+
 def test_long_rows_go_through_in_parts_with_the_same_gradients(
     local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +246,40 @@ def test_long_rows_go_through_in_parts_with_the_same_gradients(
         return report.train_loss
 
     assert losses(40) == pytest.approx(losses(10_000), rel=1e-4)
+
+
+def test_states_in_a_mapped_file_make_the_same_adapter_and_leave_no_file(
+    local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from advisor.models.local import frozen
+    from advisor.models.local.tuning import ADAPTER
+
+    written = []
+    for held in (frozen.HELD_BYTES, 0):
+        monkeypatch.setattr(frozen, "HELD_BYTES", held)
+        local_model.frozen.clear()
+        folder = tmp_path / str(held)
+        local_model.tune(TuningJob(job(tmp_path).train, job(tmp_path).dev, folder, TuningConfig(epochs=2, layers=1)))
+        assert len(list(folder.iterdir())) == 1
+        written.append(next(folder.glob(f"adapter-*/{ADAPTER}")).read_bytes())
+    assert written[0] == written[1]
+    local_model.frozen.clear()
+
+
+def test_a_disk_without_room_for_the_states_is_a_sentence(
+    local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from advisor.models.local import frozen
+
+    def full(*given: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(frozen, "HELD_BYTES", 0)
+    monkeypatch.setattr(frozen, "_claim", full)
+    local_model.frozen.clear()
+    with pytest.raises(ModelError, match=r"has no room: No space left on device\n.*--train-limit"):
+        local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_answer_beyond_the_longest_row_cannot_be_learned(local_model: LocalModel, tmp_path: Path) -> None:

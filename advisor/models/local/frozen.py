@@ -1,14 +1,23 @@
-"""Training rows behind the frozen layers: run through them once, kept, and cut into parts that fit into memory."""
+"""Training rows behind the frozen layers: run through them once, kept, and cut into parts that fit into memory.
+
+Up to `HELD_BYTES` of states are held in memory. More lie in a file of the training's folder that is mapped into memory,
+so that the system may put them away; the file has no name once it is mapped and is gone with the process.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
+from advisor.errors import ModelError
 from advisor.models.base import TuningExample, TuningJob
 from advisor.models.local.layers import room, run_layers
 from advisor.models.local.rows import common_prefix
@@ -21,6 +30,7 @@ CACHE_TOKENS = 2048
 LONGEST = 1024
 """Tokens of a training row that are read; what stands behind them is not learned."""
 KEPT_STATES = 4
+HELD_BYTES = 2**28
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +86,57 @@ def frozen_states(
     prefix = torch.empty(0)
     items: dict[int, Item] = {}
     weights = [room(decoder, shared, len(ids) - shared) for ids, _ in pairs]
+    ends = [0, *accumulate(len(ids) - shared for ids, _ in pairs)]
+    held = _memory(ends[-1], decoder.embed_tokens.weight, job.workdir)
     for batch in cut(range(len(pairs)), weights, CACHE_TOKENS):
         ids = [torch.tensor(pairs[index][0]) for index in batch]
         embedded = [decoder.embed_tokens(row) for row in ids]
         below = embedded[0][:shared]
         prefix, states = run_layers(decoder, decoder.layers[:first], below, [row[shared:] for row in embedded])
         for index, row, own in zip(batch, ids, states, strict=True):
-            items[index] = Item(own.clone(), row[shared:], torch.tensor(pairs[index][1][shared:]))
+            kept = held[ends[index] : ends[index + 1]].copy_(own)
+            items[index] = Item(kept, row[shared:], torch.tensor(pairs[index][1][shared:]))
         job.progress(what, len(items), len(pairs))
     while len(model.frozen) >= KEPT_STATES:
         del model.frozen[next(iter(model.frozen))]
     start = torch.tensor(pairs[0][0][:shared] if pairs else [], dtype=torch.long)
     model.frozen[key] = Rows(prefix.clone(), start, [items[index] for index in range(len(pairs))], weights)
     return cast("Rows", model.frozen[key])
+
+
+def _memory(tokens: int, like: Tensor, folder: Path) -> Tensor:
+    """Return room for states, (tokens, width), numbers as in `like`, (any, width).
+
+    Raises:
+        ModelError: it needs a file, and the disk has no room for it.
+    """
+    count = tokens * like.shape[1]
+    if count * like.itemsize <= HELD_BYTES:
+        return like.new_empty(tokens, like.shape[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"states-{os.getpid()}.part"
+    try:
+        with path.open("wb") as file:
+            _claim(file.fileno(), count * like.itemsize)
+        states = torch.from_file(str(path), shared=True, size=count, dtype=like.dtype)
+    except OSError as error:
+        size, why = f"{count * like.itemsize / 1e9:.1f} GB", error.strerror or error
+        raise ModelError(
+            f"the training examples take {size} behind the frozen layers, and {str(folder)!r} has no room: {why}",
+            hint="free disk space, or train on fewer examples, e.g. --train-limit 1000, then run it again",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # Windows keeps the name as long as it is mapped
+            path.unlink()
+    return states.view(tokens, like.shape[1])
+
+
+def _claim(file: int, size: int) -> None:
+    """Have the disk set so many bytes aside: a mapped file that runs full later ends the process without a word."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.truncate(file, size)
 
 
 def _shared(pairs: list[tuple[list[int], list[bool]]]) -> int:

@@ -289,8 +289,14 @@ class _Epochs:
         for number, batch in enumerate(batches, 1):
             loss, learned = self._backward(train, batch)
             if not math.isfinite(loss):
+                kept = self.checkpoints.folder
                 raise ModelError(
-                    f"the training loss became {loss} in epoch {epoch}; nothing was saved",
+                    f"the training loss became {loss} in epoch {epoch}; "
+                    + (
+                        f"the state after epoch {epoch - 1} is kept in {str(kept)!r}"
+                        if epoch > 1
+                        else "nothing was saved"
+                    ),
                     hint="lower the learning rate, e.g. --strategy 'fine_tuning(learning_rate=0.0005)'",
                 )
             torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
