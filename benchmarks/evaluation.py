@@ -276,6 +276,7 @@ def main() -> None:
             print("\n" + table(name, len(case.chats), found[name]), flush=True)
             if asked.rounds >= ENOUGH:
                 of = "" if asked.evalset == "harrow_routing" else f" {asked.evalset}"
+                of += "" if asked.tools == ",".join(PEERS) else f" beside {asked.tools}"
                 keep(name + of, {"items": len(case.chats), "versions": tools.versions, "rows": found[name]})
 
 

@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from advisor.models.base import Request
@@ -135,24 +136,33 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
     return work(), time.perf_counter() - clock, time.process_time() - processors
 
 
-def peak(model: LocalModel) -> float:
-    """Return the machine's own peak in FLOP per second of processor: one large square product, best of five."""
+def peak(dtype: Any) -> float:
+    """Return FLOP a second of one large product, the best there is.
+
+    Two sizes, and both libraries that torch multiplies with: which of them is quicker depends on processor and format.
+    """
     import torch
 
-    size = 1024
-    left, right = (torch.randn(size, size).to(model.network.dtype) for _ in range(2))
-    best = min(timed(lambda: torch.mm(left, right))[2] for _ in range(5))
-    return 2 * size**3 / best
+    from advisor.models.local.packing import PackedLinears
+
+    best = float("inf")
+    for size in (1024, 2048):
+        linear, states = torch.nn.Linear(size, size, bias=False, dtype=dtype), torch.randn(size, size).to(dtype)
+        weight = linear.weight.detach()
+        with torch.inference_mode(), PackedLinears(linear).used():
+            for way in (partial(torch.mm, states, weight), partial(linear, states)):
+                best = min(best, *(timed(way)[1] / (2 * size**3) for _ in range(10)))
+    return 1 / best
 
 
 def reading(model: LocalModel, requests: Sequence[Request]) -> float:
-    """Return the FLOP per second of processor that reading distinct prompts reaches, matrix products alone counted."""
+    """Return the FLOP a second that reading distinct prompts reaches; only products of linear layers count."""
     weights = sum(each.numel() for each in model.network.get_decoder().layers.parameters())
     distinct = [Request((Message("user", f"{at} {request.messages[-1].content} " * 8),), max_tokens=1)
                 for at, request in enumerate(requests)]  # fmt: skip
     vars(model).pop("_engine", None)
-    found, _, processors = timed(lambda: model.generate(distinct))
-    return 2.0 * weights * sum(done.usage.input_tokens - done.usage.cached_input_tokens for done in found) / processors
+    found, clock, _ = timed(lambda: model.generate(distinct))
+    return 2.0 * weights * sum(done.usage.input_tokens - done.usage.cached_input_tokens for done in found) / clock
 
 
 def traced(model: LocalModel, requests: Sequence[Request], theirs: list[str], own: list[str]) -> str:
@@ -197,8 +207,8 @@ def main() -> None:
             f"against {quick:.1f} s; {same} of {len(requests)} answers the same{traced(model, requests, theirs, own)}",
             flush=True,
         )
-    top, share = peak(model) / 1e9, reading(model, cases["required calls"]) / peak(model)
-    print(f"reading prompts: {share:.0%} of the peak of {top:.0f} GFLOP a second of processor")
+    top, read = peak(model.network.dtype), max(reading(model, cases["required calls"]) for _ in range(asked.pairs + 1))
+    print(f"reading prompts: {read / top:.0%} of the peak of {top / 1e9:.0f} GFLOP a second")
 
 
 if __name__ == "__main__":

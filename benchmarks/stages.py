@@ -5,7 +5,7 @@
 
 The comparison of `make compare` runs twice, each time in a process and a store of its own: once by the clock, once with
 every matrix product counted, which slows it down. A stage is what the progress line says it is. The peak is measured in
-the timed process, before and after: one large square product in the engine's own number format, best of several.
+the timed process, before and after: one large product in the engine's own number format, best of several ways.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-SIZE = 2048
 
 
 class Stages:
@@ -64,35 +63,23 @@ class Stages:
         self._at, self._counted = now, counted
 
 
-def peak() -> float:
-    """Return FLOP a second of one large product in the engine's own number format, best of ten."""
-    import torch
-
-    from advisor.models.local.engine import open_local
-
-    model = open_local("smollm2")
-    left, right = (torch.randn(SIZE, SIZE).to(model.network.dtype) for _ in range(2))
-    best = float("inf")
-    for _ in range(10):
-        start = time.perf_counter()
-        torch.mm(left, right)
-        best = min(best, time.perf_counter() - start)
-    return 2 * SIZE**3 / best
-
-
 def compared(how: str, limits: dict[str, int]) -> dict[str, Any]:
     """Run the comparison in this process; `how` is `timed` or `counted`."""
+    from local_engine import peak
+
     from advisor import api
     from advisor.models.local import runtime
+    from advisor.models.local.engine import open_local
 
     runtime.settle()
     if how == "timed":
-        first, stages = peak(), Stages()
+        dtype = open_local("smollm2").network.dtype
+        first, stages = peak(dtype), Stages()
         start = time.perf_counter()
         api.compare("harrow_desk", progress=stages, **limits)
         whole = time.perf_counter() - start
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
-        return {"seconds": stages.seconds, "whole": whole, "peak": max(first, peak()), "peak_gb": most}
+        return {"seconds": stages.seconds, "whole": whole, "peak": max(first, peak(dtype)), "peak_gb": most}
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -48,6 +48,8 @@ class OwnCache(Cache):  # type: ignore[misc]  # transformers is untyped here
         held = torch.tensor(before)
         self._slots = slice(first, first + len(new))
         self._seen = max(start + count for start, count in zip(before, new, strict=True))
+        if max(new) == 1 and 4 * self._seen >= 3 * self.room:
+            self._seen = self.room  # products would copy a part; some hidden columns at its end cost less
         self._row = torch.arange(len(new)).repeat_interleave(torch.tensor(new))
         self._column = torch.cat([torch.arange(start, start + n) for start, n in zip(before, new, strict=True)])
         last = held.unsqueeze(1) + torch.arange(layout.width)

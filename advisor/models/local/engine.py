@@ -17,7 +17,7 @@ from advisor.models.local.chat import ChatFormat, read_answer
 from advisor.strategy import Progress, silent
 from advisor.types import Usage, digest
 
-ENGINE_VERSION = "3"
+ENGINE_VERSION = "4"
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 _NATIVE_BF16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 NAME = "smollm2"

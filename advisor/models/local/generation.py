@@ -25,7 +25,7 @@ from advisor.models.local.runtime import give_back
 
 PREFILL_TOKENS = 512
 """About so many new tokens a pass while prompts are read; longer prompts are read in parts."""
-DECODE_ROWS = 64
+DECODE_ROWS = 128
 DECODE_TOKENS = 12_000
 """Room for this many tokens of keys and values at once, answers included; it bounds the memory."""
 KEPT_TOKENS = 8_000
