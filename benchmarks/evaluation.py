@@ -1,7 +1,7 @@
 """The local engine beside what a user would pick instead: lm-eval, inspect_ai, OpenVINO GenAI and llama.cpp.
 
     make peers                                    (once: their own environment, .venv-peers, and the weights as GGUF)
-    python benchmarks/evaluation.py               (half an hour on 2 idle cores)
+    python benchmarks/evaluation.py               (an hour and more on 2 idle cores)
     python benchmarks/evaluation.py --items 12 --rounds 1
     python benchmarks/evaluation.py --cases few_shot --evalset public:banking77      (shorter questions)
 

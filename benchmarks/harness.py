@@ -1,6 +1,6 @@
 """What the harness itself costs: examples a second with the durable store, and the pace of concurrent calls.
 
-    python benchmarks/harness.py                            (a few minutes)
+    python benchmarks/harness.py                            (a minute or two)
     python benchmarks/harness.py --inspect PYTHON           beside inspect_ai, installed for that PYTHON
 
 Overhead: 20,000 and 100,000 examples through the scripted model, every outcome in the store before it counts; in a

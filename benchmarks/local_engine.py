@@ -3,7 +3,7 @@
     python benchmarks/local_engine.py                  (minutes on 2 cores)
     python benchmarks/local_engine.py --items 24 --pairs 2
 
-Both answer the same questions with the same weights in this process, one after the other, in turn; what counts is the
+Both answer the same questions with the same weights in this process, plain transformers first; what counts is the
 ratio of a pair. Plain transformers means `generate` in batches of eight, padded on the left, which is what an
 evaluation harness does. Where answers in free text differ, the logits of the two tokens at which they part are looked
 at: a tie is what rounding decides. The share of the matrix-multiply peak is of the peak measured here, just before.

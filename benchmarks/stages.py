@@ -1,6 +1,6 @@
 """The default comparison, stage by stage: seconds, and the share of the machine's own matrix-multiply peak.
 
-    python benchmarks/stages.py                   (about twelve minutes on 2 idle cores)
+    python benchmarks/stages.py                   (eight to twelve minutes on 2 idle cores)
     python benchmarks/stages.py --limit 12 --train-limit 40
 
 The comparison of `make compare` runs twice, each time in a process and a store of its own: once by the clock, once with

@@ -107,8 +107,8 @@ def main() -> None:
             print(f"round {round_}, {name}: {told[name][-1]}", flush=True)
     rows = [_row(name, those, told[OWN], asked.slack) for name, those in told.items()]
     print("\n" + _table(rows, len(train), len(evalset.dev)))
-    kept = {"rows": len(train), "dev": len(evalset.dev), "slack": asked.slack, "config": asdict(TuningConfig()),
-            "trainings": told}  # fmt: skip
+    config = asdict(TuningConfig(epochs=EPOCHS, layers=LAYERS))
+    kept = {"rows": len(train), "dev": len(evalset.dev), "slack": asked.slack, "config": config, "trainings": told}
     if asked.rounds >= ENOUGH:
         (HERE / "results" / "training.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 

@@ -319,7 +319,7 @@ class Spread(Iterator[tuple[int, T]]):
             threading.Thread(target=_work_off, args=parts, daemon=True, name="advisor-endpoint").start()
 
     def __next__(self) -> tuple[int, T]:
-        if self._owed:
+        if self._owed and self._next is None:  # what waits there is an error: nothing more is started
             self._begun += self._owed
             self._free.release(self._owed)
             self._owed = 0
@@ -356,7 +356,8 @@ class Spread(Iterator[tuple[int, T]]):
 
     def coming(self) -> range:
         """Return which are begun when the next answer is asked for, and surely not before."""
-        return range(self._begun, min(self._count, self._begun + self._owed))
+        owed = self._owed if self._next is None else 0
+        return range(self._begun, min(self._count, self._begun + owed))
 
     def finish(self) -> None:
         """Start nothing new and try nothing again; what is in flight still comes."""

@@ -277,9 +277,29 @@ def test_a_disk_without_room_for_the_states_is_a_sentence(
     monkeypatch.setattr(frozen, "HELD_BYTES", 0)
     monkeypatch.setattr(frozen, "_claim", full)
     local_model.frozen.clear()
-    with pytest.raises(ModelError, match=r"has no room: No space left on device\n.*--train-limit"):
+    with pytest.raises(ModelError, match=r"has no room for them\n.*--train-limit"):
         local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_file_can_be_mapped_the_states_are_in_memory_and_leftovers_are_removed(
+    local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from advisor.models.local import frozen
+
+    def cannot(*given: object, **options: object) -> None:
+        raise RuntimeError("unable to mmap 1024 bytes from file: No such device (19)")
+
+    monkeypatch.setattr(frozen, "HELD_BYTES", 0)
+    monkeypatch.setattr(torch, "from_file", cannot)
+    monkeypatch.delattr(frozen.os, "posix_fallocate", raising=False)
+    (tmp_path / "states-killed.part").write_bytes(b"half")
+    local_model.frozen.clear()
+    local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1)))
+    assert list(tmp_path.glob("states-*")) == []
+    local_model.frozen.clear()
 
 
 def test_an_answer_beyond_the_longest_row_cannot_be_learned(local_model: LocalModel, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ so that the system may put them away; the file has no name once it is mapped and
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import torch
 from torch import Tensor
@@ -31,6 +33,8 @@ LONGEST = 1024
 """Tokens of a training row that are read; what stands behind them is not learned."""
 KEPT_STATES = 4
 HELD_BYTES = 2**28
+_PIECE = 2**20
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no second name
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +111,51 @@ def frozen_states(
 def _memory(tokens: int, like: Tensor, folder: Path) -> Tensor:
     """Return room for states, (tokens, width), numbers as in `like`, (any, width).
 
+    Where the file system of `folder` cannot map files it is in memory, however much it is.
+
     Raises:
-        ModelError: it needs a file, and the disk has no room for it.
+        ModelError: the disk has no room for the file.
     """
     count = tokens * like.shape[1]
-    if count * like.itemsize <= HELD_BYTES:
-        return like.new_empty(tokens, like.shape[1])
+    if count * like.itemsize > HELD_BYTES:
+        try:
+            return _mapped(count, like, folder).view(tokens, like.shape[1])
+        except (OSError, RuntimeError) as error:  # torch says the second of what the system says as the first
+            if getattr(error, "errno", None) in _FULL:
+                raise ModelError(
+                    f"the training examples take {count * like.itemsize / 1e9:.1f} GB behind the frozen layers, and "
+                    f"{str(folder)!r} has no room for them",
+                    hint="free disk space, or train on fewer examples, e.g. --train-limit 1000, then run it again",
+                ) from error
+    return like.new_empty(tokens, like.shape[1])
+
+
+def _mapped(count: int, like: Tensor, folder: Path) -> Tensor:
+    """Return so many numbers that lie in a file without a name; files of processes that were killed are removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"states-{os.getpid()}.part"
+    for leftover in folder.glob("states-*.part"):
+        _forget(leftover)
+    number, name = tempfile.mkstemp(prefix="states-", suffix=".part", dir=folder)
     try:
-        with path.open("wb") as file:
-            _claim(file.fileno(), count * like.itemsize)
-        states = torch.from_file(str(path), shared=True, size=count, dtype=like.dtype)
-    except OSError as error:
-        size, why = f"{count * like.itemsize / 1e9:.1f} GB", error.strerror or error
-        raise ModelError(
-            f"the training examples take {size} behind the frozen layers, and {str(folder)!r} has no room: {why}",
-            hint="free disk space, or train on fewer examples, e.g. --train-limit 1000, then run it again",
-        ) from error
+        with open(number, "wb") as file:
+            _claim(file, count * like.itemsize)
+        return torch.from_file(name, shared=True, size=count, dtype=like.dtype)
     finally:
-        with contextlib.suppress(OSError):  # Windows keeps the name as long as it is mapped
-            path.unlink()
-    return states.view(tokens, like.shape[1])
+        _forget(Path(name))
 
 
-def _claim(file: int, size: int) -> None:
+def _forget(path: Path) -> None:
+    with contextlib.suppress(OSError):  # Windows keeps the name as long as it is mapped
+        path.unlink()
+
+
+def _claim(file: BinaryIO, size: int) -> None:
     """Have the disk set so many bytes aside: a mapped file that runs full later ends the process without a word."""
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, 0, size)
-    else:
-        os.truncate(file, size)
+        os.posix_fallocate(file.fileno(), 0, size)
+        return
+    for _ in range(-(-size // _PIECE)):
+        file.write(bytes(_PIECE))
 
 
 def _shared(pairs: list[tuple[list[int], list[bool]]]) -> int:

@@ -289,12 +289,12 @@ class _Epochs:
         for number, batch in enumerate(batches, 1):
             loss, learned = self._backward(train, batch)
             if not math.isfinite(loss):
-                kept = self.checkpoints.folder
+                kept = epoch > 1 and not self.job.until_learned
                 raise ModelError(
                     f"the training loss became {loss} in epoch {epoch}; "
                     + (
-                        f"the state after epoch {epoch - 1} is kept in {str(kept)!r}"
-                        if epoch > 1
+                        f"the state after epoch {epoch - 1} is kept in {str(self.checkpoints.folder)!r}"
+                        if kept
                         else "nothing was saved"
                     ),
                     hint="lower the learning rate, e.g. --strategy 'fine_tuning(learning_rate=0.0005)'",
