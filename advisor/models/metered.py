@@ -136,9 +136,10 @@ class MeteredModel:
     def _ask_all(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
         keys, answers = list(missing), dict[str, Completion]()
         ledger = _Ledger(self._store, self._run, keys)
-        given = _given(self._model, list(missing.values()), ledger)
+        says = _says_what_it_sends(self._model)
+        given = _given(self._model, list(missing.values()), ledger, says)
         finish, ready = getattr(given, "finish", None), getattr(given, "ready", list)
-        coming = getattr(given, "coming", tuple) if _says_what_it_sends(self._model) else tuple
+        coming = getattr(given, "coming", tuple) if says else tuple
         try:
             for given_now in given:
                 batch = given_now if isinstance(given_now, list) else [given_now, *ready()]
@@ -224,10 +225,10 @@ class _Ledger:
             self._store.add_completions({}, unsent)
 
 
-def _given(model: Model, requests: list[Request], ledger: _Ledger) -> Iterable[_Answer | list[_Answer]]:
+def _given(model: Model, requests: list[Request], ledger: _Ledger, says: bool) -> Iterable[_Answer | list[_Answer]]:
     """Return answers with their positions as the model gives them: one at a time, or all at once."""
     stream: Callable[..., Iterable[_Answer]] | None = getattr(model, "stream", None)
-    if stream is not None and _says_what_it_sends(model):
+    if stream is not None and says:
         return stream(requests, sending=ledger.sending)
     if getattr(model, "billed", True):
         ledger.sending_all()

@@ -289,16 +289,7 @@ class _Epochs:
         for number, batch in enumerate(batches, 1):
             loss, learned = self._backward(train, batch)
             if not math.isfinite(loss):
-                kept = epoch > 1 and not self.job.until_learned
-                raise ModelError(
-                    f"the training loss became {loss} in epoch {epoch}; "
-                    + (
-                        f"the state after epoch {epoch - 1} is kept in {str(self.checkpoints.folder)!r}"
-                        if kept
-                        else "nothing was saved"
-                    ),
-                    hint="lower the learning rate, e.g. --strategy 'fine_tuning(learning_rate=0.0005)'",
-                )
+                raise self._exploded(loss, epoch)
             torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
             optimiser.step()
             schedule.step()
@@ -307,6 +298,15 @@ class _Epochs:
             done = (epoch - 1) * len(batches) + number
             self.job.progress("training", done, config.epochs * len(batches))
         return total / count
+
+    def _exploded(self, loss: float, epoch: int) -> ModelError:
+        kept = "nothing was saved"
+        if epoch > 1 and not self.job.until_learned:
+            kept = f"the state after epoch {epoch - 1} is kept in {str(self.checkpoints.folder)!r}"
+        return ModelError(
+            f"the training loss became {loss} in epoch {epoch}; {kept}",
+            hint="lower the learning rate, e.g. --strategy 'fine_tuning(learning_rate=0.0005)'",
+        )
 
     def _backward(self, rows: Rows, batch: list[int]) -> tuple[float, int]:
         """Add up the gradients of the mean loss of one step; returns the summed loss and the number of learned tokens.
