@@ -277,12 +277,13 @@ def main() -> None:
             if asked.rounds >= ENOUGH:
                 of = "" if asked.evalset == "harrow_routing" else f" {asked.evalset}"
                 of += "" if asked.tools == ",".join(PEERS) else f" beside {asked.tools}"
-                keep(name + of, {"items": len(case.chats), "versions": tools.versions, "rows": found[name]})
+                one = {"items": len(case.chats), "versions": tools.versions, "rows": found[name]}
+                keep("evaluation.json", name + of, one)
 
 
-def keep(name: str, one: dict[str, Any]) -> None:
-    """Put one case into results/evaluation.json, beside the others."""
-    path = HERE / "results" / "evaluation.json"
+def keep(file: str, name: str, one: dict[str, Any]) -> None:
+    """Put one case into a file of results/, beside the others."""
+    path = HERE / "results" / file
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     path.write_text(json.dumps({**kept, name: one}, indent=1) + "\n", encoding="utf-8")
 

@@ -20,8 +20,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from evaluation import ENOUGH, keep
+
 from advisor.models.base import Request
 from advisor.models.local.engine import LocalModel, open_local
+from advisor.runner import versions
 from advisor.types import Message, ToolSpec
 
 WORDS = ("river", "engine", "cloud", "bread", "copper", "lamp", "winter", "glove", "anchor", "paper", "wheel", "honey")
@@ -165,17 +168,55 @@ def reading(model: LocalModel, requests: Sequence[Request]) -> float:
     return 2.0 * weights * sum(done.usage.input_tokens - done.usage.cached_input_tokens for done in found) / clock
 
 
-def traced(model: LocalModel, requests: Sequence[Request], theirs: list[str], own: list[str]) -> str:
-    """Say of the answers in free text that differ whether a tie in the logits made them."""
+def alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many answers are the same."""
+    return sum(left == right for left, right in zip(one, other, strict=True))
+
+
+def traced(model: LocalModel, requests: Sequence[Request], theirs: list[str], own: list[str]) -> dict[str, Any]:
+    """Say of the answers that differ whether a tie in the logits made them, and which side fp32 is on."""
     differ = [each for each in zip(requests, theirs, own, strict=True) if each[1] != each[2]]
-    if not differ or differ[0][0].tools or differ[0][0].choices:
-        return ""
-    reference = open_local("smollm2", precision="fp32").network
-    reference.set_attn_implementation("sdpa")
-    found = [parting(model, reference, *each) for each in differ]
-    ties = sum(each.is_tie for each in found)
-    gaps = ", ".join(f"{each.gap:.4f}" for each in sorted(found, key=lambda each: -each.gap)[:5])
-    return f"; of the others {ties} of {len(found)} are ties (largest gaps of logits: {gaps})"
+    if not differ or differ[0][0].tools:
+        return {}
+    exact = open_local("smollm2", precision="fp32")
+    fp32 = ours(exact, requests)
+    exact.network.set_attn_implementation("sdpa")
+    found = [parting(model, exact.network, *each) for each in differ]
+    gaps = sorted((round(each.gap, 4) for each in found), reverse=True)
+    return {
+        "ties": sum(each.is_tie for each in found), "gaps": gaps,
+        "theirs as fp32": alike(theirs, fp32), "ours as fp32": alike(own, fp32),
+    }  # fmt: skip
+
+
+def compare(model: LocalModel, requests: Sequence[Request], pairs: int) -> dict[str, Any]:
+    """Answer by turns; returns the seconds of all pairs by the clock and by processors, and how the answers differ."""
+    clocks, processors = list[tuple[float, float]](), list[tuple[float, float]]()
+    theirs, own = list[str](), list[str]()
+    for _ in range(pairs):
+        theirs, slow, slow_cpu = timed(lambda: plain(model, requests))
+        own, quick, quick_cpu = timed(lambda: ours(model, requests))
+        clocks.append((round(slow, 2), round(quick, 3)))
+        processors.append((round(slow_cpu, 2), round(quick_cpu, 3)))
+    same = alike(theirs, own)
+    return {"clock": clocks, "processors": processors, "same": same, **traced(model, requests, theirs, own)}
+
+
+def line(name: str, items: int, one: dict[str, Any]) -> str:
+    """Return one case in words."""
+    ratios = sorted(slow / quick for slow, quick in one["clock"])
+    cpu = statistics.median(slow / quick for slow, quick in one["processors"])
+    slow, quick = (statistics.median(side) for side in zip(*one["clock"], strict=True))
+    said = (
+        f"{name}: {statistics.median(ratios):.1f} times as fast by the clock ({ratios[0]:.1f} to {ratios[-1]:.1f}), "
+        f"{cpu:.1f} times by processors; {slow:.1f} s against {quick:.1f} s; {one['same']} of {items} answers the same"
+    )
+    if "ties" not in one:
+        return said
+    return (
+        f"{said}; of the others {one['ties']} are ties (largest gaps of logits: {one['gaps'][:5]}); as in fp32 are "
+        f"{one['theirs as fp32']} of plain transformers' and {one['ours as fp32']} of ours"
+    )
 
 
 def main() -> None:
@@ -192,23 +233,16 @@ def main() -> None:
         "the same, three labels": few_shot(asked.items, choices=LABELS),
         "required calls": calls(asked.items),
     }
+    found: dict[str, Any] = {}
     for name, requests in cases.items():
-        clocks, processors, same = [], [], 0
-        for _ in range(asked.pairs):
-            (theirs, slow, slow_cpu), (own, quick, quick_cpu) = (
-                timed(lambda answer=answer, requests=requests: answer(model, requests)) for answer in (plain, ours)
-            )
-            clocks.append(slow / quick)
-            processors.append(slow_cpu / quick_cpu)
-            same = sum(one == other for one, other in zip(theirs, own, strict=True))
-        print(
-            f"{name}: {statistics.median(clocks):.1f} times as fast by the clock ({min(clocks):.1f} to "
-            f"{max(clocks):.1f}), {statistics.median(processors):.1f} times by processors; last pair {slow:.1f} s "
-            f"against {quick:.1f} s; {same} of {len(requests)} answers the same{traced(model, requests, theirs, own)}",
-            flush=True,
-        )
-    top, read = peak(model.network.dtype), max(reading(model, cases["required calls"]) for _ in range(asked.pairs + 1))
-    print(f"reading prompts: {read / top:.0%} of the peak of {top / 1e9:.0f} GFLOP a second")
+        found[name] = compare(model, requests, asked.pairs)
+        print(line(name, asked.items, found[name]), flush=True)
+    top, read = peak(model.network.dtype), [reading(model, cases["required calls"]) for _ in range(asked.pairs + 1)]
+    shares = sorted(round(each / top, 3) for each in read)
+    print(f"reading prompts: {shares[0]:.0%} to {shares[-1]:.0%} of the peak of {top / 1e9:.0f} GFLOP a second")
+    if asked.pairs >= ENOUGH:
+        kept = {"items": asked.items, "cases": found, "reading": shares, "peak": top}
+        keep("local_engine.json", model.precision, {**kept, "versions": versions()})
 
 
 if __name__ == "__main__":

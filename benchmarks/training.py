@@ -16,7 +16,6 @@ well within chance.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import shutil
 import statistics
@@ -27,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evaluation import ENOUGH, HERE, OWN, Process
+from evaluation import ENOUGH, HERE, OWN, Process, keep
 
 from advisor.models.base import Request, TuningConfig, TuningExample
 from advisor.types import Example, Message
@@ -82,7 +81,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--slack", type=int, default=2, help="dev answers that a trainer may be worse and still count")
-    parser.add_argument("--trainers", default="", help="only those whose names hold one of these texts, by commas")
+    parser.add_argument("--trainers", default="", help="only those whose names end with one of these texts, by ;")
     asked = parser.parse_args()
     from advisor.api import load_evalset
     from advisor.models.local import weights
@@ -94,9 +93,7 @@ def main() -> None:
     train, judge = evalset.train[: asked.rows], Judge(model, evalset.dev)
     sent = {"rows": [_texts(model, one) for one in train], "questions": [_pair(one) for one in train],
             "dev": [_pair(one) for one in evalset.dev]}  # fmt: skip
-    trainers = {
-        name: options for name, options in TRAINERS.items() if any(text in name for text in asked.trainers.split(","))
-    }
+    trainers = {name: options for name, options in TRAINERS.items() if name.endswith(tuple(asked.trainers.split(";")))}
     told: dict[str, list[dict[str, Any]]] = {name: [] for name in (OWN, *trainers)}
     for round_ in range(asked.rounds):
         for name in told:
@@ -108,9 +105,9 @@ def main() -> None:
     rows = [_row(name, those, told[OWN], asked.slack) for name, those in told.items()]
     print("\n" + _table(rows, len(train), len(evalset.dev)))
     config = asdict(TuningConfig(epochs=EPOCHS, layers=LAYERS))
-    kept = {"rows": len(train), "dev": len(evalset.dev), "slack": asked.slack, "config": config, "trainings": told}
     if asked.rounds >= ENOUGH:
-        (HERE / "results" / "training.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        one = {"rows": len(train), "dev": len(evalset.dev), "slack": asked.slack, "config": config, "trainings": told}
+        keep("training.json", " and ".join(trainers), one)
 
 
 def _texts(model: Any, one: Example) -> tuple[str, str]:
