@@ -140,7 +140,7 @@ class _Bench:
     def inputs(self) -> list[Any]:
         return [example.input for example in self.evalset.test]
 
-    def context(self, folder: str, *, seed: int = 0, dev: bool = True) -> Context:
+    def context(self, folder: str, *, seed: int = 0, dev: bool = True, pool: Sequence[Example] = ()) -> Context:
         return Context(
             seed=seed,
             workdir=Path(folder),
@@ -149,19 +149,20 @@ class _Bench:
             dev=self.evalset.dev if dev else (),
             metric=for_task(self.evalset.metric, self.evalset),
             embed=embed,
+            pool=tuple(pool),
         )
 
     @contextmanager
-    def fitted(self, train: Sequence[Example] | None = None, *, dev: bool = True) -> Iterator[Any]:
-        """A fresh copy, fitted; lives as long as its folder."""
+    def fitted(self, train: Sequence[Example] | None = None, **given: Any) -> Iterator[Any]:
+        """A fresh copy, fitted; lives as long as its folder. `given` is what `context` is told."""
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             strategy = self.make()
-            strategy.fit(list(self.evalset.train if train is None else train), self.context(folder, dev=dev))
+            strategy.fit(list(self.evalset.train if train is None else train), self.context(folder, **given))
             yield strategy
 
-    def answers(self, train: Sequence[Example] | None = None, *, dev: bool = True) -> list[str]:
+    def answers(self, train: Sequence[Example] | None = None, **given: Any) -> list[str]:
         """Answers of a fresh copy to the test inputs, in order."""
-        with self.fitted(train, dev=dev) as strategy:
+        with self.fitted(train, **given) as strategy:
             return _texts(strategy.predict(self.inputs))
 
     @cached_property
@@ -283,6 +284,14 @@ def _check_without_dev(bench: _Bench) -> CheckResult:
     return _result("no dev split", wrong, "works without one")
 
 
+def _check_pool(bench: _Bench) -> CheckResult:
+    """A part of a learning curve that learns from what it was not given would say that few examples do."""
+    half = bench.evalset.train[::2]
+    wrong = _differs(bench.answers(half), bench.answers(half, pool=bench.evalset.train))
+    hint = "; learn from the examples that fit is given, and hand ctx.pool to a TuningJob only" if wrong else ""
+    return _result("pool", wrong + hint, "nothing is learned from ctx.pool")
+
+
 def _check_shuffled(bench: _Bench) -> CheckResult:
     """With targets that belong to other examples, what was learned must be worth less."""
     name = "shuffled targets"
@@ -338,5 +347,6 @@ _CHECKS: tuple[tuple[str, Callable[[_Bench], CheckResult]], ...] = (
     ("inputs", _check_inputs),
     ("seed", _check_seed),
     ("no dev split", _check_without_dev),
+    ("pool", _check_pool),
     ("shuffled targets", _check_shuffled),
 )

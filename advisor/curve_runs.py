@@ -133,7 +133,8 @@ def run_parts(parts: Parts, bench: Any, labels: Mapping[str, str], first_seed: i
         started(label_of_part(part), at, len(parts.parts))
         place = (part.size, part.seed)
         if place not in benches:
-            benches[place] = replace(bench, evalset=part.of(bench.evalset, first_seed))
+            small = part.of(bench.evalset, first_seed)
+            benches[place] = replace(bench, evalset=small, pool=bench.evalset.train, kept=None)
         run = runner.run_strategy(part.spec, part.seed, benches[place])
         found.append(SizedRun(labels[part.spec], part.size, run))
         finished(label_of_part(part), runner.note(run))

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import secrets
 import zipfile
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import ConfigurationError, StoreError
-from advisor.files import UnusableFileError, read_bounded
+from advisor.files import UnusableFileError, read_bounded, write_whole
 from advisor.store import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -48,15 +46,9 @@ def write(comparison: Comparison, path: Path) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest))
         archive.writestr(zipfile.ZipInfo(CONTENT), content, zipfile.ZIP_DEFLATED)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with draft.open("xb") as file:
-            file.write(packed.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, packed.getvalue())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise StoreError(
             f"the file {str(path)!r} cannot be written: {error.strerror or error}", hint="choose another place with -o"
         ) from error

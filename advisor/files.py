@@ -1,11 +1,15 @@
-"""Opening files that somebody gave us, with limits: the one place where a pipe, a device or a bomb is turned away."""
+"""Files: those that somebody gave us are opened with limits, and ours are written whole or not at all.
+
+This is the one place where a pipe, a device or a bomb is turned away.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +18,7 @@ class UnusableFileError(ValueError):
     """A file cannot be read as it is; the message says why, without its name."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
     """Open a regular file of at most so many bytes.
 
@@ -61,3 +65,23 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
     if len(content) > limit_bytes:
         raise UnusableFileError(f"it has more than {limit_bytes:,} bytes; that many are read at most")
     return content
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write beside `path`, have it on disk, and put it in its place: a crash leaves the old file or the new one.
+
+    What a killed process had begun is named ``.NAME.HEX.part``. `mode` is less what the user's umask takes away.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()

@@ -50,7 +50,7 @@ class Bench:
     """What all strategies of one comparison share.
 
     `kept` is where fitted strategies wait for their probes, by run id; `None` if there are none. One with a tuned model
-    is not kept, since that is large and comes back from its checkpoint at once.
+    is not kept, since that is large and comes back from its checkpoint at once. `pool` is `Context.pool`.
     """
 
     evalset: EvalSet
@@ -64,6 +64,7 @@ class Bench:
     purse: Purse = field(default_factory=Purse)
     open_other: Callable[[str], tuple[Model, Price]] | None = None
     kept: dict[str, Attempt] | None = None
+    pool: tuple[Example, ...] = ()
 
     @cached_property
     def task(self) -> Task:
@@ -176,6 +177,7 @@ class Attempt:
             metric=bench.metric,
             embed=bench.embed,
             progress=bench.progress,
+            pool=_copies(bench.pool),
             **({"other_model": self._other_model} if bench.open_other else {}),
         )
         started = time.perf_counter()

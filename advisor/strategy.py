@@ -98,6 +98,8 @@ class Context:
         progress: where to say how far long work is.
         other_model: opens another model by its specification, for helping `fit` (a model that reflects on mistakes).
             It is metered and paid for like `model`, out of the same budget; what it takes is a one-off cost.
+        pool: all training examples there are, where `fit` is given some of them for a learning curve; else empty. Only
+            for the `pool` of a `TuningJob`. Do not learn from them: small sizes would score as if they had them all.
     """
 
     seed: int
@@ -109,3 +111,4 @@ class Context:
     embed: Callable[[Sequence[str]], NDArray[np.float32]]
     progress: Progress = field(default=silent)
     other_model: Callable[[str], Model] = field(default=_no_other_model)
+    pool: tuple[Example, ...] = ()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 from advisor.comparison import Comparison
 from advisor.errors import ConfigurationError, StoreError
+from advisor.files import write_whole
 from advisor.redaction import hide_known
 
 
@@ -57,19 +56,11 @@ def write_atomically(target: Path, text: str) -> None:
         StoreError: the folder or the file cannot be written; nothing is left behind.
     """
     final = Path(os.path.realpath(target))  # a link stays a link: what it points to is replaced
-    draft = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("x", encoding="utf-8", newline="") as file:
-            file.write(hide_known(text))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, final)
+        write_whole(final, hide_known(text).encode())
     except OSError as error:
         raise StoreError(
             f"the report cannot be written to {str(target)!r}: {error.strerror or error}",
             hint="choose another place with --output",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)

@@ -47,8 +47,8 @@ class FineTuning:
         self._task = ctx.task
         self._max_tokens = max_tokens_for((*train, *ctx.dev))
         config = TuningConfig(self.rank, self.learning_rate, self.epochs, self.batch_size, self.layers, ctx.seed)
-        rows, dev = [self._row(example) for example in train], [self._row(example) for example in ctx.dev]
-        self._model, self.selection = tune(rows, dev, ctx, config)
+        rows, dev, pool = ([self._row(example) for example in those] for those in (train, ctx.dev, ctx.pool))
+        self._model, self.selection = tune(rows, dev, ctx, config, pool)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Ask the tuned model, with the very template it was trained on."""
@@ -68,14 +68,20 @@ def bare(task: Task) -> Task:
 
 
 def tune(
-    train: Sequence[TuningExample], dev: Sequence[TuningExample], ctx: Context, config: TuningConfig
+    train: Sequence[TuningExample],
+    dev: Sequence[TuningExample],
+    ctx: Context,
+    config: TuningConfig,
+    pool: Sequence[TuningExample] = (),
 ) -> tuple[Model, dict[str, Any]]:
     """Return the tuned model and what is worth recording of it: the epoch kept, and the losses of every epoch.
+
+    `pool` holds the rows of `ctx.pool`, where the row of an example is the same whatever stands beside it.
 
     Raises:
         ModelError: `ctx.model` cannot be tuned.
     """
-    job = TuningJob(tuple(train), tuple(dev), ctx.workdir, config, ctx.progress)
+    job = TuningJob(tuple(train), tuple(dev), ctx.workdir, config, ctx.progress, pool=tuple(pool))
     model, report = ctx.model.tune(job)
     return model, {
         "epoch": report.epoch,

@@ -72,7 +72,9 @@ class FineTuningTools:
                 hint='put them in the metadata: {"calls": [{"name": "...", "arguments": {...}}]}',
             )
         config = TuningConfig(self.rank, self.learning_rate, self.epochs, layers=self.layers, seed=ctx.seed)
-        self._model, self.selection = tune(self._rows(train), self._rows(ctx.dev), ctx, config)
+        rows, dev = self._rows(train), self._rows(ctx.dev)
+        pool = [] if ctx.task.tools else self._rows(ctx.pool)  # tools are really run, so only for what is learned
+        self._model, self.selection = tune(rows, dev, ctx, config, pool)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Hold all conversations side by side with the tuned model; the trace has every call with its result."""

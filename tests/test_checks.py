@@ -64,6 +64,11 @@ class BatchMatters(Nearest):
         return [f"{answer} of {len(inputs)}" for answer in super().predict(inputs)]
 
 
+class LearnsFromAll(Nearest):
+    def fit(self, train: Sequence[Example], ctx: Context) -> None:
+        super().fit(ctx.pool or train, ctx)
+
+
 class Remembers(Nearest):
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         self._all = [*getattr(self, "_all", []), *train]
@@ -142,6 +147,7 @@ PLANTED = [
     (ChangesItsParameter, "parameters", "changes the constructor parameter 'k'"),
     (ForgetsItsParameter, "parameters", "self.neighbours = neighbours"),
     (NeedsDev, "no dev split", "IndexError"),
+    (LearnsFromAll, "pool", "hand ctx.pool to a TuningJob only"),
     (KnowsTheAnswer, "shuffled targets", "accuracy stays"),
     (Nameless, "shape", "it has no name"),
     (EmptyName, "shape", "name is ' '"),

@@ -200,6 +200,35 @@ def test_the_same_again_fits_nothing_and_asking_later_reuses_the_comparison(lear
     assert first.differences == plain.differences
 
 
+POOLED = '''
+import os
+
+
+class Pooled:
+    """Notes down what it is given, and what there is beside it."""
+
+    name = "pooled"
+    kind = "fine_tuning"
+
+    def fit(self, train, ctx):
+        with open(os.environ["FITTED"], "a") as log:
+            beside = {e.id for e in train} <= {e.id for e in ctx.pool}
+            log.write(f"{len(train)} {len(ctx.pool)} {beside} {all(e.id.startswith('train') for e in ctx.pool)}\\n")
+
+    def predict(self, inputs):
+        return ["" for asked in inputs]
+'''
+
+
+def test_a_part_is_told_of_the_whole_training_set(learning: Learning, tmp_path: Path) -> None:
+    learning.spec = write_strategy(tmp_path, POOLED, "pooled.py")
+    learning.compare()
+    fits = learning.log.read_text().splitlines()
+    assert fits[:2] == ["80 0 False True"] * 2, "the comparison's own runs have nothing beside them"
+    assert [line.split(maxsplit=1)[1] for line in fits[2:]] == ["80 True True"] * 13
+    assert {line.split()[0] for line in fits} == {"5", "10", "20", "40", "80"}
+
+
 def test_one_size_that_breaks_stops_no_other(learning: Learning, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKS_AT", "20")
     found = learning.compare()

@@ -183,6 +183,17 @@ def test_a_crash_before_the_id_was_written_down_is_covered(at: Any, tmp_path: Pa
     assert (len(provider.files), len(provider.jobs)) == (2, 1)
 
 
+def test_what_a_killed_process_had_begun_to_write_is_removed(at: Any, tmp_path: Path) -> None:
+    at(Provider()).tune(job(tmp_path))
+    [written] = [path for path in tmp_path.rglob("*.json")]
+    leftover = written.with_name(f".{written.name}.0123abcd.part")
+    leftover.write_bytes(b"half")
+    written.unlink()
+    at(Provider()).tune(job(tmp_path))
+    assert written.exists()
+    assert not leftover.exists()
+
+
 @pytest.mark.parametrize("code", [403, 404, 405, 501])
 @pytest.mark.parametrize("path", ["/files", "/fine_tuning/jobs"])
 def test_a_provider_without_tuning_says_so(at: Any, tmp_path: Path, code: int, path: str) -> None:

@@ -110,6 +110,9 @@ class TuningJob:
     """Everything one `tune` call needs: what to learn, what to choose the epoch on, how, and where to keep it.
 
     `until_learned` lets a model that trains here stop early: when every row would be said back word for word.
+
+    `pool` holds all rows of which `train` are some, the very same ones, for a learning curve. A model that trains here
+    computes of them once, for every size, what no training changes; nothing of them is learned.
     """
 
     train: tuple[TuningExample, ...]
@@ -118,6 +121,7 @@ class TuningJob:
     config: TuningConfig = field(default_factory=TuningConfig)
     progress: Progress = silent
     until_learned: bool = False
+    pool: tuple[TuningExample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

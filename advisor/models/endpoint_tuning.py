@@ -10,7 +10,6 @@ job and writing down its id is covered too: before a job is created, the provide
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from advisor.errors import ModelError
+from advisor.files import write_whole
 from advisor.models.base import TuningJob, TuningReport
 from advisor.models.endpoint_retry import is_transient
 from advisor.models.endpoint_wire import one_line, write_examples
@@ -233,11 +233,7 @@ def _read(path: Path, content: str) -> _State:
 
 
 def _write(path: Path, state: _State) -> None:
-    """Replace the file in one step, so that a crash leaves the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(asdict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    for leftover in path.parent.glob(f".{path.name}.*.part"):  # of a process that was killed; the run is this one's own
+        leftover.unlink(missing_ok=True)
+    write_whole(path, json.dumps(asdict(state)).encode())

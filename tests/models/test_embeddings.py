@@ -98,6 +98,13 @@ def test_a_list_with_one_more_text_is_embedded_anew_only_from_there(cache: Path)
     assert again.computed == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions of another kind")
+def test_nobody_else_can_read_what_is_kept(cache: Path) -> None:
+    (cache / "embeddings").mkdir(mode=0o755)
+    Embedder()(TEXTS[:SMALL])
+    assert [path.stat().st_mode & 0o077 for path in kept(cache)] == [0]
+
+
 def test_progress_comes_to_its_end() -> None:
     told: list[tuple[int, int]] = []
     Embedder(lambda what, done, total: told.append((done, total)))(TEXTS)
@@ -152,7 +159,7 @@ def test_without_room_on_the_disk_nothing_is_lost_and_nothing_left(
 def test_what_a_killed_process_left_is_removed(cache: Path) -> None:
     folder = cache / "embeddings"
     folder.mkdir()
-    old, new = folder / "old.part", folder / "new.part"
+    old, new = folder / ".old.npy.0123abcd.part", folder / ".new.npy.0123abcd.part"
     for path in (old, new):
         path.write_bytes(b"x")
     os.utime(old, (time.time() - 7200,) * 2)

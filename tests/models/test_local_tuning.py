@@ -124,6 +124,99 @@ def test_another_seed_is_another_model(local_model: LocalModel, tmp_path: Path) 
     assert first.fingerprint != second.fingerprint
 
 
+def part_of(whole: TuningJob, folder: Path, size: int = 3, seed: int = 0) -> TuningJob:
+    """One size of a learning curve: every second row, from the last one on."""
+    small = TuningConfig(epochs=2, batch_size=2, layers=2, seed=seed)
+    return TuningJob(whole.train[::-2][:size], whole.dev, folder, small, whole.progress, pool=whole.train)
+
+
+def test_all_sizes_of_a_learning_curve_share_one_reading(local_model: LocalModel, tmp_path: Path) -> None:
+    """From the states of the whole an interrupted curve gets to the very same adapters."""
+    steps: list[str] = []
+    rows = job(tmp_path).train
+    whole = TuningJob(
+        rows, rows[:4], tmp_path / "whole", TuningConfig(epochs=1, layers=2), lambda what, *_: steps.append(what)
+    )
+    local_model.frozen.clear()
+    local_model.tune(whole)
+    read = sum(step.startswith("reading") for step in steps)
+    steps.clear()
+    adapters = []
+    for size, seed in ((3, 0), (3, 1), (4, 0)):
+        local_model.tune(part_of(whole, tmp_path / f"{size}-{seed}", size, seed))
+        [adapter] = (tmp_path / f"{size}-{seed}").glob("adapter-*/adapter_model.safetensors")
+        adapters.append(adapter.read_bytes())
+    assert set(steps) == {"training"}
+    local_model.frozen.clear()
+    local_model.tune(part_of(whole, tmp_path / "resumed"))
+    assert sum(step.startswith("reading") for step in steps) == read
+    [adapter] = (tmp_path / "resumed").glob("adapter-*/adapter_model.safetensors")
+    assert adapter.read_bytes() == adapters[0]
+    assert len(set(adapters)) == 3
+
+
+def test_a_part_takes_the_states_of_its_own_rows_from_the_pool(local_model: LocalModel, tmp_path: Path) -> None:
+    from advisor.models.local import frozen
+
+    endless = learned("word " * 2000, "never read")
+    pool = (endless, *job(tmp_path).train, learned(*PAIRS[2]))
+    train = (pool[4], endless, pool[9], pool[1])
+    whole = frozen.frozen_states(local_model, job(tmp_path), pool, 28, "test")
+    rows = frozen.training_rows(local_model, TuningJob(train, (), tmp_path, pool=pool), 28)
+    same = [[at for at, each in enumerate(whole.items) if each is item] for item in rows.items]
+    assert same == [[3], [2], [0]], "those with nothing to learn are left out, equal rows are the first of them"
+    assert rows.examples == [4, 3, 1]
+    assert [len(rows.ids) + len(item.ids) for item in rows.items] == [
+        len(local_model.chat.training_pair(each)[0]) for each in (train[0], train[2], train[3])
+    ]
+    assert rows.weights == [whole.weights[at] for at in (3, 2, 0)]
+    assert rows.prefix is whole.prefix
+
+
+def test_a_pool_is_not_read_where_it_spares_nothing(local_model: LocalModel, tmp_path: Path) -> None:
+    from advisor.models.local import frozen
+
+    train = job(tmp_path).train
+    twice = (*train, train[0])
+    for learned_rows, pool, first in (
+        (train[:3], train[1:], 28),  # it lacks a row
+        (train[:3], train, 0),  # nothing is frozen
+        (twice, twice, 28),  # equal rows keep states of their own, with a pool and without
+        (train[:3], (), 28),
+    ):
+        asked = TuningJob(learned_rows, (), tmp_path, pool=pool)
+        assert frozen.read_for(asked, first) is asked.train
+    assert frozen.training_rows(local_model, TuningJob(twice, (), tmp_path, pool=twice), 28).examples == list(range(9))
+
+
+def test_a_part_that_was_interrupted_goes_on_with_the_same_states(local_model: LocalModel, tmp_path: Path) -> None:
+    """From the pool that it began with to the same bytes; beside another pool it is trained anew."""
+    rows, small = job(tmp_path).train, TuningConfig(epochs=3, batch_size=2, layers=1)
+
+    def trained(folder: str, pool: tuple[TuningExample, ...], progress: Any = lambda *_: None) -> bytes:
+        local_model.frozen.clear()
+        local_model.tune(TuningJob(rows[:4], rows[4:6], tmp_path / folder, small, progress, pool=pool))
+        [adapter] = (tmp_path / folder).glob("adapter-*/adapter_model.safetensors")
+        return adapter.read_bytes()
+
+    def stops(what: str, done: int, total: int) -> None:
+        if (what, done) == ("training", 5):
+            raise KeyboardInterrupt
+
+    for folder in ("same", "other"):
+        with pytest.raises(KeyboardInterrupt):
+            trained(folder, rows, stops)
+        assert [path.name for path in (tmp_path / folder).glob("*.epochs/*")] == ["epoch-2"]
+    steps: list[int] = []
+    assert trained("same", rows, lambda what, done, _: what == "training" and steps.append(done)) == trained("k", rows)
+    assert steps == [5, 6]
+    steps.clear()
+    changed = (*rows[:7], learned("You charged me for a tent.", "team-amber"))
+    other = trained("other", changed, lambda what, done, _: what == "training" and steps.append(done))
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert other == trained("l", changed)
+
+
 def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: Path) -> None:
     """Keeping the frozen layers' outputs is a shortcut, not an approximation."""
     import torch

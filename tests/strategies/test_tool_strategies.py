@@ -293,6 +293,19 @@ def test_it_is_tuned_on_worked_conversations_with_the_tools_it_serves(context, r
     assert job.train[0].messages[0] == Message("user", evalset.train[0].input)
 
 
+def test_rows_of_the_whole_are_named_where_no_tool_has_to_be_run_for_them(context, recorder, strategy):
+    run = []
+    counted = replace(CALCULATE, call=lambda arguments: run.append(arguments) or CALCULATE.call(arguments))
+    for evalset, beside in ((sums(tools=(counted,)), 0), (calls_as_answers(), 6)):
+        model = recorder(caller)
+        strategy("fine_tuning_tools").fit(evalset.train[:2], context(model, evalset, dev=(), pool=evalset.train))
+        [job] = model.jobs
+        assert len(job.train) == 2
+        assert len(job.pool) == beside
+        assert not beside or job.pool[:2] == job.train
+    assert len(run) == 2
+
+
 def test_without_gold_calls_tuning_for_tools_is_refused(context, recorder, strategy):
     evalset = sums(train=tuple(replace(example, metadata={}) for example in sums().train))
     with pytest.raises(ConfigurationError, match="none of the 11 training examples carries a gold call"):

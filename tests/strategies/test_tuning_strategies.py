@@ -43,6 +43,16 @@ def test_fine_tuning_passes_its_parameters_and_serves_what_it_trained(context, r
     assert tuned.selection["dev_loss"] == [2.1, 1.2]
 
 
+def test_a_part_of_the_training_set_names_the_rows_of_the_whole(context, recorder, strategy):
+    model, evalset = recorder(), toy_evalset()
+    strategy("fine_tuning").fit(evalset.train[1::2], context(model, evalset, pool=evalset.train))
+    strategy("fine_tuning").fit(evalset.train, context(model, evalset))
+    part, whole = model.jobs
+    assert part.pool == whole.train
+    assert whole.pool == ()
+    assert set(part.train) < set(part.pool)
+
+
 def test_with_the_instruction_it_stands_in_training_and_in_serving(context, recorder, strategy):
     model, evalset = recorder(), toy_evalset()
     tuned = strategy("fine_tuning(instruction=true)")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -116,19 +114,11 @@ def _kept(block: Sequence[bytes]) -> NDArray[np.float32] | None:
 def _keep(block: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
     """Keep a whole block; without room on the disk it is computed again the next time."""
     content = np.ascontiguousarray(vectors, dtype=np.float32).tobytes()
-    path, unfinished = _file(block), ""
-    try:
+    path = _file(block)
+    with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _sweep(path.parent)
-        handle, unfinished = tempfile.mkstemp(suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content + hashlib.sha256(content).digest())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
+        files.write_whole(path, content + hashlib.sha256(content).digest(), mode=0o600)
 
 
 def _sweep(folder: Path) -> None:

@@ -58,18 +58,50 @@ class Item:
 class Rows:
     """Examples behind the frozen layers; of the prefix that they share its hidden states (tokens, width) and ids.
 
-    `weights` is how much memory each takes, in tokens.
+    `weights` is how much memory each takes, in tokens; `examples` is which one of those that were read it is.
     """
 
     prefix: Tensor
     ids: Tensor
     items: list[Item]
     weights: list[int]
+    examples: list[int]
 
     @property
     def tokens(self) -> int:
         """All tokens of all rows, the prefix counted with each."""
         return sum(len(self.prefix) + len(item.ids) for item in self.items)
+
+    def taken(self, examples: Iterable[int]) -> Rows:
+        """Return the rows of these examples alone, in this order; those with nothing to learn have none."""
+        place = {example: at for at, example in enumerate(self.examples)}
+        chosen = [example for example in examples if example in place]
+        at = [place[example] for example in chosen]
+        return Rows(self.prefix, self.ids, [self.items[i] for i in at], [self.weights[i] for i in at], chosen)
+
+
+def read_for(job: TuningJob, first: int) -> tuple[TuningExample, ...]:
+    """Return the examples to read for a job: its pool, where it has one and that spares anything, else what it learns.
+
+    The states of a row differ in their last bits with those that are read beside it. So every size of a learning curve
+    takes its rows from the whole, and an interrupted curve goes on to the very same adapters. Below layer `first` = 0
+    there is nothing to spare.
+    """
+    if not first or job.train == job.pool:
+        return job.train
+    return job.pool if set(_names(job.train)) <= set(_names(job.pool)) else job.train
+
+
+def training_rows(model: LocalModel, job: TuningJob, first: int) -> Rows:
+    """Return what is to be learned behind the frozen layers; of equal rows of a pool the first stands for all."""
+    read = read_for(job, first)
+    rows = frozen_states(model, job, read, first, "reading the training examples")
+    if read is job.train:
+        return rows
+    place: dict[str, int] = {}
+    for at, name in enumerate(_names(read)):
+        place.setdefault(name, at)
+    return rows.taken([place[name] for name in _names(job.train)])
 
 
 @torch.inference_mode()
@@ -82,9 +114,11 @@ def frozen_states(
     """
     key = digest([plain(examples), first])
     if key in model.frozen:
+        model.frozen[key] = model.frozen.pop(key)  # the last to go
         return cast("Rows", model.frozen[key])
-    pairs = [(ids[:LONGEST], learned[:LONGEST]) for ids, learned in map(model.chat.training_pair, examples)]
-    pairs = [pair for pair in pairs if any(pair[1][1:])]
+    read = [(ids[:LONGEST], learned[:LONGEST]) for ids, learned in map(model.chat.training_pair, examples)]
+    kept = [at for at, (_, learned) in enumerate(read) if any(learned[1:])]
+    pairs = [read[at] for at in kept]
     shared = _shared(pairs)
     decoder = model.network.get_decoder()
     prefix = torch.empty(0)
@@ -98,13 +132,13 @@ def frozen_states(
         below = embedded[0][:shared]
         prefix, states = run_layers(decoder, decoder.layers[:first], below, [row[shared:] for row in embedded])
         for index, row, own in zip(batch, ids, states, strict=True):
-            kept = held[ends[index] : ends[index + 1]].copy_(own)
-            items[index] = Item(kept, row[shared:], torch.tensor(pairs[index][1][shared:]))
+            states_of = held[ends[index] : ends[index + 1]].copy_(own)
+            items[index] = Item(states_of, row[shared:], torch.tensor(pairs[index][1][shared:]))
         job.progress(what, len(items), len(pairs))
     while len(model.frozen) >= KEPT_STATES:
         del model.frozen[next(iter(model.frozen))]
     start = torch.tensor(pairs[0][0][:shared] if pairs else [], dtype=torch.long)
-    model.frozen[key] = Rows(prefix.clone(), start, [items[index] for index in range(len(pairs))], weights)
+    model.frozen[key] = Rows(prefix.clone(), start, [items[index] for index in range(len(pairs))], weights, kept)
     return cast("Rows", model.frozen[key])
 
 
@@ -178,3 +212,7 @@ def cut(indices: Iterable[int], weights: list[int], tokens: int) -> list[list[in
 def plain(examples: tuple[TuningExample, ...]) -> list[Any]:
     """Return examples as what they are known by in a digest."""
     return [[example.messages, example.tools] for example in examples]
+
+
+def _names(examples: tuple[TuningExample, ...]) -> list[str]:
+    return [digest(each) for each in plain(examples)]

@@ -33,7 +33,17 @@ from torch.nn import functional
 from advisor.errors import ModelError
 from advisor.models.base import TuningConfig, TuningJob, TuningReport
 from advisor.models.local.checkpoints import MARKER, Checkpoint, Checkpoints, flush, write
-from advisor.models.local.frozen import CACHE_TOKENS, LONGEST, Item, Rows, cut, frozen_states, plain
+from advisor.models.local.frozen import (
+    CACHE_TOKENS,
+    LONGEST,
+    Item,
+    Rows,
+    cut,
+    frozen_states,
+    plain,
+    read_for,
+    training_rows,
+)
 from advisor.models.local.layers import run_layers
 from advisor.models.local.runtime import give_back
 from advisor.types import digest
@@ -59,7 +69,9 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
     if not job.train:
         raise ModelError("there are no training examples", hint="give the eval set a train split")
     early = [SURE] if job.until_learned else []
-    identity = digest([model.fingerprint, asdict(job.config), plain(job.train), plain(job.dev), *early])
+    read = read_for(job, _first_adapted(model.network, job.config))
+    beside = [] if read is job.train else [plain(read)]  # rounding depends on it, so another pool is another training
+    identity = digest([model.fingerprint, asdict(job.config), plain(job.train), plain(job.dev), *early, *beside])
     folder = job.workdir / f"adapter-{identity}"
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -116,7 +128,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     started = time.perf_counter()
     config = job.config
     first = _first_adapted(model.network, config)
-    train = frozen_states(model, job, job.train, first, "reading the training examples")
+    train = training_rows(model, job, first)
     dev = frozen_states(model, job, job.dev, first, "reading the dev examples")
     if not train.items:
         raise ModelError(
