@@ -86,7 +86,7 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
             seed=options.seed,
             draws=options.draws,
             skipped=prepared.skipped,
-            notes=(*prepared.evalset.notes, *getattr(bench.model, "notes", ()), *prepared.curve_notes, *_broken(sized)),
+            notes=_notes(prepared, bench, runs, sized),
             asked_as=options.evalset,
             columns=options.columns or {},
             asked=asked_flags(options),
@@ -165,6 +165,21 @@ def _sized(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], specs: 
     kept = {labels[spec] for spec in parts.strategies}
     found = run_parts(parts, bench, labels, prepared.options.seed)
     return [one for one in whole if one.label in kept] + found
+
+
+def _notes(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], sized: Sequence[SizedRun]) -> tuple[str, ...]:
+    own: tuple[str, ...] = getattr(bench.model, "notes", ())
+    return (*prepared.evalset.notes, *own, *prepared.curve_notes, *_broken(sized), *_unread(runs))
+
+
+def _unread(runs: Sequence[Run]) -> list[str]:
+    """Name the strategies that did not learn all of what their training examples say."""
+    counts = {run.strategy: run.selection.get("unread") for run in runs if run.tuned}
+    return [
+        f"{name}: training examples that are too long to be learned to their end: {count:,}"
+        for name, count in counts.items()
+        if isinstance(count, int) and count > 0
+    ]
 
 
 def _broken(sized: Sequence[SizedRun]) -> list[str]:

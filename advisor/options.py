@@ -94,7 +94,7 @@ class CompareOptions:
 
 def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
     """Return what is needed to do a comparison again: command, versions, machine, date, seed, a local model's ways."""
-    ways = {name: str(getattr(model, name, "")) for name in ("precision", "threads", "generation")}
+    ways = {name: str(getattr(model, name, "")) for name in ("precision", "device", "threads", "generation")}
     return {
         "command": command_line(options),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

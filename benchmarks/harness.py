@@ -1,11 +1,12 @@
 """What the harness itself costs: examples a second with the durable store, and the pace of concurrent calls.
 
-    python benchmarks/harness.py                            (a minute or two)
-    python benchmarks/harness.py --inspect PYTHON           beside inspect_ai, installed for that PYTHON
+    python benchmarks/harness.py                            (two minutes)
+    python benchmarks/harness.py --inspect PYTHON           beside inspect_ai, installed for that PYTHON (four minutes)
 
 Overhead: 20,000 and 100,000 examples through the scripted model, every outcome in the store before it counts; in a
-process of its own each, so that its peak of memory is its own. inspect_ai runs 5,000 samples on its mock model, which
-says how many tokens it used, so that nothing is fetched or counted for that.
+process of its own each, so that its peak of memory is its own. inspect_ai runs 2,000 samples on its mock model, which
+says how many tokens it used, so that nothing is fetched or counted for that. They take turns, and so does
+`advisor --help`, by the clock from start to end.
 
 Endpoint: 640 calls to a server on this machine that answers after 50 ms, 32 at once: our endpoint model, and a bare
 loop of the openai client in 32 threads; in pairs, alternating.
@@ -30,7 +31,7 @@ from typing import Any
 
 SIZES = (20_000, 100_000)
 CALLS, AT_ONCE, LATENCY, PAIRS = 640, 32, 0.05, 5
-INSPECTED = 5_000
+INSPECTED = 2_000
 INSPECT = """
 import sys, time
 from inspect_ai import Task, eval
@@ -142,27 +143,38 @@ def ours(url: str) -> None:
     assert [each.text for each in done] == ["yes"] * CALLS
 
 
-def _seconds(call: Callable[[str], None], url: str) -> float:
+def _seconds(call: Callable[[Any], None], given: Any) -> float:
     start = time.perf_counter()
-    call(url)
+    call(given)
     return time.perf_counter() - start
 
 
-def overhead(peer: str) -> None:
-    """Print examples a second, by size, beside inspect_ai where there is one."""
-    for count in SIZES:
-        done = subprocess.run([sys.executable, __file__, "--scripted", str(count)], capture_output=True, check=True)
-        took, peak = json.loads(done.stdout)
-        print(f"{count:>7,} examples: {took:.1f} s, {count / took:,.0f} a second, peak {peak:.2f} GB", flush=True)
-    if peer:
-        with tempfile.TemporaryDirectory() as folder:
-            command = [peer, "-c", INSPECT, str(INSPECTED), folder]
-            took = float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()[-1])
-        print(f"inspect_ai, {INSPECTED:,} samples: {took:.1f} s, {INSPECTED / took:,.0f} a second")
+def overhead(peer: str, rounds: int) -> dict[str, list[Any]]:
+    """Print and return examples a second, by size, beside inspect_ai where there is one, and seconds to help."""
+    found: dict[str, list[Any]] = {}
+    for _ in range(rounds):
+        for count in SIZES:
+            done = subprocess.run([sys.executable, __file__, "--scripted", str(count)], capture_output=True, check=True)
+            took, peak = json.loads(done.stdout)
+            found.setdefault(f"{count:,} examples, a second", []).append(round(count / took))
+            found.setdefault(f"{count:,} examples, peak GB", []).append(round(peak, 3))
+        if peer:
+            with tempfile.TemporaryDirectory() as folder:
+                command = [peer, "-c", INSPECT, str(INSPECTED), folder]
+                took = float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()[-1])
+            found.setdefault("inspect_ai samples, a second", []).append(round(INSPECTED / took))
+        command = [str(Path(sys.executable).with_name("advisor")), "--help"]
+        found.setdefault("advisor --help, seconds", []).append(round(_seconds(_quietly, command), 3))
+        print("; ".join(f"{name}: {values[-1]}" for name, values in found.items()), flush=True)
+    return found
 
 
-def endpoint() -> None:
-    """Print how the pace of our concurrent calls compares with the bare loop's."""
+def _quietly(command: list[str]) -> None:
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+
+def endpoint() -> list[float]:
+    """Print how the pace of our concurrent calls compares with the bare loop's; return the shares, ascending."""
     context = multiprocessing.get_context("spawn")
     ready = context.Queue()
     server = context.Process(target=serve, args=(ready,), daemon=True)
@@ -175,19 +187,26 @@ def endpoint() -> None:
         print(f"{title}: {', '.join(f'{pair[at]:.2f}' for pair in pairs)} s")
     ratios = sorted(bare_took / our_took for bare_took, our_took in pairs)
     print(f"pace of the bare loop reached: {statistics.median(ratios):.0%} ({ratios[0]:.0%} to {ratios[-1]:.0%})")
+    return [round(ratio, 3) for ratio in ratios]
 
 
 def main() -> None:
     """Run both parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inspect", default="", metavar="PYTHON")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scripted", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.scripted:
         scripted(options.scripted)
-    else:
-        overhead(options.inspect)
-        endpoint()
+        return
+    from evaluation import ENOUGH, keep
+
+    found = {**overhead(options.inspect, options.rounds), "share of the bare loop's pace": endpoint()}
+    for name, values in found.items():
+        print(f"{name}: median {statistics.median(values)} ({min(values)} to {max(values)})")
+    if options.rounds >= ENOUGH:
+        keep("harness.json", "beside inspect_ai" if options.inspect else "alone", found)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from advisor.comparison import Comparison, StrategySummary
 from advisor.costs import BreakEven, Dominance, StrategyMoney
 from advisor.paired import Difference
+from advisor.summaries import group_runs
 from advisor.verdict import Answer
 
 from . import numbers
@@ -194,9 +195,10 @@ def _break_even(point: BreakEven) -> list[Fact]:
 def failures(comparison: Comparison) -> tuple[Fact, ...]:
     """Return what failed, went unscored or was not run, and why; empty where nothing did."""
     facts = []
+    first = _first_examples(comparison)
     for summary in comparison.strategies:
         messages = sorted(summary.errors.items(), key=lambda item: -item[1])
-        seen = "; ".join(f"{text} ({numbers.count(times)}×)" for text, times in messages)
+        seen = "; ".join(_error(text, times, first.get((summary.label, text), "")) for text, times in messages)
         if summary.failed or summary.errors:
             facts.append(Fact(summary.label, f"{numbers.count(summary.failed)} without an answer", seen))
         if summary.undefined:
@@ -206,6 +208,24 @@ def failures(comparison: Comparison) -> tuple[Fact, ...]:
             facts.append(Fact(f"{run.strategy}, seed {run.seed}", "stopped", run.error))
     facts.extend(Fact(label, "not run", why) for label, why in comparison.skipped.items())
     return tuple(facts)
+
+
+def _first_examples(comparison: Comparison) -> dict[tuple[str, str], str]:
+    """Return by strategy and error the first example that it came with."""
+    first: dict[tuple[str, str], str] = {}
+    for group in group_runs(comparison.runs) if comparison.runs else ():
+        for run in group.runs:
+            for outcome in run.outcomes:
+                if outcome.error:
+                    first.setdefault((group.label, outcome.error), shorten(line(outcome.example_id), 60))
+    return first
+
+
+def _error(text: str, times: int, example: str) -> str:
+    """Say an error, how often it came, and with which example first."""
+    if not example:
+        return f"{text} ({numbers.count(times)}×)"
+    return f"{text} (example {example})" if times == 1 else f"{text} ({numbers.count(times)}×, first example {example})"
 
 
 def silent(comparison: Comparison) -> str:
@@ -296,4 +316,6 @@ def reproduction(comparison: Comparison) -> tuple[str, tuple[Fact, ...]]:
     facts = [Fact("comparison", comparison.id), Fact("seeds", ", ".join(str(seed) for seed in seeds))]
     prints = sorted({run.evalset_fingerprint for run in comparison.runs})
     facts.append(Fact("eval set fingerprint", ", ".join(prints) or numbers.MISSING))
+    adapted = {one.label: one.selection.get("layers") for one in comparison.strategies}
+    facts += [Fact(f"trained by {label}", layers) for label, layers in adapted.items() if isinstance(layers, str)]
     return command, (*facts, *(Fact(name, value) for name, value in environment.items()))

@@ -89,4 +89,5 @@ def tune(
         "train_loss": list(report.train_loss),
         "dev_loss": list(report.dev_loss),
         "dev_exact_match": list(report.dev_exact_match),
+        "unread": report.unread,
     }

@@ -229,6 +229,16 @@ def test_a_part_is_told_of_the_whole_training_set(learning: Learning, tmp_path: 
     assert {line.split()[0] for line in fits} == {"5", "10", "20", "40", "80"}
 
 
+def test_examples_that_are_too_long_to_be_learned_are_a_note(learning: Learning, tmp_path: Path) -> None:
+    says = POOLED.replace("    def predict", "    tunes = True\n    selection = {'unread': 3}\n\n    def predict")
+    learning.spec = write_strategy(tmp_path, says, "unread.py")
+    notes = learning.compare("majority").notes
+    assert any(
+        note.startswith("pooled: training examples that are too long to be learned to their end: 3") for note in notes
+    )
+    assert not any(note.startswith("majority: ") for note in notes)
+
+
 def test_one_size_that_breaks_stops_no_other(learning: Learning, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKS_AT", "20")
     found = learning.compare()

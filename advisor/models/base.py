@@ -126,7 +126,10 @@ class TuningJob:
 
 @dataclass(frozen=True, slots=True)
 class TuningReport:
-    """What tuning did: seconds and tokens spent, the loss of each epoch, and which epoch was kept (from 1)."""
+    """What tuning did: seconds and tokens spent, the loss of each epoch, and which epoch was kept (from 1).
+
+    `layers` says in words what was adapted, `unread` how many training examples were too long to be read to their end.
+    """
 
     seconds: float
     tokens: int
@@ -135,6 +138,7 @@ class TuningReport:
     dev_exact_match: tuple[float, ...]
     epoch: int
     layers: str
+    unread: int = 0
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -171,6 +172,38 @@ def test_an_architecture_without_our_attention_is_served_by_plain_generate(local
         local_model.network.set_attn_implementation(attention.NAME)
     assert [completion.text for completion in found[:2]] == expected
     assert found[2].text in ("yes", "no")
+
+
+@pytest.mark.parametrize(("shape", "options"), [
+    ("Gemma2", {"attn_implementation": None}), ("GptOss", {"num_local_experts": 2, "num_experts_per_tok": 1}),
+])  # fmt: skip
+def test_architectures_that_the_engine_does_not_serve_are_opened_all_the_same(
+    local_model: LocalModel, tmp_path: Path, shape: str, options: dict[str, object]
+) -> None:
+    """Gemma 2 caps its scores and GPT-OSS has sinks: transformers' own attention and `generate` serve them."""
+    from tiny_models import tiny
+
+    from advisor.models.local.engine import open_local
+
+    size = {"vocab_size": 49152, "layer_types": ["sliding_attention", "full_attention", "full_attention"]}
+    options = {name: value for name, value in options.items() if value is not None}
+    tiny(shape, **size, **options).save_pretrained(tmp_path)
+    local_model.tokenizer.save_pretrained(tmp_path)
+    opened = open_local(str(tmp_path))
+    assert opened.generation.startswith("plain generate")
+    assert [done.error for done in opened.generate(REQUESTS[:2])] == ["", ""]
+
+
+def test_a_model_without_a_chat_template_is_a_sentence(local_model: LocalModel) -> None:
+    import copy
+
+    from advisor.errors import ModelError
+    from advisor.models.local.chat import ChatFormat
+
+    bare = copy.deepcopy(local_model.tokenizer)
+    bare.chat_template = None
+    with pytest.raises(ModelError, match=r"no chat template.*\n.*--model smollm2"):
+        ChatFormat(bare)
 
 
 def test_precision_is_part_of_the_model_and_bad_ones_are_a_sentence(local_model: LocalModel) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import SHAPES, tiny
 
-from advisor.errors import ModelError
-from advisor.models.local import attention, generation, packing, runtime
-from advisor.models.local.engine import _shares_prefix
+from advisor.errors import CallFailed
+from advisor.models.local import attention, fallback, generation, packing, runtime
+from advisor.models.local.engine import _shares_prefix, _take_attention
 from advisor.models.local.generation import Engine
 from advisor.models.local.packing import PackedLinears
 from advisor.models.local.rows import Row
@@ -97,10 +98,31 @@ def test_every_shape_writes_what_plain_generation_writes(shape: str) -> None:
 
 @pytest.mark.parametrize("options", [
     {"sliding_window": 64}, {"layer_types": ["full_attention", "sliding_attention", "full_attention"]},
+    {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}},
 ])  # fmt: skip
 def test_layers_that_see_a_window_only_are_left_to_transformers(options: dict[str, Any]) -> None:
-    shape = "Mistral" if "layer_types" not in options else "Qwen2"
+    shape = "Mistral" if "sliding_window" in options else "Qwen2"
     assert not _shares_prefix(tiny(shape, **options))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_shape_takes_our_attention(shape: str, dtype: torch.dtype) -> None:
+    model = tiny(shape).to(dtype)
+    _take_attention(model)
+    assert model.config._attn_implementation == attention.NAME
+
+
+@pytest.mark.parametrize(("shape", "options"), [
+    ("Granite", {"logits_scaling": 8.0}), ("Cohere", {"logit_scale": 0.0625}),
+    ("DeepseekV3", {"head_dim": 8, "kv_lora_rank": 16, "q_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8,
+                    "v_head_dim": 16, "num_key_value_heads": 4, "n_routed_experts": 4, "num_experts_per_tok": 2,
+                    "n_group": 1, "topk_group": 1, "moe_intermediate_size": 32}),
+])  # fmt: skip
+def test_what_does_more_than_its_layers_keeps_its_own_attention(shape: str, options: dict[str, Any]) -> None:
+    model = tiny(shape, **options)
+    _take_attention(model)
+    assert model.config._attn_implementation in ("sdpa", "eager")
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -201,8 +223,83 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
     engine.run(rows)
     assert [row.written for row in rows] == [row.written for row in expected]
     limit = 0
-    with pytest.raises(ModelError, match="does not fit into memory"):
+    with pytest.raises(CallFailed, match="does not fit into memory"):
         engine.run([Row(asked[0], 6)])
+
+
+def test_what_a_batch_held_is_free_before_its_halves_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[weakref.ref[Any]] = []
+    run = generation._Batch.run
+
+    def short_of_memory(self: Any) -> None:
+        assert [each() for each in tried] == [None] * len(tried)
+        if len(self.rows) > 2:
+            tried.append(weakref.ref(self))
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        run(self)
+
+    monkeypatch.setattr(generation._Batch, "run", short_of_memory)
+    rows = [Row(prompt, 4) for prompt in prompts(8, shared=20)]
+    engine_of(tiny("Llama")).run(rows)
+    assert len(tried) == 3
+    assert all(row.finish for row in rows)
+
+
+def full(*given: Any, **options: Any) -> Any:
+    raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory")
+
+
+def test_a_shared_start_that_does_not_fit_into_memory_is_read_with_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, asked = tiny("Llama"), prompts(3, shared=20)
+    expected = [plain(model, prompt, 4) for prompt in asked]
+    monkeypatch.setattr(Engine, "_longer", full)
+    rows = [Row(prompt, 4) for prompt in asked]
+    engine_of(model).run(rows)
+    assert [row.written for row in rows] == expected
+
+
+def test_a_prompt_that_does_not_fit_is_a_failed_call_by_plain_generate_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny("Llama")
+    monkeypatch.setattr(model, "generate", full)
+    with pytest.raises(CallFailed, match="a prompt of 5 tokens does not fit into memory"):
+        fallback.run(model, [Row([5, 6, 7, 8, 9], 4)], frozenset({END}), str)
+
+
+def test_every_start_that_prompts_share_is_computed_once() -> None:
+    """A tree: all share 20 tokens, then one half 30 and the other 40, of which some share 50 more."""
+    draw = random.Random(5)
+
+    def tokens(count: int) -> list[int]:
+        return [draw.randrange(4, 300) for _ in range(count)]
+
+    trunk, left, right, deep = (tokens(count) for count in (20, 30, 40, 50))
+    other = [*left[:9], *tokens(3)]  # shares nine tokens with all on the left
+    asked = [[*trunk, *start, *tokens(5)] for start in (left, other, left, right, [*right, *deep], right)]
+    asked += [[*trunk, *right, *deep, *tokens(7)], asked[0]]
+    model = tiny("Llama")
+    expected = [plain(model, prompt, 3) for prompt in asked]
+    engine = engine_of(model)
+    rows = [Row(prompt, 3) for prompt in asked]
+    seen = _passes(engine)
+    engine.run(rows)
+    assert [row.written for row in rows] == expected
+    own = [5, 5, 5, 5, 5, 5, 7, 5]  # those of equal prompts too: for a few tokens there is no level of its own
+    assert sum(seen[: -max(len(row.written) for row in rows)]) <= 20 + 30 + 3 + 40 + 50 + sum(own)
+    levels = generation._levels(rows, 20)
+    assert [len(level) for level in levels] == [2, 5, 1]
+    assert all(branch.shared >= generation.BRANCH for level in levels[1:] for branch in level)
+
+
+def test_prompts_that_share_a_document_are_read_in_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where others lie between them by length."""
+    draw = random.Random(6)
+    documents = [[draw.randrange(4, 300) for _ in range(40)] for _ in range(3)]
+    asked = [[*documents[at % 3], *(draw.randrange(4, 300) for _ in range(at))] for at in range(1, 7)]
+    monkeypatch.setattr(generation, "DECODE_ROWS", 2)
+    batches = generation._decode_batches([Row(ids, 4) for ids in asked], 0)
+    assert [[tuple(row.ids[:40]) for row in batch] for batch in batches] == [
+        [tuple(documents[at])] * 2 for at in (1, 2, 0)
+    ]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -279,13 +376,16 @@ def test_idle_threads_wait_a_moment_only_where_nothing_else_runs(
 
 def test_answers_do_not_depend_on_the_number_of_threads() -> None:
     model, asked, before = tiny("Llama"), prompts(7, shared=20), torch.get_num_threads()
-    found = []
+    found, logits = [], []
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
             rows = [Row(prompt, 8) for prompt in asked]
-            engine_of(model).run(rows)
+            engine = engine_of(model)
+            engine.run(rows)
             found.append([row.written for row in rows])
+            logits.append(engine.logits(asked[0]))
     finally:
         torch.set_num_threads(before)
     assert found[0] == found[1]
+    assert torch.allclose(*logits, atol=1e-4, rtol=0), "what docs/local-models.md promises"

@@ -59,3 +59,23 @@ def test_rows_behind_a_prefix_are_as_each_by_itself(shape: str, shared: int, len
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     for ours, theirs in zip(gradients(model, found), gradients(model, wanted), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize(("shape", "options"), [
+    ("Gemma2", {}), ("GptOss", {"num_local_experts": 2, "num_experts_per_tok": 1}),
+])  # fmt: skip
+def test_no_token_sees_later_ones_whatever_the_attention(shape: str, options: dict[str, Any]) -> None:
+    """transformers' eager attention, all that these have, hides nothing of itself."""
+    model = tiny(shape, initializer_range=0.1, **options)
+    decoder = model.get_decoder()
+    assert decoder.config._attn_implementation == "eager"
+    prefix, long, short = states_of(model, (3, 6, 4))
+    other = torch.cat([long[:-1], long[:1]])
+    with torch.inference_mode():
+        first, (whole, beside) = run_layers(decoder, decoder.layers, prefix, [long, short])
+        again, (changed,) = run_layers(decoder, decoder.layers, prefix, [other])
+        _, (alone,) = run_layers(decoder, decoder.layers, prefix, [short])
+    torch.testing.assert_close(first, again)
+    torch.testing.assert_close(whole[:-1], changed[:-1])
+    torch.testing.assert_close(beside, alone)
+    assert not torch.allclose(whole[-1], changed[-1])

@@ -56,6 +56,26 @@ def test_every_failure_is_told():
     ]
 
 
+def test_a_failure_names_its_first_example():
+    base = comparison()
+    outcome = base.runs[0].outcomes[0]
+    failed = [
+        replace(outcome, example_id=name, error=text) for name, text in (("a", "long"), ("b", "late"), ("c", "late"))
+    ]
+    summary = replace(base.strategies[4], errors={"late": 2, "long": 1, "run": 1})
+    elsewhere = replace(base.runs[0], strategy="another", outcomes=(replace(outcome, example_id="z", error="late"),))
+    runs = (elsewhere, replace(base.runs[0], strategy=summary.label, outcomes=tuple(failed)))
+    told = view.failures(replace(base, runs=runs, strategies=(summary,)))
+    assert told[0].meaning == "late (2×, first example b); long (example a); run (1×)"
+
+
+def test_what_was_adapted_stands_with_what_is_needed_to_run_it_again():
+    base = comparison()
+    trained = replace(base.strategies[0], selection={"layers": "LoRA on the top 8 of 30 layers"})
+    _, facts = view.reproduction(replace(base, strategies=(trained, *base.strategies[1:])))
+    assert ("trained by majority", "LoRA on the top 8 of 30 layers") in [(fact.name, fact.value) for fact in facts]
+
+
 def test_best_first_and_the_unscored_last():
     base = comparison()
     unscored = replace(base.strategies[8], quality=None)

@@ -41,6 +41,7 @@ def test_fine_tuning_passes_its_parameters_and_serves_what_it_trained(context, r
     assert model.requests[0].messages == (Message("user", evalset.test[0].input),)
     assert tuned.selection["epoch"] == 2
     assert tuned.selection["dev_loss"] == [2.1, 1.2]
+    assert tuned.selection["unread"] == 0
 
 
 def test_a_part_of_the_training_set_names_the_rows_of_the_whole(context, recorder, strategy):

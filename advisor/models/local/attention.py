@@ -56,14 +56,15 @@ class Layout:
     token: Tensor | None = None
 
     @classmethod
-    def of(cls, counts: Sequence[int]) -> Layout:
+    def of(cls, counts: Sequence[int], device: torch.device | str = "cpu") -> Layout:
         """Lay out rows with so many new tokens each."""
         rows, width = len(counts), max(counts)
         if min(counts) == width:
             return cls(rows, width)
-        cell = torch.tensor([row * width + at for row, count in enumerate(counts) for at in range(count)])
-        token = torch.zeros(rows * width, dtype=torch.long)
-        token[cell] = torch.arange(len(cell))
+        cells = [row * width + at for row, count in enumerate(counts) for at in range(count)]
+        cell = torch.tensor(cells, device=device)
+        token = torch.zeros(rows * width, dtype=torch.long, device=device)
+        token[cell] = torch.arange(len(cells), device=device)
         return cls(rows, width, cell, token)
 
     def spread(self, flat: Tensor) -> Tensor:
@@ -94,9 +95,9 @@ class Flat:
     prefix_mask: Tensor
 
     @classmethod
-    def of(cls, prefix: int, counts: Sequence[int], dtype: torch.dtype) -> Flat:
-        """Lay out rows of so many tokens behind a prefix of so many."""
-        return cls(prefix, Layout.of(counts), _causal(max(counts), dtype), _causal(prefix, dtype))
+    def of(cls, prefix: int, counts: Sequence[int], like: Tensor) -> Flat:
+        """Lay out rows of so many tokens behind a prefix of so many, for states as `like`."""
+        return cls(prefix, Layout.of(counts, like.device), causal(max(counts), like), causal(prefix, like))
 
 
 def shared_prefix_attention(
@@ -182,9 +183,9 @@ def _attend(
     return output
 
 
-def _causal(width: int, dtype: torch.dtype) -> Tensor:
+def causal(width: int, like: Tensor) -> Tensor:
     """What may not be seen, (1, 1, width, width): minus infinity above the diagonal."""
-    return torch.full((1, 1, width, width), float("-inf"), dtype=dtype).triu_(1)
+    return like.new_full((1, 1, width, width), float("-inf")).triu_(1)
 
 
 AttentionInterface.register(NAME, shared_prefix_attention)

@@ -38,22 +38,24 @@ class OwnCache(Cache):  # type: ignore[misc]  # transformers is untyped here
         )
         self._slots, self._seen = slice(0, 0), 0
         self._row = self._column = torch.zeros(0, dtype=torch.long)
+        self._device = self.keys[0].device
 
     def aim(self, first: int, before: Sequence[int], new: Sequence[int]) -> tuple[Layout, Tensor]:
         """Get ready for `new` tokens behind the `before` that stand in each slot from `first` on.
 
         Returns their layout, and the additive mask of their own keys: (rows, 1, width, tokens seen).
         """
-        layout = Layout.of(new)
-        held = torch.tensor(before)
+        layout = Layout.of(new, self._device)
+        held = torch.tensor(before, device=self._device)
         self._slots = slice(first, first + len(new))
         self._seen = max(start + count for start, count in zip(before, new, strict=True))
         if max(new) == 1 and 4 * self._seen >= 3 * self.room:
             self._seen = self.room  # products would copy a part; some hidden columns at its end cost less
-        self._row = torch.arange(len(new)).repeat_interleave(torch.tensor(new))
-        self._column = torch.cat([torch.arange(start, start + n) for start, n in zip(before, new, strict=True)])
-        last = held.unsqueeze(1) + torch.arange(layout.width)
-        hidden = torch.arange(self._seen) > last.unsqueeze(-1)
+        rows = [row for row, n in enumerate(new) for _ in range(n)]
+        columns = [at for start, n in zip(before, new, strict=True) for at in range(start, start + n)]
+        self._row, self._column = (torch.tensor(each, device=self._device) for each in (rows, columns))
+        last = held.unsqueeze(1) + torch.arange(layout.width, device=self._device)
+        hidden = torch.arange(self._seen, device=self._device) > last.unsqueeze(-1)
         mask = self.keys[0].new_zeros(hidden.shape).masked_fill_(hidden, float("-inf"))
         return layout, mask.unsqueeze(1)
 

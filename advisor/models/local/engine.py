@@ -17,8 +17,11 @@ from advisor.models.local.chat import ChatFormat, read_answer
 from advisor.strategy import Progress, silent
 from advisor.types import Usage, digest
 
-ENGINE_VERSION = "4"
+ENGINE_VERSION = "5"
+_APART = 0.1
+"""Of the largest logit: rounding to bf16 moves none by as much, what a network does beside its layers moves more."""
 _PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+_CHANGING_POSITIONS = ("longrope", "dynamic")
 _NATIVE_BF16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 NAME = "smollm2"
 
@@ -33,7 +36,10 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
             natively (about four times as fast), else fp32 (on other processors bf16 is far slower). Part of the
             fingerprint: near-ties between two words may fall differently.
 
+    It computes on the processor, or on the GPU that `ADVISOR_DEVICE` names (`cuda`, `cuda:1`).
+
     Raises:
+        ConfigurationError: the precision or the device is none that there is.
         ModelError: there is no such model, or it cannot be loaded.
     """
     runtime.settle()
@@ -41,11 +47,12 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from advisor.models.local import attention, folders
+    from advisor.models.local import folders
 
+    device = _device(os.environ.get("ADVISOR_DEVICE", ""))
+    chosen = _precision(precision or os.environ.get("ADVISOR_PRECISION", ""), device)
     embedded = spec == NAME
     source = str(weights.fetch(weights.SMOLLM2, progress)) if embedded else spec.removeprefix("hf:")
-    chosen = _precision(precision or os.environ.get("ADVISOR_PRECISION", ""))
     transformers.utils.logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
@@ -53,19 +60,22 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
             folders.check_before(Path(source))
         model, found = AutoModelForCausalLM.from_pretrained(
             source,
+            config=folders.configuration(source, local_files_only=embedded),
             output_loading_info=True,
             dtype=getattr(torch, _PRECISIONS[chosen]),
             local_files_only=embedded,
             use_safetensors=True,
             trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
-            attn_implementation="sdpa",
         )
         folders.check_after(spec, found)
         model.eval().requires_grad_(False)
+        if device != "cpu":
+            model.to(device)
         if _shares_prefix(model):
-            model.set_attn_implementation(attention.NAME)
+            _take_attention(model)
         identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
-        return LocalModel(spec, model, tokenizer, fingerprint=digest([spec, identity, chosen, ENGINE_VERSION]))
+        known_by = digest([spec, identity, chosen, ENGINE_VERSION, *([] if device == "cpu" else ["cuda"])])
+        return LocalModel(spec, model, tokenizer, fingerprint=known_by)
     except ModelError:
         raise
     except Exception as error:  # a spoilt folder breaks in these libraries in any way there is
@@ -76,7 +86,21 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
         ) from error
 
 
-def _precision(asked: str) -> str:
+def _device(asked: str) -> str:
+    import torch
+
+    if asked in ("", "cpu"):
+        return "cpu"
+    gpus = [f"cuda:{at}" for at in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
+    if asked not in (*gpus, *["cuda"][: len(gpus)]):
+        raise ConfigurationError(
+            f"ADVISOR_DEVICE is {asked!r}, which torch does not see here; allowed: {', '.join(['cpu', *gpus])}",
+            hint="export ADVISOR_DEVICE=cpu",
+        )
+    return "cuda:0" if asked == "cuda" else asked
+
+
+def _precision(asked: str, device: str) -> str:
     import torch
 
     if asked and asked not in _PRECISIONS:
@@ -85,6 +109,9 @@ def _precision(asked: str) -> str:
             hint="export ADVISOR_PRECISION=fp32",
         )
     native = any(getattr(torch.cpu, probe, bool)() for probe in _NATIVE_BF16)
+    if device != "cpu":
+        with torch.cuda.device(device):
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
     return asked or ("bf16" if native else "fp32")
 
 
@@ -92,15 +119,42 @@ def _shares_prefix(model: Any) -> bool:
     """Say whether our attention can serve this architecture.
 
     Every layer must see all that stands before it (a window as long as the context hides nothing), with no capping of
-    scores or logits.
+    scores or logits, and a token's position must mean the same however long its prompt is.
     """
     config = model.config
     window = getattr(config, "sliding_window", None)
     capped = any(getattr(config, name, None) for name in ("final_logit_softcapping", "attn_logit_softcapping"))
     full = set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}
     full = full and not (window and window < config.max_position_embeddings)
+    positions = str(getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or "")
+    full = full and not any(kind in positions for kind in _CHANGING_POSITIONS)
     heads = getattr(config, "num_key_value_heads", None)
     return bool(full and heads and not capped and getattr(model, "_supports_attention_backend", False))
+
+
+def _take_attention(model: Any) -> None:
+    """Give a network our attention if a prompt of a few tokens then says what it says by itself.
+
+    Some do more than their layers show: they scale logits, or keep something else than keys and values.
+    """
+    import torch
+
+    from advisor.models.local import attention
+    from advisor.models.local.generation import Engine
+
+    ids = [at % model.config.vocab_size for at in range(1, min(33, model.config.max_position_embeddings))]
+    plain = model.config._attn_implementation
+    with torch.inference_mode():
+        expected = model(input_ids=torch.tensor([ids], device=model.device)).logits[0, -1].float()
+    model.set_attn_implementation(attention.NAME)
+    try:
+        apart = float((Engine(model, frozenset(), str).logits(ids).float() - expected).abs().max())
+    except Exception as error:  # whatever an unknown architecture breaks on
+        if runtime.out_of_memory(error):
+            raise
+        apart = float("inf")
+    if not apart <= _APART * float(expected.abs().max()):
+        model.set_attn_implementation(plain)
 
 
 def _identity(source: str, model: Any) -> str:
@@ -137,6 +191,14 @@ class LocalModel:
         return next(short for short, name in _PRECISIONS.items() if str(self.network.dtype) == f"torch.{name}")
 
     @property
+    def device(self) -> str:
+        """The GPU it computes on; empty for the processor."""
+        import torch
+
+        place = self.network.device
+        return "" if place.type == "cpu" else f"{place} ({torch.cuda.get_device_name(place)})"
+
+    @property
     def threads(self) -> str:
         """How many threads multiply, and how idle ones wait."""
         return runtime.described()
@@ -144,7 +206,8 @@ class LocalModel:
     @property
     def generation(self) -> str:
         """How it writes, where that is not the engine's way."""
-        return "" if self._is_shared else "plain generate, one answer at a time: the engine does not know its attention"
+        plainly = "plain generate, one answer at a time: the engine does not serve its architecture"
+        return "" if self._is_shared else plainly
 
     @property
     def _is_shared(self) -> bool:

@@ -9,30 +9,41 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
+from advisor.models.local.generation import too_long
 from advisor.models.local.rows import Row
+from advisor.models.local.runtime import out_of_memory
 
 
 @torch.inference_mode()
 def run(network: Any, rows: Sequence[Row], ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
     """Write every row to its end, in place, one at a time."""
     for row in rows:
-        started = time.perf_counter()
-        ids = torch.tensor([row.ids])
-        sampling = {"do_sample": True, "temperature": row.temperature} if row.temperature > 0 else {"do_sample": False}
-        processors = LogitsProcessorList([_Follow(row, ids.shape[1])] if row.constraint else [])
-        with torch.random.fork_rng():
-            torch.manual_seed(row.seed)
-            output = network.generate(
-                ids,
-                attention_mask=torch.ones_like(ids),
-                max_new_tokens=row.max_tokens,
-                eos_token_id=sorted(ends),
-                pad_token_id=min(ends),
-                logits_processor=processors,
-                **sampling,
-            )
-        _take(row, output[0, ids.shape[1] :].tolist(), ends, decode)
-        row.latency_seconds = time.perf_counter() - started
+        try:
+            _write(network, row, ends, decode)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise too_long(row) from error
+
+
+def _write(network: Any, row: Row, ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
+    started = time.perf_counter()
+    ids = torch.tensor([row.ids], device=network.device)
+    sampling = {"do_sample": True, "temperature": row.temperature} if row.temperature > 0 else {"do_sample": False}
+    processors = LogitsProcessorList([_Follow(row, ids.shape[1])] if row.constraint else [])
+    with torch.random.fork_rng():
+        torch.manual_seed(row.seed)
+        output = network.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=row.max_tokens,
+            eos_token_id=sorted(ends),
+            pad_token_id=min(ends),
+            logits_processor=processors,
+            **sampling,
+        )
+    _take(row, output[0, ids.shape[1] :].tolist(), ends, decode)
+    row.latency_seconds = time.perf_counter() - started
 
 
 def _take(row: Row, written: list[int], ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
@@ -57,4 +68,4 @@ class _Follow(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped
             constraint.accept(token)
         self._seen = input_ids.shape[1]
         mask = constraint.mask()
-        return scores if mask is None else scores.masked_fill(~mask, float("-inf"))
+        return scores if mask is None else scores.masked_fill(~mask.to(scores.device), float("-inf"))

@@ -25,9 +25,9 @@ def check_before(folder: Path) -> None:
         ModelError: it describes many more.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    config = configuration(str(folder), local_files_only=True)
     layers = getattr(config, "num_hidden_layers", 0) or 0
     if layers > MOST_LAYERS:
         raise ModelError(
@@ -43,6 +43,15 @@ def check_before(folder: Path) -> None:
             f"{str(folder)!r}: config.json describes a model of {described:,} weights, the files hold {held:,}",
             hint=_HINT,
         )
+
+
+def configuration(source: str, *, local_files_only: bool) -> Any:
+    """Return what config.json says, but for the attention: that is transformers' choice, not the file's."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(source, local_files_only=local_files_only, trust_remote_code=False)
+    config._attn_implementation = None
+    return config
 
 
 def check_after(spec: str, found: dict[str, Any]) -> None:

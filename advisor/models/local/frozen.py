@@ -41,17 +41,19 @@ _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no
 class Item:
     """One example behind the frozen layers: hidden states (tokens, width), ids, and which ids are learned.
 
-    They are those of its own tokens, behind what all rows begin with.
+    They are those of its own tokens, behind what all rows begin with; `is_cut` says that its end was too long to be
+    read. `ids` is where the model computes, `states` may be elsewhere (see `_memory`).
     """
 
     states: Tensor
     ids: Tensor
     learned: Tensor
+    is_cut: bool = False
 
     @property
     def places(self) -> Tensor:
         """Where its tokens to learn stand; the first of a row has nothing before it to be told from."""
-        return self.learned[1:].nonzero().flatten() + 1
+        return (self.learned[1:].nonzero().flatten() + 1).to(self.ids.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,30 +118,38 @@ def frozen_states(
     if key in model.frozen:
         model.frozen[key] = model.frozen.pop(key)  # the last to go
         return cast("Rows", model.frozen[key])
-    read = [(ids[:LONGEST], learned[:LONGEST]) for ids, learned in map(model.chat.training_pair, examples)]
-    kept = [at for at, (_, learned) in enumerate(read) if any(learned[1:])]
-    pairs = [read[at] for at in kept]
+    most = longest(model)
+    read = [model.chat.training_pair(example) for example in examples]
+    kept = [at for at, (_, learned) in enumerate(read) if any(learned[1:most])]
+    pairs = [(read[at][0][:most], read[at][1][:most]) for at in kept]
     shared = _shared(pairs)
     decoder = model.network.get_decoder()
-    prefix = torch.empty(0)
+    embedding = decoder.embed_tokens.weight
+    prefix = embedding.new_empty(0)
     items: dict[int, Item] = {}
     weights = [room(decoder, shared, len(ids) - shared) for ids, _ in pairs]
     ends = [0, *accumulate(len(ids) - shared for ids, _ in pairs)]
-    held = _memory(ends[-1], decoder.embed_tokens.weight, job.workdir)
+    held = _memory(ends[-1], embedding, job.workdir)
     for batch in cut(range(len(pairs)), weights, CACHE_TOKENS):
-        ids = [torch.tensor(pairs[index][0]) for index in batch]
+        ids = [torch.tensor(pairs[index][0], device=embedding.device) for index in batch]
         embedded = [decoder.embed_tokens(row) for row in ids]
         below = embedded[0][:shared]
         prefix, states = run_layers(decoder, decoder.layers[:first], below, [row[shared:] for row in embedded])
         for index, row, own in zip(batch, ids, states, strict=True):
             states_of = held[ends[index] : ends[index + 1]].copy_(own)
-            items[index] = Item(states_of, row[shared:], torch.tensor(pairs[index][1][shared:]))
+            is_cut = len(read[kept[index]][0]) > most
+            items[index] = Item(states_of, row[shared:], torch.tensor(pairs[index][1][shared:]), is_cut)
         job.progress(what, len(items), len(pairs))
     while len(model.frozen) >= KEPT_STATES:
         del model.frozen[next(iter(model.frozen))]
-    start = torch.tensor(pairs[0][0][:shared] if pairs else [], dtype=torch.long)
+    start = torch.tensor(pairs[0][0][:shared] if pairs else [], dtype=torch.long, device=embedding.device)
     model.frozen[key] = Rows(prefix.clone(), start, [items[index] for index in range(len(pairs))], weights, kept)
     return cast("Rows", model.frozen[key])
+
+
+def longest(model: LocalModel) -> int:
+    """Return how many tokens of a training row are read."""
+    return min(LONGEST, int(model.network.config.max_position_embeddings))
 
 
 def _memory(tokens: int, like: Tensor, folder: Path) -> Tensor:
@@ -161,6 +171,7 @@ def _memory(tokens: int, like: Tensor, folder: Path) -> Tensor:
                     f"{str(folder)!r} has no room for them",
                     hint="free disk space, or train on fewer examples, e.g. --train-limit 1000, then run it again",
                 ) from error
+        return torch.empty(tokens, like.shape[1], dtype=like.dtype)
     return like.new_empty(tokens, like.shape[1])
 
 

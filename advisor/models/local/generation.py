@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from advisor.errors import ModelError
+from advisor.errors import CallFailed
 from advisor.models.local.attention import Prefix
 from advisor.models.local.cache import OwnCache, Tail
 from advisor.models.local.packing import PackedLinears
 from advisor.models.local.rows import Row, alike, common_prefix
-from advisor.models.local.runtime import give_back
+from advisor.models.local.runtime import give_back, out_of_memory
 
 PREFILL_TOKENS = 512
 """About so many new tokens a pass while prompts are read; longer prompts are read in parts."""
@@ -45,17 +47,20 @@ class Engine:
         self.head = model.get_output_embeddings()
         self.ends = ends
         self.decode = decode
-        self._packed = PackedLinears(self.decoder, self.head)
-        self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight.dtype)
+        self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight)
         self._prefixes: list[Prefix] = []
         self._tails: dict[tuple[int, ...], Tail] = {}
+
+    @cached_property
+    def _packed(self) -> PackedLinears:
+        return PackedLinears(self.decoder, self.head)
 
     @torch.inference_mode()
     def run(self, rows: Sequence[Row]) -> None:
         """Write every row to its end, in place.
 
         Raises:
-            ModelError: a single row does not fit into memory.
+            CallFailed: a single row does not fit into memory.
         """
         started = time.perf_counter()
         known = self._known(rows)
@@ -66,6 +71,13 @@ class Engine:
                 self._write(batch, prefix, known, started)
         give_back()
 
+    @torch.inference_mode()
+    def logits(self, ids: list[int]) -> Tensor:
+        """Return the logits behind a prompt whose first half is taken for a prefix that prompts share."""
+        prefix = self._longer(self.no_prefix, ids[: len(ids) // 2])
+        found: Tensor = self.head(_Batch(self, [Row(ids, max_tokens=1)], prefix, {}, 0.0).read())[0]
+        return found
+
     def keep(self, row: Row, cache: OwnCache, slot: int, skip: int) -> None:
         """Keep what a finished row held, for the next turn of its conversation."""
         if sum(len(tail.ids) - len(tail.prefix) for tail in self._tails.values()) + row.held - skip <= KEPT_TOKENS:
@@ -75,17 +87,16 @@ class Engine:
     def _write(self, rows: list[Row], prefix: Prefix, known: Mapping[int, Tail], started: float) -> None:
         try:
             _Batch(self, rows, prefix, known, started).run()
+            return
         except (RuntimeError, MemoryError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
             if len(rows) == 1:
-                raise ModelError(
-                    f"a prompt of {len(rows[0].ids):,} tokens does not fit into memory",
-                    hint="shorten the inputs, close other programs, or choose a smaller --model",
-                ) from error
-            middle = len(rows) // 2
-            for half in (rows[:middle], rows[middle:]):
-                self._write(half, prefix, {}, started)
+                raise too_long(rows[0]) from error
+        give_back()  # outside the handler, whose error holds on to all that the batch had in memory
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]):
+            self._write(half, prefix, {}, started)
 
     def _known(self, rows: Sequence[Row]) -> dict[int, Tail]:
         """Return by position which rows go on where an earlier one stopped."""
@@ -113,7 +124,12 @@ class Engine:
             return best.cut(held) if held >= MIN_PREFIX else self.no_prefix
         if length < MIN_PREFIX:
             return self.no_prefix
-        prefix = self._longer(best.cut(held), common[:length])
+        try:
+            prefix = self._longer(best.cut(held), common[:length])
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            return best.cut(held) if held >= MIN_PREFIX else self.no_prefix
         self._prefixes = [prefix, *self._prefixes[: KEPT_PREFIXES - 1]]
         return prefix
 
@@ -145,8 +161,8 @@ class _Batch:
             if row.finish:
                 row.latency_seconds = time.perf_counter() - started
         begun = [row for row in rows if row.finish is None]
-        self.heads, self.followers = _families(begun, self.skip)
-        self.rows = [*self.heads, *(row for row, _, _ in self.followers)]
+        self.levels = _levels(begun, self.skip)
+        self.rows = [each.row for level in self.levels for each in level]
         room = max((len(row.ids) + row.max_tokens for row in begun), default=0) - self.skip
         self.cache = OwnCache(len(begun), room, engine.no_prefix)
 
@@ -154,22 +170,27 @@ class _Batch:
         states = self.read() if self.rows else None
         while states is not None:
             logits = self.engine.head(states).float()
-            for row, own, likeliest in zip(self.rows, logits, logits.argmax(-1).tolist(), strict=True):
+            likeliest_of = logits.argmax(-1).tolist()
+            if any(row.constraint or row.random for row in self.rows):
+                logits = logits.cpu()  # where grammars and random numbers are
+            for row, own, likeliest in zip(self.rows, logits, likeliest_of, strict=True):
                 row.write(row.choose(own, likeliest), self.engine.ends, self.engine.decode)
             self._let_go()
             states = self._pass(0, [row.pending for row in self.rows]) if self.rows else None
 
     def read(self) -> Tensor:
         """Read all prompts; returns the states at their last tokens."""
-        for slot, row in enumerate(self.heads):
-            self._take_up(slot, row)
-        states = list(self._read_slots(0, len(self.heads)))
-        for slot, (row, leader, length) in enumerate(self.followers, len(self.heads)):
-            self._take_up(slot, row)
-            if self.skip + length > row.held:
-                self.cache.copy(leader, slot, length)
-                row.held = row.reused = self.skip + length
-        return torch.cat([*states, *self._read_slots(len(self.heads), len(self.rows))])
+        states, place, first = list[Tensor](), dict[int, int](), 0
+        for level in self.levels:
+            for slot, (row, leader, shared) in enumerate(level, first):
+                place[id(row)] = slot
+                self._take_up(slot, row)
+                if leader is not None and self.skip + shared > row.held:
+                    self.cache.copy(place[id(leader)], slot, shared)
+                    row.held = row.reused = self.skip + shared
+            states += self._read_slots(first, first + len(level))
+            first += len(level)
+        return torch.cat(states)
 
     def _take_up(self, slot: int, row: Row) -> None:
         """Give a row what the last turn of its conversation left."""
@@ -200,9 +221,10 @@ class _Batch:
         rows = self.rows[first : first + len(pieces)]
         layout, mask = self.cache.aim(first, [row.held - self.skip for row in rows], [len(piece) for piece in pieces])
         spans = [range(row.held, row.held + len(piece)) for row, piece in zip(rows, pieces, strict=True)]
+        device = self.engine.head.weight.device
         output = self.engine.decoder(
-            input_ids=torch.tensor([[token for piece in pieces for token in piece]]),
-            position_ids=torch.tensor([[at for span in spans for at in span]]),
+            input_ids=torch.tensor([[token for piece in pieces for token in piece]], device=device),
+            position_ids=torch.tensor([[at for span in spans for at in span]], device=device),
             attention_mask=mask,
             past_key_values=self.cache,
             use_cache=True,
@@ -212,7 +234,7 @@ class _Batch:
         for row, piece in zip(rows, pieces, strict=True):
             row.held += len(piece)
         states: Tensor = output.last_hidden_state[0]
-        return states[torch.tensor([len(piece) for piece in pieces]).cumsum(0) - 1]
+        return states[torch.tensor([end - 1 for end in accumulate(map(len, pieces))], device=device)]
 
     def _let_go(self) -> None:
         """Let the finished rows go; the last row moves into the slot of each."""
@@ -230,46 +252,81 @@ class _Batch:
 
 
 def _decode_batches(rows: Sequence[Row], shared: int) -> list[list[Row]]:
-    """Cut rows, shortest first, into batches within `DECODE_ROWS` and `DECODE_TOKENS` (a longer row stands alone)."""
+    """Cut rows into batches within `DECODE_ROWS` and `DECODE_TOKENS` (a longer row stands alone).
+
+    The shortest come first, but rows that have most of their prompts in common stay together.
+    """
     batches: list[list[Row]] = []
-    most = 0
-    for row in sorted(rows, key=lambda row: len(row.ids)):
-        most = max(most, row.max_tokens)
+    most = longest = 0
+    for row in _by_length(rows, shared):
+        most, longest = max(most, row.max_tokens), max(longest, len(row.ids))
         count = len(batches[-1]) + 1 if batches else 1
-        if batches and count <= DECODE_ROWS and count * (len(row.ids) - shared + most) <= DECODE_TOKENS:
+        if batches and count <= DECODE_ROWS and count * (longest - shared + most) <= DECODE_TOKENS:
             batches[-1].append(row)
         else:
             batches.append([row])
+            longest = len(row.ids)
     return batches
 
 
-def _families(rows: Sequence[Row], skip: int) -> tuple[list[Row], list[tuple[Row, int, int]]]:
-    """Tell the rows that begin alike from those that stand alone, both shortest first.
-
-    Returns the rows to compute whole, and those that go on where one of them is, each with the place of that one and
-    how many tokens behind the prefix they share.
-    """
-    heads: list[Row] = []
-    follows: list[tuple[Row, Row, int]] = []
+def _by_length(rows: Sequence[Row], skip: int) -> list[Row]:
+    """Sort rows by length; those that share more than half of what stands behind the prefix count as the longest."""
+    groups: list[list[Row]] = []
     for row in sorted(rows, key=lambda row: row.ids):
-        shared = min(alike(heads[-1].ids, row.ids), len(row.ids) - 1) - skip if heads else 0
-        if shared >= BRANCH:
-            follows.append((row, heads[-1], shared))
+        if groups and 2 * (alike(groups[-1][-1].ids, row.ids) - skip) > len(row.ids) - skip:
+            groups[-1].append(row)
         else:
-            heads.append(row)
-    heads.sort(key=lambda row: len(row.ids))
-    place = {id(row): at for at, row in enumerate(heads)}
-    follows.sort(key=lambda found: len(found[0].ids) - found[2])
-    return heads, [(row, place[id(head)], shared) for row, head, shared in follows]
+            groups.append([row])
+    groups.sort(key=lambda group: max(len(row.ids) for row in group))
+    return [row for group in groups for row in sorted(group, key=lambda row: len(row.ids))]
 
 
-def _empty_prefix(config: Any, dtype: torch.dtype) -> Prefix:
+class _Branch(NamedTuple):
+    """A row that begins as another one, its `leader`, for so many tokens behind the prefix; alone without a leader."""
+
+    row: Row
+    leader: Row | None
+    shared: int
+
+
+def _levels(rows: Sequence[Row], skip: int) -> list[list[_Branch]]:
+    """Return the tree of what the prompts begin with, level by level.
+
+    A row's leader, with which it shares as much as with any or nearly, stands in an earlier level, so its keys are
+    there to be copied. Within a level the shortest ways to go come first.
+    """
+    levels: list[list[_Branch]] = []
+    path: list[tuple[Row, int, int]] = []  # from the trunk to the last row: how much it shares with the one before it
+    last: Row | None = None
+    for row in sorted(rows, key=lambda row: row.ids):
+        shared = min(alike(last.ids, row.ids), len(row.ids) - 1) - skip if last else 0
+        if shared < BRANCH:
+            path, found = [], _Branch(row, None, 0)
+        else:
+            while path[-1][1] > shared - BRANCH:  # one level less is worth more than a few tokens
+                shared = min(shared, path.pop()[1])
+            found = _Branch(row, path[-1][0], shared)
+        level = path[-1][2] + 1 if path else 0
+        path.append((row, found.shared, level))
+        if level == len(levels):
+            levels.append([])
+        levels[level].append(found)
+        last = row
+    for each in levels:
+        each.sort(key=lambda branch: len(branch.row.ids) - branch.shared)
+    return levels
+
+
+def _empty_prefix(config: Any, like: Tensor) -> Prefix:
     """A prefix of no tokens, so that one attention path serves both cases."""
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    empty = torch.zeros(config.num_key_value_heads, 0, size, dtype=dtype)
+    empty = like.new_zeros(config.num_key_value_heads, 0, size)
     return Prefix((), (empty,) * config.num_hidden_layers, (empty,) * config.num_hidden_layers)
 
 
-def _out_of_memory(error: Exception) -> bool:
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+def too_long(row: Row) -> CallFailed:
+    """The error of a prompt that is too much for this machine by itself; others may still be answered."""
+    return CallFailed(
+        f"a prompt of {len(row.ids):,} tokens does not fit into memory",
+        hint="shorten the inputs, close other programs, or choose a smaller --model",
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from advisor.models.local.attention import NAME, Flat
+from advisor.models.local.attention import NAME, Flat, causal
 
 
 def run_layers(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -40,24 +40,27 @@ def _is_ours(decoder: Any) -> bool:
 def _flat(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     counts = [len(row) for row in rows]
     shared = len(prefix)
-    positions = torch.cat([torch.arange(shared), *(torch.arange(shared, shared + count) for count in counts)])
-    flat = Flat.of(shared, counts, prefix.dtype)
+    places = [*range(shared), *(at for count in counts for at in range(shared, shared + count))]
     states = torch.cat([prefix, *rows]).unsqueeze(0)
-    states = _through(decoder, layers, states, positions.unsqueeze(0), flat=flat)[0]
+    flat, positions = Flat.of(shared, counts, states), torch.tensor([places], device=states.device)
+    states = _through(decoder, layers, states, positions, flat=flat)[0]
     first, *others = torch.split(states, [shared, *counts])
     return first, others
 
 
 def _padded(decoder: Any, layers: Any, prefix: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """A causal mask is all that right padding needs."""
+    """A causal mask is all that right padding needs; it is given, since not every attention takes it for granted."""
     whole = torch.nn.utils.rnn.pad_sequence([torch.cat([prefix, row]) for row in rows], batch_first=True)
-    states = _through(decoder, layers, whole, torch.arange(whole.shape[1]).unsqueeze(0))
+    positions = torch.arange(whole.shape[1], device=whole.device).unsqueeze(0)
+    states = _through(decoder, layers, whole, positions, mask=causal(whole.shape[1], whole))
     shared = len(prefix)
     return states[0, :shared], [each[shared : shared + len(row)] for each, row in zip(states, rows, strict=True)]
 
 
-def _through(decoder: Any, layers: Any, states: Tensor, positions: Tensor, **options: Any) -> Tensor:
+def _through(
+    decoder: Any, layers: Any, states: Tensor, positions: Tensor, mask: Tensor | None = None, **options: Any
+) -> Tensor:
     angles = decoder.rotary_emb(states, position_ids=positions)
     for layer in layers:
-        states = layer(states, attention_mask=None, position_ids=positions, position_embeddings=angles, **options)
+        states = layer(states, attention_mask=mask, position_ids=positions, position_embeddings=angles, **options)
     return states

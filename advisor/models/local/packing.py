@@ -30,8 +30,9 @@ class PackedLinears:
     def __init__(self, *parts: torch.nn.Module) -> None:
         found = (module for part in parts for module in part.modules() if type(module) is torch.nn.Linear)
         linear = list(dict.fromkeys(found))
-        small = sum(module.weight.nbytes for module in linear) <= MOST_BYTES
-        self._linear = [(module, _pack(module.weight)) for module in linear] if small and _supported() else []
+        fits = sum(module.weight.nbytes for module in linear) <= MOST_BYTES
+        fits = fits and all(module.weight.device.type == "cpu" for module in linear)
+        self._linear = [(module, _pack(module.weight)) for module in linear] if fits and _supported() else []
 
     @contextmanager
     def used(self) -> Iterator[None]:

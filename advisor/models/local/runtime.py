@@ -48,8 +48,19 @@ def described() -> str:
     return ", ".join([str(torch.get_num_threads()), *(waits or [f"{WAITING}=unset"])])
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Say whether an error of torch means that memory ran out, on the processor or on a GPU."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+    )
+
+
 def give_back() -> None:
-    """Give memory that is free back to the system, where the C library can (glibc)."""
+    """Give memory that is free back to the system, where the C library can (glibc), and to the GPU."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)

@@ -35,25 +35,28 @@ from advisor.models.base import TuningConfig, TuningJob, TuningReport
 from advisor.models.local.checkpoints import MARKER, Checkpoint, Checkpoints, flush, write
 from advisor.models.local.frozen import (
     CACHE_TOKENS,
-    LONGEST,
     Item,
     Rows,
     cut,
     frozen_states,
+    longest,
     plain,
     read_for,
     training_rows,
 )
 from advisor.models.local.layers import run_layers
-from advisor.models.local.runtime import give_back
+from advisor.models.local.runtime import give_back, out_of_memory
 from advisor.types import digest
 
 if TYPE_CHECKING:
     from advisor.models.local.engine import LocalModel
 
 ADAPTER = "adapter_model.safetensors"
+_ELSEWHERE = "train it at an endpoint, choose another --model, or leave fine-tuning out with --strategy"
 _ANEW = "delete this folder and run the same command again: it is trained anew"
 STEP_TOKENS = 1024
+FEWEST_TOKENS = 64
+"""Less than this at once is not tried where memory runs out."""
 SAME_LOSS = 0.2
 """Rounding alone makes two ways to compute a loss differ by less."""
 SURE = 0.05
@@ -75,11 +78,24 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
     folder = job.workdir / f"adapter-{identity}"
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
-        _train(model, job, folder)
+        try:
+            _train(model, job, folder)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            raise too_large() from error
         give_back()
     Checkpoints(folder.with_suffix(".epochs")).clear()  # a training that was killed at its very end leaves them
     report = TuningReport(**_tuples(json.loads((folder / MARKER).read_text(encoding="utf-8"))))
     return load_merged(model, folder, job.config), report, digest([model.fingerprint, identity])
+
+
+def too_large() -> ModelError:
+    """The error of a training that does not fit into memory."""
+    return ModelError(
+        "the training does not fit into memory",
+        hint="close other programs, shorten the examples, or adapt fewer layers, e.g. 'fine_tuning(layers=4)'",
+    )
 
 
 def load_merged(model: LocalModel, folder: Path, config: TuningConfig) -> Any:
@@ -91,8 +107,11 @@ def load_merged(model: LocalModel, folder: Path, config: TuningConfig) -> Any:
         raise ModelError(f"the adapter in {str(folder)!r} has no {ADAPTER}", hint=_ANEW)
     with _peft_quiet():
         try:
-            merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+            adapted = PeftModel.from_pretrained(network, str(folder), torch_device=str(network.device))
+            merged = adapted.merge_and_unload()
         except Exception as error:  # a spoilt file breaks in these libraries in any way there is
+            if out_of_memory(error):
+                raise too_large() from error
             said = (str(error).splitlines() or [""])[0][:300] or type(error).__name__
             raise ModelError(f"the adapter in {str(folder)!r} cannot be loaded: {said}", hint=_ANEW) from error
     return merged.eval().requires_grad_(False)
@@ -132,7 +151,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     dev = frozen_states(model, job, job.dev, first, "reading the dev examples")
     if not train.items:
         raise ModelError(
-            f"no training example has its answer within {LONGEST:,} tokens, which is as far as training reads",
+            f"no training example has its answer within {longest(model):,} tokens, which is as far as training reads",
             hint="shorten the inputs, or leave fine-tuning out with --strategy",
         )
     _check_layers(model, train, first)
@@ -150,7 +169,8 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
     top = _Top(network.get_base_model(), first)
     epochs = _Epochs(network, top, job, Checkpoints(folder.with_suffix(".epochs")))
     history = epochs.run(train, dev)
-    spent = _spent(len(history["train_loss"]), train, started - epochs.earlier_seconds, total - first, total)
+    layers = f"LoRA on the top {total - first} of {total} layers"
+    spent = _spent(len(history["train_loss"]), train, job, started - epochs.earlier_seconds, layers)
     _save(network, folder, history, spent)
 
 
@@ -162,6 +182,13 @@ def _check_layers(model: LocalModel, rows: Rows, first: int) -> None:
         ModelError: they do not; the architecture does more than its layers show.
     """
     item = max(rows.items, key=lambda item: len(item.ids))
+    length, window = len(rows.ids) + len(item.ids), getattr(model.network.config, "sliding_window", None)
+    if window and window < length:
+        raise ModelError(
+            f"{model.name} cannot be trained here: its layers see the last {window:,} tokens only, and the longest "
+            f"training example has {length:,}",
+            hint=_ELSEWHERE,
+        )
     ours, _ = _Top(model.network, first).losses(rows.prefix, [item])
     ids, at = torch.cat([rows.ids, item.ids]), len(rows.ids) + item.places
     logits = model.network(input_ids=ids.unsqueeze(0)).logits[0, at - 1].float()
@@ -170,7 +197,7 @@ def _check_layers(model: LocalModel, rows: Rows, first: int) -> None:
         raise ModelError(
             f"{model.name} cannot be trained here: its loss is {float(theirs):.2f}, its layers alone give "
             f"{float(ours.mean()):.2f}",
-            hint="train it at an endpoint, choose another --model, or leave fine-tuning out with --strategy",
+            hint=_ELSEWHERE,
         )
 
 
@@ -179,11 +206,12 @@ def _linear_names(layer: Any) -> list[str]:
     return sorted({name.rpartition(".")[2] for name in linear})
 
 
-def _spent(epochs: int, train: Rows, started: float, adapted: int, total: int) -> dict[str, Any]:
+def _spent(epochs: int, train: Rows, job: TuningJob, started: float, layers: str) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - started,
         "tokens": train.tokens * epochs,
-        "layers": f"LoRA on the top {adapted} of {total} layers",
+        "layers": layers,
+        "unread": len(job.train) - len(train.items) + sum(item.is_cut for item in train.items),
     }
 
 
@@ -209,16 +237,19 @@ class _Top:
 
     def losses(self, prefix: Tensor, items: list[Item]) -> tuple[Tensor, Tensor]:
         """Return the loss of every learned token, and for every item whether all of them were the likeliest."""
-        _, rows = run_layers(self.decoder, self.layers, prefix, [item.states for item in items])
+        device = self.head.weight.device
+        _, rows = run_layers(self.decoder, self.layers, prefix, [item.states.to(device) for item in items])
         before, target, owner = [], [], []
         for number, (states, item) in enumerate(zip(rows, items, strict=True)):
-            before.append(states[item.places - 1])
-            target.append(item.ids[item.places])
-            owner.append(torch.full((len(item.places),), number))
+            places = item.places
+            before.append(states[places - 1])
+            target.append(item.ids[places])
+            owner.append(torch.full_like(places, number))
         wanted = torch.cat(target)
         logits = self.head(self.decoder.norm(torch.cat(before))).float()
         loss = functional.cross_entropy(logits, wanted, reduction="none")
-        wrong = torch.zeros(len(items)).index_add_(0, torch.cat(owner), (logits.argmax(-1) != wanted).float())
+        missed = (logits.argmax(-1) != wanted).float()
+        wrong = missed.new_zeros(len(items)).index_add_(0, torch.cat(owner), missed)
         return loss, wrong == 0
 
 
@@ -233,6 +264,7 @@ class _Epochs:
         self.earlier_seconds, self._started = 0.0, time.perf_counter()
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.random = torch.Generator().manual_seed(job.config.seed)
+        self.tokens = STEP_TOKENS  # at once
         self.learned = False  # whether every row of the last epoch was known, each before its own step
 
     def run(self, train: Rows, dev: Rows) -> dict[str, Any]:
@@ -253,6 +285,7 @@ class _Epochs:
             history["train_loss"].append(self._epoch(train, optimiser, schedule, epoch))
             if dev.items:
                 loss, right = self._evaluate(dev)
+                self._finite("loss on dev", loss, epoch)
                 history["dev_loss"].append(loss)
                 history["dev_exact_match"].append(right)
                 if best is None or (right, -loss) > best:
@@ -262,7 +295,7 @@ class _Epochs:
                 history["epoch"] = epoch
                 break
             if epoch < config.epochs and not self.job.until_learned:  # that is over too soon to be worth keeping
-                state = {"epoch": epoch, "history": history, "best": best}
+                state = {"epoch": epoch, "history": history, "best": best, "tokens": self.tokens}
                 self.checkpoints.keep(epoch, self._checkpoint(state, kept, optimiser, schedule))
         for weight, value in zip(self.weights, kept, strict=False):
             weight.data.copy_(value)
@@ -292,6 +325,7 @@ class _Epochs:
             weight.data.copy_(tensors[f"weight.{at}"])
         self.random.set_state(tensors["random"])
         self.earlier_seconds = float(found.state["seconds"])
+        self.tokens = int(found.state["tokens"])
         return [tensors[f"kept.{at}"] for at in range(len(self.weights)) if f"kept.{at}" in tensors]
 
     def _epoch(self, train: Rows, optimiser: Any, schedule: Any, epoch: int) -> float:
@@ -299,26 +333,45 @@ class _Epochs:
         batches = _batches(train.items, config.batch_size, self.random)
         total, count, self.learned = 0.0, 0.0, True
         for number, batch in enumerate(batches, 1):
-            loss, learned = self._backward(train, batch)
-            if not math.isfinite(loss):
-                raise self._exploded(loss, epoch)
-            torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+            loss, learned = self._gradients(train, batch)
+            self._finite("loss", loss, epoch)
+            self._finite("gradient", float(torch.nn.utils.clip_grad_norm_(self.weights, 1.0)), epoch)
             optimiser.step()
             schedule.step()
             optimiser.zero_grad()
             total, count = total + loss, count + learned
             done = (epoch - 1) * len(batches) + number
             self.job.progress("training", done, config.epochs * len(batches))
+        largest = torch.stack([weight.detach().abs().max() for weight in self.weights]).max()  # of any nan it is nan
+        self._finite("largest weight", float(largest), epoch)
         return total / count
 
-    def _exploded(self, loss: float, epoch: int) -> ModelError:
+    def _finite(self, what: str, value: float, epoch: int) -> None:
+        """Stop before anything is kept that came to infinity or not-a-number."""
+        if math.isfinite(value):
+            return
         kept = "nothing was saved"
         if epoch > 1 and not self.job.until_learned:
             kept = f"the state after epoch {epoch - 1} is kept in {str(self.checkpoints.folder)!r}"
-        return ModelError(
-            f"the training loss became {loss} in epoch {epoch}; {kept}",
+        raise ModelError(
+            f"the training's {what} became {value} in epoch {epoch}; {kept}",
             hint="lower the learning rate, e.g. --strategy 'fine_tuning(learning_rate=0.0005)'",
         )
+
+    def _gradients(self, rows: Rows, batch: list[int]) -> tuple[float, int]:
+        """As `_backward`; where memory runs out, with half as many tokens at once, for the rest of the training."""
+        while True:
+            try:
+                return self._backward(rows, batch)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                if self.tokens <= FEWEST_TOKENS:
+                    raise too_large() from error
+            self.tokens //= 2
+            for weight in self.weights:
+                weight.grad = None
+            give_back()
 
     def _backward(self, rows: Rows, batch: list[int]) -> tuple[float, int]:
         """Add up the gradients of the mean loss of one step; returns the summed loss and the number of learned tokens.
@@ -327,7 +380,7 @@ class _Epochs:
         """
         learned = sum(len(rows.items[index].places) for index in batch)
         total = 0.0
-        for part in cut(batch, rows.weights, STEP_TOKENS):
+        for part in cut(batch, rows.weights, self.tokens):
             loss, right = self.top.losses(rows.prefix, [rows.items[index] for index in part])
             self.learned = self.learned and bool(right.all())
             summed = loss.sum()
