@@ -43,9 +43,8 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
         ModelError: there is no such model, or it cannot be loaded.
     """
     runtime.settle()
-    import torch
     import transformers
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     from advisor.models.local import folders
 
@@ -58,21 +57,7 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
         if not embedded and Path(source).is_dir():
             folders.check_before(Path(source))
-        model, found = AutoModelForCausalLM.from_pretrained(
-            source,
-            config=folders.configuration(source, local_files_only=embedded),
-            output_loading_info=True,
-            dtype=getattr(torch, _PRECISIONS[chosen]),
-            local_files_only=embedded,
-            use_safetensors=True,
-            trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
-        )
-        folders.check_after(spec, found)
-        model.eval().requires_grad_(False)
-        if device != "cpu":
-            model.to(device)
-        if _shares_prefix(model):
-            _take_attention(model)
+        model = _network(spec, source, chosen, device)
         identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
         known_by = digest([spec, identity, chosen, ENGINE_VERSION, *([] if device == "cpu" else ["cuda"])])
         return LocalModel(spec, model, tokenizer, fingerprint=known_by)
@@ -84,6 +69,32 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
             f"the model {spec!r} cannot be loaded: {said or type(error).__name__}",
             hint="name a folder with safetensors weights, hf:org/name, or use --model smollm2",
         ) from error
+
+
+def _network(spec: str, source: str, precision: str, device: str) -> Any:
+    """Load the weights, every one of them out of the files, and give them our attention where it serves them."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from advisor.models.local import folders
+
+    here = spec == NAME
+    model, found = AutoModelForCausalLM.from_pretrained(
+        source,
+        config=folders.configuration(source, local_files_only=here),
+        output_loading_info=True,
+        dtype=getattr(torch, _PRECISIONS[precision]),
+        local_files_only=here,
+        use_safetensors=True,
+        trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
+    )
+    folders.check_after(spec, found)
+    model.eval().requires_grad_(False)
+    if device != "cpu":
+        model.to(device)
+    if _shares_prefix(model):
+        _take_attention(model)
+    return model
 
 
 def _device(asked: str) -> str:
