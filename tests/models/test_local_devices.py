@@ -87,7 +87,7 @@ def test_what_is_left_behind_would_be_noticed() -> None:
 def test_a_device_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     from advisor.models.local.engine import open_local
 
-    monkeypatch.setenv("ADVISOR_DEVICE", "cuda:7")
-    with pytest.raises(ConfigurationError, match=r"'cuda:7', which torch does not see here; allowed: cpu") as caught:
+    monkeypatch.setenv("ADVISOR_DEVICE", "cuda:99")
+    with pytest.raises(ConfigurationError, match=r"'cuda:99', which torch does not see here; allowed: cpu") as caught:
         open_local("smollm2")
     assert caught.value.hint == "export ADVISOR_DEVICE=cpu"
