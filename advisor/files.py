@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -85,3 +86,11 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
+
+
+def sweep(folder: Path, pattern: str, seconds: float = 0.0) -> None:
+    """Remove what killed processes had begun to write; with `seconds`, only what is older: others may be at work."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            if not seconds or time.time() - path.stat().st_mtime > seconds:
+                path.unlink()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from advisor.errors import ModelError
-from advisor.files import write_whole
+from advisor.files import sweep, write_whole
 from advisor.models.base import TuningJob, TuningReport
 from advisor.models.endpoint_retry import is_transient
 from advisor.models.endpoint_wire import one_line, write_examples
@@ -234,6 +234,5 @@ def _read(path: Path, content: str) -> _State:
 
 def _write(path: Path, state: _State) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*.part"):  # of a process that was killed; the run is this one's own
-        leftover.unlink(missing_ok=True)
+    sweep(path.parent, f".{path.name}.*.part")  # the run is this process's own
     write_whole(path, json.dumps(asdict(state)).encode())

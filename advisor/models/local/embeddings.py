@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -117,13 +116,5 @@ def _keep(block: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
     path = _file(block)
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sweep(path.parent)
+        files.sweep(path.parent, "*.part", _FORGOTTEN_SECONDS)
         files.write_whole(path, content + hashlib.sha256(content).digest(), mode=0o600)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed had begun to write."""
-    for path in folder.glob("*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _FORGOTTEN_SECONDS:
-                path.unlink()

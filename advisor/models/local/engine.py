@@ -103,12 +103,13 @@ def _device(asked: str) -> str:
     if asked in ("", "cpu"):
         return "cpu"
     gpus = [f"cuda:{at}" for at in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
-    if asked not in (*gpus, *["cuda"][: len(gpus)]):
+    found = gpus[0] if gpus and asked == "cuda" else asked
+    if found not in gpus:
         raise ConfigurationError(
             f"ADVISOR_DEVICE is {asked!r}, which torch does not see here; allowed: {', '.join(['cpu', *gpus])}",
             hint="export ADVISOR_DEVICE=cpu",
         )
-    return "cuda:0" if asked == "cuda" else asked
+    return found
 
 
 def _precision(asked: str, device: str) -> str:
@@ -159,10 +160,11 @@ def _take_attention(model: Any) -> None:
         expected = model(input_ids=torch.tensor([ids], device=model.device)).logits[0, -1].float()
     model.set_attn_implementation(attention.NAME)
     try:
-        apart = float((Engine(model, frozenset(), str).logits(ids).float() - expected).abs().max())
-    except Exception as error:  # whatever an unknown architecture breaks on
-        if runtime.out_of_memory(error):
-            raise
+        with runtime.memory_errors():
+            apart = float((Engine(model, frozenset(), str).logits(ids).float() - expected).abs().max())
+    except MemoryError:
+        raise
+    except Exception:  # whatever an unknown architecture breaks on
         apart = float("inf")
     if not apart <= _APART * float(expected.abs().max()):
         model.set_attn_implementation(plain)

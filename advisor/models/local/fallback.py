@@ -11,7 +11,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from advisor.models.local.generation import too_long
 from advisor.models.local.rows import Row
-from advisor.models.local.runtime import out_of_memory
+from advisor.models.local.runtime import memory_errors
 
 
 @torch.inference_mode()
@@ -19,10 +19,9 @@ def run(network: Any, rows: Sequence[Row], ends: frozenset[int], decode: Callabl
     """Write every row to its end, in place, one at a time."""
     for row in rows:
         try:
-            _write(network, row, ends, decode)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
+            with memory_errors():
+                _write(network, row, ends, decode)
+        except MemoryError as error:
             raise too_long(row) from error
 
 

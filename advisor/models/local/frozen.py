@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from advisor.errors import ModelError
+from advisor.files import sweep
 from advisor.models.base import TuningExample, TuningJob
 from advisor.models.local.layers import room, run_layers
 from advisor.models.local.rows import common_prefix
@@ -178,20 +179,15 @@ def _memory(tokens: int, like: Tensor, folder: Path) -> Tensor:
 def _mapped(count: int, like: Tensor, folder: Path) -> Tensor:
     """Return so many numbers that lie in a file without a name; files of processes that were killed are removed."""
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob("states-*.part"):
-        _forget(leftover)
+    sweep(folder, "states-*.part")
     number, name = tempfile.mkstemp(prefix="states-", suffix=".part", dir=folder)
     try:
         with open(number, "wb") as file:
             _claim(file, count * like.itemsize)
         return torch.from_file(name, shared=True, size=count, dtype=like.dtype)
     finally:
-        _forget(Path(name))
-
-
-def _forget(path: Path) -> None:
-    with contextlib.suppress(OSError):  # Windows keeps the name as long as it is mapped
-        path.unlink()
+        with contextlib.suppress(OSError):  # Windows keeps the name as long as it is mapped
+            Path(name).unlink()
 
 
 def _claim(file: BinaryIO, size: int) -> None:

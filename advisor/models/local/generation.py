@@ -23,7 +23,7 @@ from advisor.models.local.attention import Prefix
 from advisor.models.local.cache import OwnCache, Tail
 from advisor.models.local.packing import PackedLinears
 from advisor.models.local.rows import Row, alike, common_prefix
-from advisor.models.local.runtime import give_back, out_of_memory
+from advisor.models.local.runtime import give_back, memory_errors
 
 PREFILL_TOKENS = 512
 """About so many new tokens a pass while prompts are read; longer prompts are read in parts."""
@@ -86,11 +86,10 @@ class Engine:
 
     def _write(self, rows: list[Row], prefix: Prefix, known: Mapping[int, Tail], started: float) -> None:
         try:
-            _Batch(self, rows, prefix, known, started).run()
+            with memory_errors():
+                _Batch(self, rows, prefix, known, started).run()
             return
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
+        except MemoryError as error:
             if len(rows) == 1:
                 raise too_long(rows[0]) from error
         give_back()  # outside the handler, whose error holds on to all that the batch had in memory
@@ -125,10 +124,9 @@ class Engine:
         if length < MIN_PREFIX:
             return self.no_prefix
         try:
-            prefix = self._longer(best.cut(held), common[:length])
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
+            with memory_errors():
+                prefix = self._longer(best.cut(held), common[:length])
+        except MemoryError:
             return best.cut(held) if held >= MIN_PREFIX else self.no_prefix
         self._prefixes = [prefix, *self._prefixes[: KEPT_PREFIXES - 1]]
         return prefix

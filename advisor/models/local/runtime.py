@@ -17,6 +17,8 @@ import ctypes
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 WAITING = "OMP_WAIT_POLICY"
@@ -48,12 +50,16 @@ def described() -> str:
     return ", ".join([str(torch.get_num_threads()), *(waits or [f"{WAITING}=unset"])])
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Say whether an error of torch means that memory ran out, on the processor or on a GPU."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
-    )
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Let torch, which says it in a `RuntimeError`, raise a `MemoryError` where memory runs out, a GPU's too."""
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error).lower()
+        if "out of memory" in said or "can't allocate memory" in said:
+            raise MemoryError(str(error)) from error
+        raise
 
 
 def give_back() -> None:

@@ -45,7 +45,7 @@ from advisor.models.local.frozen import (
     training_rows,
 )
 from advisor.models.local.layers import run_layers
-from advisor.models.local.runtime import give_back, out_of_memory
+from advisor.models.local.runtime import give_back, memory_errors
 from advisor.types import digest
 
 if TYPE_CHECKING:
@@ -79,10 +79,9 @@ def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            _train(model, job, folder)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
+            with memory_errors():
+                _train(model, job, folder)
+        except MemoryError as error:
             raise too_large() from error
         give_back()
     Checkpoints(folder.with_suffix(".epochs")).clear()  # a training that was killed at its very end leaves them
@@ -107,11 +106,12 @@ def load_merged(model: LocalModel, folder: Path, config: TuningConfig) -> Any:
         raise ModelError(f"the adapter in {str(folder)!r} has no {ADAPTER}", hint=_ANEW)
     with _peft_quiet():
         try:
-            adapted = PeftModel.from_pretrained(network, str(folder), torch_device=str(network.device))
-            merged = adapted.merge_and_unload()
+            with memory_errors():
+                adapted = PeftModel.from_pretrained(network, str(folder), torch_device=str(network.device))
+                merged = adapted.merge_and_unload()
+        except MemoryError as error:
+            raise too_large() from error
         except Exception as error:  # a spoilt file breaks in these libraries in any way there is
-            if out_of_memory(error):
-                raise too_large() from error
             said = (str(error).splitlines() or [""])[0][:300] or type(error).__name__
             raise ModelError(f"the adapter in {str(folder)!r} cannot be loaded: {said}", hint=_ANEW) from error
     return merged.eval().requires_grad_(False)
@@ -362,10 +362,9 @@ class _Epochs:
         """As `_backward`; where memory runs out, with half as many tokens at once, for the rest of the training."""
         while True:
             try:
-                return self._backward(rows, batch)
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
+                with memory_errors():
+                    return self._backward(rows, batch)
+            except MemoryError as error:
                 if self.tokens <= FEWEST_TOKENS:
                     raise too_large() from error
             self.tokens //= 2
