@@ -12,33 +12,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from advisor.api import compare, load_evalset, save_evalset
-    from advisor.asking import Advice, Costs, Pilot, Situation, ask
-    from advisor.checks import CheckReport, check_strategy
-    from advisor.comparison import Comparison
-    from advisor.costs import Economics, Prices, Range
-    from advisor.errors import AdvisorError
-    from advisor.models.base import Completion, Model, Request, TuningConfig, TuningExample, TuningJob
+    from advisor.advice import Advice, Costs, Pilot, Situation, ask
+    from advisor.core.errors import AdvisorError
+    from advisor.core.model import Completion, Model, Request, TuningConfig, TuningExample, TuningJob
+    from advisor.core.strategy import Context, Strategy
+    from advisor.core.tools import tool_from_function
+    from advisor.core.types import (
+        Chat,
+        Document,
+        EvalSet,
+        Example,
+        Message,
+        Prediction,
+        Run,
+        Task,
+        Tool,
+        ToolCall,
+        Usage,
+    )
+    from advisor.decision.comparison import Comparison
+    from advisor.decision.evidence import Verdict
+    from advisor.economics.amounts import Range
+    from advisor.economics.inputs import Economics
+    from advisor.economics.prices import Prices
     from advisor.models.scripted import ScriptedModel
-    from advisor.strategy import Context, Strategy, Task
-    from advisor.tools import tool_from_function
-    from advisor.types import Chat, Document, EvalSet, Example, Message, Prediction, Run, Tool, ToolCall, Usage
-    from advisor.verdict import Verdict
+    from advisor.runs.compare import compare, save_evalset
+    from advisor.runs.prepare import load_evalset
+    from advisor.testing.check_strategy import CheckReport, check_strategy
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "advisor.api": ("compare", "load_evalset", "save_evalset"),
-    "advisor.asking": ("Advice", "Costs", "Pilot", "Situation", "ask"),
-    "advisor.checks": ("CheckReport", "check_strategy"),
-    "advisor.comparison": ("Comparison",),
-    "advisor.costs": ("Economics", "Prices", "Range"),
-    "advisor.errors": ("AdvisorError",),
-    "advisor.models.base": ("Completion", "Model", "Request", "TuningConfig", "TuningExample", "TuningJob"),
-    "advisor.models.scripted": ("ScriptedModel",),
-    "advisor.strategy": ("Context", "Strategy", "Task"),
-    "advisor.tools": ("tool_from_function",),
-    "advisor.types": (
+    "advisor.advice": ("Advice", "Costs", "Pilot", "Situation", "ask"),
+    "advisor.core.errors": ("AdvisorError",),
+    "advisor.core.model": ("Completion", "Model", "Request", "TuningConfig", "TuningExample", "TuningJob"),
+    "advisor.core.strategy": ("Context", "Strategy"),
+    "advisor.core.tools": ("tool_from_function",),
+    "advisor.core.types": (
         "Chat",
         "Document",
         "EvalSet",
@@ -46,11 +56,20 @@ _HOMES = {
         "Message",
         "Prediction",
         "Run",
+        "Task",
         "Tool",
         "ToolCall",
         "Usage",
     ),
-    "advisor.verdict": ("Verdict",),
+    "advisor.decision.comparison": ("Comparison",),
+    "advisor.decision.evidence": ("Verdict",),
+    "advisor.economics.amounts": ("Range",),
+    "advisor.economics.inputs": ("Economics",),
+    "advisor.economics.prices": ("Prices",),
+    "advisor.models.scripted": ("ScriptedModel",),
+    "advisor.runs.compare": ("compare", "save_evalset"),
+    "advisor.runs.prepare": ("load_evalset",),
+    "advisor.testing.check_strategy": ("CheckReport", "check_strategy"),
 }
 _HOME_OF = {name: module for module, public in _HOMES.items() for name in public}
 
@@ -100,7 +119,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in ("strategies", "evalsets", "reports"):
-        from advisor._shipped import shipped
+        from advisor.core.shipped import shipped
 
         return shipped(name)
     if name in _HOME_OF:

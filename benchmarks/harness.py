@@ -56,11 +56,11 @@ print(time.perf_counter() - start)
 
 def scripted(count: int) -> None:
     """Print the seconds that `count` examples take, and the peak of memory in GB."""
-    from advisor import registry
+    from advisor.core import registry
+    from advisor.core.types import EvalSet, Example
     from advisor.models.scripted import ScriptedModel
-    from advisor.runner import Bench, run_strategy
-    from advisor.store import Store
-    from advisor.types import EvalSet, Example
+    from advisor.runs.runner import Bench, run_strategy
+    from advisor.runs.store import Store
 
     test = tuple(Example(f"t{n}", f"question {n}", "yes") for n in range(count))
     train = (Example("a", "a question", "yes"),)
@@ -130,11 +130,11 @@ def bare(url: str) -> None:
 
 def ours(url: str) -> None:
     """The same calls as a comparison makes them: in the ledger before they are sent, in the store when they return."""
-    from advisor.models.base import Request
+    from advisor.core.model import Request
+    from advisor.core.types import Message
     from advisor.models.endpoint import EndpointModel, EndpointOptions
-    from advisor.models.metered import Meter, MeteredModel, Purse
-    from advisor.store import Store
-    from advisor.types import Message
+    from advisor.runs.metering import Meter, MeteredModel, Purse
+    from advisor.runs.store import Store
 
     endpoint = EndpointModel("m", url=url, key="none", options=EndpointOptions(jobs=AT_ONCE))
     requests = [Request((Message("user", f"question {n}"),), max_tokens=8) for n in range(CALLS)]

@@ -26,10 +26,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from planted_curves import Planted  # noqa: E402
 
-from advisor.costs import Economics  # noqa: E402
-from advisor.curve_fit import FAMILIES, Fitted, fit_curve, project  # noqa: E402
-from advisor.curve_points import SizedRun, measured_errors, tabulate  # noqa: E402
-from advisor.learning_curve import learning_curves  # noqa: E402
+from advisor.decision.learning_curve import learning_curves  # noqa: E402
+from advisor.economics.inputs import Economics  # noqa: E402
+from advisor.stats.curve_fit import FAMILIES, Fitted, fit_curve, project  # noqa: E402
+from advisor.stats.curve_points import SizedRun, measured_errors, tabulate  # noqa: E402
 
 MIRROR = Path(os.environ.get("ADVISOR_DATA_MIRROR", "../shared/datasets"))
 KEPT = ROOT / "benchmarks" / "results" / "learning_curve.json"
@@ -156,9 +156,9 @@ def real(parts: int) -> list[dict[str, Any]]:
     """Fit up to a quarter of the data, predict the half and the whole; `parts` disjoint sets of test examples each."""
     from sklearn.linear_model import LogisticRegression
 
-    from advisor.api import load_evalset
+    from advisor.core.progress import silent
     from advisor.models.local.embeddings import Embedder
-    from advisor.strategy import silent
+    from advisor.runs.prepare import load_evalset
 
     warnings.filterwarnings("ignore", category=UserWarning)
     embed, found = Embedder(silent), []

@@ -22,10 +22,10 @@ from typing import Any
 
 from evaluation import ENOUGH, keep
 
-from advisor.models.base import Request
-from advisor.models.local.engine import LocalModel, open_local
-from advisor.runner import versions
-from advisor.types import Message, ToolSpec
+from advisor.core.model import Request
+from advisor.core.types import Message, ToolSpec
+from advisor.models.local.model import LocalModel, open_local
+from advisor.runs.runner import versions
 
 WORDS = ("river", "engine", "cloud", "bread", "copper", "lamp", "winter", "glove", "anchor", "paper", "wheel", "honey")
 LABELS = ("made by people", "found in nature", "made by people from what is found in nature")

@@ -67,16 +67,16 @@ def compared(how: str, limits: dict[str, int]) -> dict[str, Any]:
     """Run the comparison in this process; `how` is `timed` or `counted`."""
     from local_engine import peak
 
-    from advisor import api
     from advisor.models.local import runtime
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
+    from advisor.runs import compare
 
     runtime.settle()
     if how == "timed":
         dtype = open_local("smollm2").network.dtype
         first, stages = peak(dtype), Stages()
         start = time.perf_counter()
-        api.compare("harrow_desk", progress=stages, **limits)
+        compare.compare("harrow_desk", progress=stages, **limits)
         whole = time.perf_counter() - start
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
         return {"seconds": stages.seconds, "whole": whole, "peak": max(first, peak(dtype)), "peak_gb": most}
@@ -90,7 +90,7 @@ def compared(how: str, limits: dict[str, int]) -> dict[str, Any]:
     packed = torch.ops.mkldnn._linear_pointwise
     with FlopCounterMode(display=False, custom_mapping={packed: linear}) as counter:
         stages = Stages(counter)
-        api.compare("harrow_desk", progress=stages, **limits)
+        compare.compare("harrow_desk", progress=stages, **limits)
     return {"flop": stages.flop}
 
 

@@ -18,9 +18,9 @@ import time
 
 import numpy as np
 
-from advisor.paired import paired_statistics
-from advisor.stats import Panel
-from advisor.types import Usage
+from advisor.core.types import Usage
+from advisor.stats.bootstrap import Panel
+from advisor.stats.paired import paired_statistics
 
 STRATEGIES, EXAMPLES = 8, 10_000
 DRAWS = (2_500, 5_000, 10_000)

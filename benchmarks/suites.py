@@ -8,10 +8,10 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from advisor import registry
-from advisor.models.base import Request
-from advisor.models.specs import open_model
-from advisor.types import Message
+from advisor.core import registry
+from advisor.core.model import Request
+from advisor.core.types import Message
+from advisor.models.opening import open_model
 
 ANSWER_TOKENS = 24
 

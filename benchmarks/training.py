@@ -28,8 +28,8 @@ from typing import Any
 
 from evaluation import ENOUGH, HERE, OWN, Process, keep
 
-from advisor.models.base import Request, TuningConfig, TuningExample
-from advisor.types import Example, Message
+from advisor.core.model import Request, TuningConfig, TuningExample
+from advisor.core.types import Example, Message
 
 EPOCHS = 3
 LAYERS = 8
@@ -65,7 +65,7 @@ class Judge:
 
     def right(self, adapter: Path) -> int:
         """Return how many dev answers are exactly right."""
-        from advisor.models.local.engine import LocalModel
+        from advisor.models.local.model import LocalModel
         from advisor.models.local.tuning import load_merged
 
         network = load_merged(self.model, adapter, TuningConfig(layers=0))
@@ -83,9 +83,9 @@ def main() -> None:
     parser.add_argument("--slack", type=int, default=2, help="dev answers that a trainer may be worse and still count")
     parser.add_argument("--trainers", default="", help="only those whose names end with one of these texts, by ;")
     asked = parser.parse_args()
-    from advisor.api import load_evalset
     from advisor.models.local import weights
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
+    from advisor.runs.prepare import load_evalset
 
     folder = weights.fetch(weights.SMOLLM2)
     evalset, model = load_evalset("harrow_routing"), open_local("smollm2", precision="fp32")  # rounds no adapter away

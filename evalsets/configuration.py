@@ -11,8 +11,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from advisor.errors import EvalSetError, did_you_mean
-from advisor.strict_yaml import StrictLoader
+from advisor._util.strict_yaml import StrictLoader
+from advisor.core.errors import EvalSetError, did_you_mean
 
 from .readers import open_text
 

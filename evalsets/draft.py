@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from advisor.errors import EvalSetError
-from advisor.strategy import Task
-from advisor.types import Document, EvalSet, JSONObject, Tool
+from advisor.core.errors import EvalSetError
+from advisor.core.types import Document, EvalSet, JSONObject, Task, Tool
 
 from . import splitting
 

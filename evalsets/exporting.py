@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import ConfigurationError, EvalSetError, did_you_mean
-from advisor.normalisation import read_json
-from advisor.tools import parse_calls
-from advisor.types import Chat, EvalSet, Example, Message, ToolSpec
+from advisor.core.errors import ConfigurationError, EvalSetError, did_you_mean
+from advisor.core.normalisation import read_json
+from advisor.core.tools import parse_calls
+from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
 
 from .readers import Row, read_jsonl
 from .writing import message_row, tool_row

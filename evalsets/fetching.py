@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import EvalSetError
-from advisor.paths import cache
-from advisor.strategy import Progress, silent
+from advisor.core.errors import EvalSetError
+from advisor.core.paths import cache
+from advisor.core.progress import Progress, silent
 
 MAX_BYTES = 200_000_000
 TIMEOUT_SECONDS = 60.0

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from advisor import registry
-from advisor.errors import EvalSetError, did_you_mean
-from advisor.normalisation import last_number
+from advisor.core import registry
+from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.normalisation import last_number
 
 from . import splitting
 from .draft import Draft

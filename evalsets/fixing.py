@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import ConfigurationError, EvalSetError, StoreError
-from advisor.strategy import Progress, silent
-from advisor.types import Chat, Document, Example, Input
+from advisor.core.errors import ConfigurationError, EvalSetError, StoreError
+from advisor.core.progress import Progress, silent
+from advisor.core.types import Chat, Document, Example, Input
 
 from . import writing
 from .checking import duplicates, privacy, texts

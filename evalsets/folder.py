@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import EvalSetError, did_you_mean
-from advisor.schemas import check_schema
-from advisor.tools import load_tools
-from advisor.types import Document, Example, Tool
+from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.schemas import check_schema
+from advisor.core.tools import load_tools
+from advisor.core.types import Document, Example, Tool
 
 from . import splitting
 from .configuration import EvalSetFile, read_configuration

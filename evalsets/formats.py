@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
-from advisor.errors import did_you_mean
-from advisor.tools import spec_from_json
-from advisor.types import Chat, Example, Input, Message, Role, ToolCall, ToolSpec
+from advisor.core.errors import did_you_mean
+from advisor.core.tools import spec_from_json
+from advisor.core.types import Chat, Example, Input, Message, Role, ToolCall, ToolSpec
 
 from .readers import Row, parse_json
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor import wording
-from advisor.findings import SuspiciousLabel
-from advisor.intervals import binomial_interval
-from advisor.stats import FloatArray, IntArray, Interval
-from advisor.strategy import Progress
-from advisor.types import Example
+from advisor._util import formats
+from advisor.core.data_check import SuspiciousLabel
+from advisor.core.progress import Progress
+from advisor.core.types import Example, Interval
+from advisor.stats.bootstrap import FloatArray, IntArray
+from advisor.stats.intervals import binomial_interval
 
 FOLDS = 5
 LEAST_PER_LABEL, LEAST_EXAMPLES = 5, 50
@@ -72,7 +72,7 @@ def estimate_noise(
     suspicious = _suspicious(train, rows, names, probabilities, given, confident)
     right = float(np.mean(probabilities.argmax(axis=1) == given))
     if right < LEAST_RIGHT:
-        weak = f"a classifier on embeddings finds only {wording.percent(right)} of them, too few to tell a wrong label"
+        weak = f"a classifier on embeddings finds only {formats.percent(right)} of them, too few to tell a wrong label"
         return Noise(suspicious=suspicious, note=f"{weak} from a hard example")
     return Noise(_share(given, confident, len(names), rng), suspicious, note)
 

@@ -10,10 +10,10 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.findings import Leak
-from advisor.stats import IntArray
-from advisor.strategy import Progress
-from advisor.types import Example
+from advisor.core.data_check import Leak
+from advisor.core.progress import Progress
+from advisor.core.types import Example
+from advisor.stats.bootstrap import IntArray
 
 from .sameness import answers_of, key_of
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor import registry
-from advisor.errors import EvalSetError, did_you_mean
-from advisor.specs import Spec
-from advisor.types import EvalSet
+from advisor.core import registry
+from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.specs import Spec
+from advisor.core.types import EvalSet
 
 from . import public, shipped
 from .draft import Draft

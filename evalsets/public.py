@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from advisor.errors import EvalSetError, did_you_mean
-from advisor.strategy import Progress, silent
-from advisor.types import EvalSet, Example
+from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.progress import Progress, silent
+from advisor.core.types import EvalSet, Example
 
 from . import fetching, splitting
 from .configuration import read_yaml
@@ -194,7 +194,7 @@ def read_hub(source: str, columns: Mapping[str, str] | None, seed: int, refused:
         raise EvalSetError(f"{source}: the server does not say which revision this is")
     notes = [f"revision {commit}"] + ([] if revision else [f"no revision was named; hf:{name}@{commit} stays the same"])
     chosen = _chosen(about.get("siblings") or [], source, notes)
-    from advisor import registry
+    from advisor.core import registry
 
     rows: dict[str, list[Row]] = {}
     for split, files in chosen.items():

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import EvalSetError
-from advisor.types import Document
+from advisor.core.errors import EvalSetError
+from advisor.core.types import Document
 
 from .readers import Row, open_text, parse_json, read_csv, read_jsonl, read_parquet
 

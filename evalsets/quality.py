@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.errors import AdvisorError
-from advisor.findings import DataFindings
-from advisor.strategy import Progress, silent
-from advisor.types import EvalSet, Example
+from advisor.core.data_check import DataFindings
+from advisor.core.errors import AdvisorError
+from advisor.core.progress import Progress, silent
+from advisor.core.types import EvalSet, Example
 
 from . import labels, leaks
 from .sameness import answers_of, key_of, text_of

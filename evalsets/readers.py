@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from advisor import files
-from advisor.errors import EvalSetError, did_you_mean
+from advisor._util import files
+from advisor.core.errors import EvalSetError, did_you_mean
 
 MAX_FILE_BYTES = 200_000_000
 MAX_LINE_BYTES = 4_000_000

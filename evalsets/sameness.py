@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.normalisation import normalise
-from advisor.types import Chat, Example, Input, digest
+from advisor.core.fingerprints import digest
+from advisor.core.normalisation import normalise
+from advisor.core.types import Chat, Example, Input
 
 
 def text_of(asked: Input) -> str:
@@ -17,7 +18,7 @@ def text_of(asked: Input) -> str:
 def key_of(example: Example) -> str:
     """Return what two examples with the same question share: its text, normalised as answers are, and its tools.
 
-    The normalisation is `advisor.normalisation.normalise`: case, punctuation and articles aside, figures intact.
+    The normalisation is `advisor.core.normalisation.normalise`: case, punctuation and articles aside, figures intact.
     """
     tools = example.input.tools if isinstance(example.input, Chat) else ()
     return f"{normalise(text_of(example.input))} {digest(tools) if tools else ''}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from advisor.types import EvalSet
+from advisor.core.types import EvalSet
 
 DATA = Path(__file__).parent / "data"
 TABLE = Path(__file__).parent / "public.yaml"

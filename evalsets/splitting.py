@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from advisor.errors import EvalSetError
-from advisor.types import Example, digest
+from advisor.core.errors import EvalSetError
+from advisor.core.fingerprints import digest
+from advisor.core.types import Example
 
 Examples = tuple[Example, ...]
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import ConfigurationError, StoreError
-from advisor.types import Chat, Document, EvalSet, Example, Message, ToolSpec
+from advisor.core.errors import ConfigurationError, StoreError
+from advisor.core.types import Chat, Document, EvalSet, Example, Message, ToolSpec
 
 from .draft import SPLITS, Draft
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.asking.advice import Advice
-from advisor.asking.calibration import Calibration
-from advisor.asking.forecast import Forecast
-from advisor.asking.worth import Worth
-from advisor.stats import Interval
+from advisor.advice.advice import Advice
+from advisor.advice.calibration import Calibration
+from advisor.advice.forecast import Forecast
+from advisor.advice.worth import Worth
+from advisor.core.types import Interval
 
 from .console import COLOURS, _listed, _text, print_report
 from .numbers import brier, change, count, percent, points, score, usd

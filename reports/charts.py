@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from advisor.comparison import Comparison, StrategySummary
-from advisor.costs import Amount, BreakEven, Range
-from advisor.stats import Interval
+from advisor.core.types import Interval
+from advisor.decision.comparison import Comparison
+from advisor.economics.amounts import Amount, Range
+from advisor.economics.break_even import BreakEven
+from advisor.stats.summaries import StrategySummary
 
 from . import numbers
 from .layout import Axis, place

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from advisor.comparison import Comparison
-from advisor.evidence import Guard
+from advisor.decision.comparison import Comparison
+from advisor.decision.evidence import Guard
 
 from . import view
 from .safe import line

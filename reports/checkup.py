@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.checkup import GATES, Checkup, Finding
+from advisor.core.data_check import GATES, Checkup, Finding
 
 from . import numbers
 from .console import print_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.comparison import Comparison
+from advisor.decision.comparison import Comparison
 
 from . import checklist, curves, data, prompt_search, view
 from . import steps as section

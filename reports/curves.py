@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from advisor.comparison import Comparison
-from advisor.learning_curve import BandPoint, Crossing, LearningCurve, MoreLabels
-from advisor.stats import Interval
+from advisor.core.types import Interval
+from advisor.decision.comparison import Comparison
+from advisor.decision.learning_curve import BandPoint, Crossing, LearningCurve, MoreLabels
 
 from . import charts, numbers
 from .layout import Axis

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.comparison import Comparison
-from advisor.findings import DataFindings
+from advisor.core.data_check import DataFindings
+from advisor.decision.comparison import Comparison
 
 from . import numbers
 from .safe import shorten

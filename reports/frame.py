@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from advisor.comparison import Comparison, StrategySummary
-from advisor.costs import StrategyMoney
-from advisor.paired import Difference
-from advisor.stats import Interval
+from advisor.core.types import Interval
+from advisor.decision.comparison import Comparison
+from advisor.economics.money import StrategyMoney
+from advisor.stats.paired import Difference
+from advisor.stats.summaries import StrategySummary
 
 if TYPE_CHECKING:
     import pandas as pd

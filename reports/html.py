@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor.comparison import Comparison, Disagreement
+from advisor.decision.comparison import Comparison
+from advisor.stats.summaries import Disagreement
 
 from . import charts, checklist, curves, data, numbers, prompt_search, steps, tornado, view
 from .safe import clean, shorten

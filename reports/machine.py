@@ -11,9 +11,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.comparison import Comparison
-from advisor.redaction import hide_known
-from advisor.types import Outcome, Run
+from advisor._util.redaction import hide_known
+from advisor.core.types import Outcome, Run
+from advisor.decision.comparison import Comparison
 
 from .safe import cell
 

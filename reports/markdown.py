@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from advisor.comparison import Comparison, Disagreement
+from advisor.decision.comparison import Comparison
+from advisor.stats.summaries import Disagreement
 
 from . import checklist, curves, data, numbers, prompt_search, steps, view
 from .safe import line, shorten

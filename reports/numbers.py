@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from advisor.stats import Interval
-from advisor.wording import MISSING, NO_LIMIT, change, count, months, per_100, percent, points, usd
+from advisor._util.formats import MISSING, NO_LIMIT, change, count, months, per_100, percent, points, usd
+from advisor.core.types import Interval
 
 __all__ = [
     "MISSING", "NO_LIMIT", "about", "between", "bounds", "brier", "change", "count",

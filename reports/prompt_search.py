@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.comparison import Comparison, StrategySummary
+from advisor.decision.comparison import Comparison
+from advisor.stats.summaries import StrategySummary
 
 from . import numbers
 from .view import Fact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from advisor.redaction import hide_known
+from advisor._util.redaction import hide_known
 
 # C0 and C1 controls (ESC and CSI among them; tab and line feed stay), bidirectional overrides and isolates, and lone
 # surrogates, which cannot be written as UTF-8.

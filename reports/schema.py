@@ -12,7 +12,7 @@ from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from advisor.comparison import Comparison
+from advisor.decision.comparison import Comparison
 
 from .machine import SCHEMA_FILE, SCHEMA_VERSION
 

@@ -6,9 +6,9 @@ import shlex
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from advisor.comparison import Comparison
-from advisor.information import Information, Step
-from advisor.stats import Interval
+from advisor.core.types import Interval
+from advisor.decision.comparison import Comparison
+from advisor.stats.value_of_information import Information, Step
 
 from . import numbers
 

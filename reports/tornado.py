@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from advisor.comparison import Comparison
-from advisor.evidence import Flip
-from advisor.flips import NAMES, amount_words
+from advisor.decision.comparison import Comparison
+from advisor.decision.evidence import Flip
+from advisor.decision.sensitivity import NAMES, amount_words
 
 from . import numbers
 from .charts import INK, MUTED, OTHER, ROW, TUNED, WIDTH, Figure, axis_labels, figure_of, written

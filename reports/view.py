@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from advisor.comparison import Comparison, StrategySummary
-from advisor.costs import BreakEven, Dominance, StrategyMoney
-from advisor.paired import Difference
-from advisor.summaries import group_runs
-from advisor.verdict import Answer
+from advisor.decision.comparison import Comparison
+from advisor.decision.evidence import Answer
+from advisor.economics.break_even import BreakEven, Dominance
+from advisor.economics.money import StrategyMoney
+from advisor.stats.paired import Difference
+from advisor.stats.summaries import StrategySummary, group_runs
 
 from . import numbers
 from .safe import line, shorten

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from advisor.comparison import Comparison
-from advisor.errors import ConfigurationError, StoreError
-from advisor.files import write_whole
-from advisor.redaction import hide_known
+from advisor._util.files import write_whole
+from advisor._util.redaction import hide_known
+from advisor.core.errors import ConfigurationError, StoreError
+from advisor.decision.comparison import Comparison
 
 
 def save(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
@@ -35,7 +35,7 @@ def renderer(path: Path) -> Callable[[Comparison], str]:
     Raises:
         ConfigurationError: the extension names no format.
     """
-    from advisor import registry
+    from advisor.core import registry
 
     allowed = sorted(entry.name for entry in registry.names("reports"))
     extension = path.suffix.lower().removeprefix(".")

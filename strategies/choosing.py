@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from advisor.models.base import Completion
-from advisor.strategy import Context
-from advisor.types import Example, Input
+from advisor.core.model import Completion
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Input
 
 from .prompts import tidy
 
 if TYPE_CHECKING:
-    from advisor.metrics import Metric
+    from advisor.core.metric import Metric
 
 Answering = Callable[[Sequence[Input]], Sequence[Completion]]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.types import Example, Input
+from advisor.core.types import Example, Input
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 

@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from advisor.strategy import Context, Task
-from advisor.types import Example, Input, Prediction, Usage
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Input, Prediction, Task, Usage
 
 from .choosing import mean_score
 

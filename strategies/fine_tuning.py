@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from advisor.models.base import Model, TuningConfig, TuningExample, TuningJob
-from advisor.strategy import Context, Task
-from advisor.types import Example, Input, Message, Prediction
+from advisor.core.model import Model, TuningConfig, TuningExample, TuningJob
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Input, Message, Prediction, Task
 
 from .prompts import max_tokens_for, predictions_of, request_for, task_messages
 

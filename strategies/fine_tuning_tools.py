@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.errors import ConfigurationError
-from advisor.models.base import TuningConfig, TuningExample
-from advisor.strategy import Context, Task
-from advisor.types import Example, Input, Message, Prediction
+from advisor.core.errors import ConfigurationError
+from advisor.core.model import TuningConfig, TuningExample
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Input, Message, Prediction, Task
 
 from .fine_tuning import bare, tune
 from .prompts import task_messages

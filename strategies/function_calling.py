@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from advisor.strategy import Context, Task
-from advisor.types import Example, Input, Message, Prediction
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Input, Message, Prediction, Task
 
 from .demonstrations import varied
 from .prompts import question, task_messages

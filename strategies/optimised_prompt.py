@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from advisor.errors import ConfigurationError
-from advisor.models.base import Completion
-from advisor.strategy import Context, Task
-from advisor.types import Example, Input, Message, Prediction
+from advisor.core.errors import ConfigurationError
+from advisor.core.model import Completion
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Input, Message, Prediction, Task
 
 from .choosing import mean
 from .demonstrations import Neighbours, varied

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from advisor.models.base import Completion
-from advisor.strategy import Context
-from advisor.types import Example
+from advisor.core.model import Completion
+from advisor.core.strategy import Context
+from advisor.core.types import Example
 
 from .choosing import mean, score_of
 

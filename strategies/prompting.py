@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from advisor.errors import ConfigurationError, did_you_mean
-from advisor.models.base import Completion
-from advisor.strategy import Context
-from advisor.types import Example, Input, Message, Prediction
+from advisor.core.errors import ConfigurationError, did_you_mean
+from advisor.core.model import Completion
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Input, Message, Prediction
 
 from .choosing import choose_on_dev
 from .demonstrations import Neighbours, varied

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from advisor.models.base import Completion, Request
-from advisor.strategy import Task
-from advisor.tools import render_specs
-from advisor.types import Document, Example, Input, Message, Prediction
+from advisor.core.model import Completion, Request
+from advisor.core.tools import render_specs
+from advisor.core.types import Document, Example, Input, Message, Prediction, Task
 
 MOST_LISTED_LABELS = 30
 MOST_LISTED_TOKENS = 600

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from advisor.errors import ConfigurationError
-from advisor.models.base import Completion
-from advisor.strategy import Context, Task
-from advisor.types import Document, Example, Input, Message, Prediction
+from advisor.core.errors import ConfigurationError
+from advisor.core.model import Completion
+from advisor.core.strategy import Context
+from advisor.core.types import Document, Example, Input, Message, Prediction, Task
 
 from .choosing import choose_on_dev
 from .demonstrations import varied

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from advisor.errors import AdvisorError
-from advisor.models.base import Model, Request
-from advisor.strategy import Context
-from advisor.types import Example, Message
+from advisor.core.errors import AdvisorError
+from advisor.core.model import Model, Request
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Message
 
 from .choosing import score_of
 from .prompt_search import Prompt, Trials

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from advisor.errors import AdvisorError
-from advisor.models.base import Completion, Model, Request
-from advisor.strategy import Task
-from advisor.tools import validate_call
-from advisor.types import Chat, Example, Input, Message, Prediction, Tool, ToolCall, ToolSpec, Usage
+from advisor.core.errors import AdvisorError
+from advisor.core.model import Completion, Model, Request
+from advisor.core.tools import validate_call
+from advisor.core.types import Chat, Example, Input, Message, Prediction, Task, Tool, ToolCall, ToolSpec, Usage
 
 from .prompts import question, tidy, tokens_for
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from advisor.models.local.engine import LocalModel
+    from advisor.models.local.model import LocalModel
 
 ROOT = Path(__file__).parent.parent
 DATASETS = Path(os.environ.get("ADVISOR_DATA_MIRROR", ROOT.parent / "shared" / "datasets"))
@@ -29,6 +29,6 @@ def local_model() -> LocalModel:
     """The embedded model in fp32 (what is compared to 1e-3 must not depend on the processor); fetched once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from advisor.models.local.engine import open_local
+        from advisor.models.local.model import open_local
 
         return open_local("smollm2", precision="fp32")

@@ -19,19 +19,19 @@ from pathlib import Path
 
 import pytest
 import typer
-from planted_evidence import FEW, TUNED, evidence
 from typer.main import get_command
 from typer.testing import CliRunner
 
 import advisor
-from advisor import errors, registry
-from advisor._shipped import shipped
-from advisor.api import load_evalset
 from advisor.cli import app, common
-from advisor.comparison import Comparison
-from advisor.configuration import check_comparison
-from advisor.errors import AdvisorError, EvalSetError
-from advisor.guards import check_guards
+from advisor.core import errors, registry
+from advisor.core.errors import AdvisorError, EvalSetError
+from advisor.core.shipped import shipped
+from advisor.decision.comparison import Comparison
+from advisor.decision.guards import check_guards
+from advisor.runs.comparison_file import check_comparison
+from advisor.runs.prepare import load_evalset
+from tests.decision.planted_evidence import FEW, TUNED, evidence
 
 ROOT = Path(__file__).parents[1]
 CARD = "evalsets/data/harrow_desk/README.md"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import advisor
-from advisor.comparison import Comparison
-from advisor.store import Store
+from advisor.decision.comparison import Comparison
+from advisor.runs.store import Store
 
 pytestmark = pytest.mark.weights
 

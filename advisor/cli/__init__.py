@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from advisor._util.redaction import guard_tracebacks
 from advisor.cli import ask, check, compare, doctor, exchange, export, init, list, report, selftest
 from advisor.cli.common import Verbs
-from advisor.redaction import guard_tracebacks
 
 app = typer.Typer(
     name="advisor",

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from advisor import stopping
+from advisor._util import interrupts
 from advisor.cli import ask_options as options
 from advisor.cli import common
-from advisor.errors import ConfigurationError
+from advisor.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from advisor.asking import Question
-    from advisor.asking.file import AskFile
+    from advisor.advice import Question
+    from advisor.advice.file import AskFile
 
 _CASE = ("kind", "changes", "examples", "prompted", "prompted_by", "ceiling", "latency", "private", "size", "evalset",
          "model", "seed")  # fmt: skip
@@ -90,7 +90,7 @@ def ask(  # noqa: PLR0913  (typer reads the flags from the parameters; the verb 
 
     The answer is a leaning with its odds, how far to trust them, and the cheapest test that would flip it.
     """
-    from advisor.asking import advise
+    from advisor.advice import advise
 
     if calibration:
         _calibrate(as_json)
@@ -109,8 +109,8 @@ def settle(given: Mapping[str, Any], *, ask_more: bool = False) -> Question:
     Raises:
         ConfigurationError: an answer cannot be used, or two contradict each other.
     """
-    from advisor.asking.file import build, check_answers, merged, read_answers
-    from advisor.asking.stored import pilot_from
+    from advisor.advice.file import build, check_answers, merged, read_answers
+    from advisor.advice.stored import pilot_from
 
     file = read_answers(given["config"]) if given.get("config") else check_answers({}, "the file")
     answers = merged(file, check_answers(_typed(given), "the command line", _SPELLED))
@@ -136,7 +136,7 @@ def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _interviewed(answers: AskFile) -> AskFile:
-    from advisor.asking.file import build, check_answers
+    from advisor.advice.file import build, check_answers
     from advisor.cli.ask_questions import interview
 
     known = answers.model_dump(exclude_unset=True, exclude_none=True)
@@ -144,12 +144,12 @@ def _interviewed(answers: AskFile) -> AskFile:
         full = interview(known, lambda tried: build(check_answers(tried, "that answer")))
     except KeyboardInterrupt:
         print("\nadvisor: interrupted; nothing was run and nothing is kept", file=sys.stderr)
-        raise typer.Exit(stopping.end()) from None
+        raise typer.Exit(interrupts.end()) from None
     return check_answers(full, "the answers")
 
 
 def _calibrate(as_json: bool) -> None:
-    from advisor.asking.calibration import ARMS, measure
+    from advisor.advice.calibration import ARMS, measure
     from advisor.cli.progress import ProgressLine
 
     with ProgressLine(quiet=as_json) as progress:
@@ -161,6 +161,6 @@ def _calibrate(as_json: bool) -> None:
 
 
 def _report(name: str) -> Any:
-    from advisor import registry
+    from advisor.core import registry
 
     return registry.load("reports", f"advisor.reports.advice:{name}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
-from advisor.errors import ConfigurationError
+from advisor.core.errors import ConfigurationError
 
 Plain = dict[str, Any]
 INDENT = " " * 7

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from advisor.cli import common
-from advisor.errors import ConfigurationError
+from advisor.core.errors import ConfigurationError
 
 FORMATS = ("html", "json")
 
@@ -51,8 +51,8 @@ def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
     Each finding says ok, warn or fail, its figure, and what to do. Nothing is changed; [bold]--fix FOLDER[/bold] writes
     a cleaned copy. Exits with 100 if a check fails.
     """
-    from advisor import registry
     from advisor.cli.progress import ProgressLine
+    from advisor.core import registry
     from advisor.models.local.embeddings import Embedder
 
     outputs = output or []
@@ -82,7 +82,7 @@ def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
 
 
 def _tell(found: Any, *, as_json: bool, quiet: bool) -> None:
-    from advisor import registry
+    from advisor.core import registry
 
     if as_json:
         typer.echo(registry.load("reports", "advisor.reports.checkup:as_json")(found))

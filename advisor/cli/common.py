@@ -15,9 +15,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from advisor import stopping
-from advisor.errors import AdvisorError, ConfigurationError
-from advisor.redaction import for_terminal
+from advisor._util import interrupts
+from advisor._util.redaction import for_terminal
+from advisor.core.errors import AdvisorError, ConfigurationError
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED, INCONCLUSIVE, GATE_FAILED = 130, 143, 141, 5, 100
 
@@ -32,7 +32,7 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
-        with stopping.watched(lambda: _say_how_to_go_on(ctx)):
+        with interrupts.watched(lambda: _say_how_to_go_on(ctx)):
             try:
                 try:
                     return super().invoke(ctx)
@@ -48,10 +48,10 @@ class Verbs(TyperGroup):
                 _complain(said)
                 raise typer.Exit(code) from None
             except KeyboardInterrupt:
-                code = stopping.end()
+                code = interrupts.end()
                 _say_how_to_go_on(ctx)
                 raise typer.Exit(code) from None
-            except stopping.PipeClosed:
+            except interrupts.PipeClosed:
                 raise typer.Exit(_end_quietly()) from None
             except SystemExit as error:  # rich makes this of a pipe that nobody reads
                 if isinstance(error.__context__, BrokenPipeError):
@@ -117,7 +117,7 @@ def check_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
     Raises:
         ConfigurationError: says which and what is allowed.
     """
-    from advisor import registry
+    from advisor.core import registry
 
     formats = formats or [entry.name for entry in registry.names("reports") if not entry.problem]
     for path in paths:
@@ -143,14 +143,14 @@ def check_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
 
 def show(comparison: Any) -> None:
     """Print a comparison's report on the terminal."""
-    from advisor import registry
+    from advisor.core import registry
 
     registry.load("reports", "advisor.reports.console:show")(comparison)
 
 
 def as_json(comparison: Any) -> str:
     """Return a comparison as the JSON report."""
-    from advisor import registry
+    from advisor.core import registry
 
     return str(registry.load("reports", "json")(comparison))
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from advisor.cli import common, options
-from advisor.flags import MONEY_FLAGS
+from advisor.economics.flags import MONEY_FLAGS
 
 if TYPE_CHECKING:
-    from advisor.comparison import Comparison
-    from advisor.options import CompareOptions
+    from advisor.decision.comparison import Comparison
+    from advisor.runs.options import CompareOptions
 
 _PARAMETERS = {key: flag.removeprefix("--").replace("-", "_") for key, flag in MONEY_FLAGS.items()}
 """Key in the ``economics:`` block → parameter of `compare`."""
@@ -106,8 +106,8 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
     Raises:
         ConfigurationError: a value cannot be used.
     """
-    from advisor.configuration import check_comparison, read_comparison
-    from advisor.options import CompareOptions
+    from advisor.runs.comparison_file import check_comparison, read_comparison
+    from advisor.runs.options import CompareOptions
 
     file = read_comparison(given["config"]) if given.get("config") else check_comparison({})
     typed = _typed(given)
@@ -138,8 +138,8 @@ def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run(asked: CompareOptions, quiet: bool) -> Comparison:
-    from advisor.api import compare_options
     from advisor.cli.progress import ProgressLine
+    from advisor.runs.compare import compare_options
 
     with ProgressLine(quiet=quiet) as progress:
         return compare_options(asked, progress=progress)
@@ -147,8 +147,8 @@ def _run(asked: CompareOptions, quiet: bool) -> Comparison:
 
 def _say_what_is_unanswered(comparison: Comparison) -> None:
     """Say on stderr, not in the report: which calls an interruption cost is no property of the results."""
-    from advisor.prices import is_local
-    from advisor.store import Store
+    from advisor.economics.prices import is_local
+    from advisor.runs.store import Store
 
     if is_local(comparison.model) or comparison.model.startswith("scripted:"):
         return
@@ -163,7 +163,7 @@ def _say_what_is_unanswered(comparison: Comparison) -> None:
 
 
 def _print_plan(asked: CompareOptions, as_json: bool) -> None:
-    from advisor.planning import plan
+    from advisor.runs.plan import plan
 
     planned = plan(asked)
     typer.echo(json.dumps(asdict(planned), indent=2, default=str) if as_json else str(planned))

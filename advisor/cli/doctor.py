@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import typer
 
 from advisor.cli import common
-from advisor.errors import AdvisorError
+from advisor.core.errors import AdvisorError
 
 NEEDED_MEMORY_GB = 3.0
 NEEDED_DISK_GB = 2.0
@@ -134,7 +134,7 @@ def _available_memory_gb() -> float | None:
 
 
 def _folders() -> Iterator[Finding]:
-    from advisor.paths import cache, home
+    from advisor.core.paths import cache, home
 
     for what, variable, place in (("results", "ADVISOR_HOME", home), ("cache", "ADVISOR_CACHE", cache)):
         try:
@@ -168,7 +168,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _plugins() -> Finding:
-    from advisor import registry
+    from advisor.core import registry
 
     entries = [entry for kind in registry.KINDS for entry in registry.names(kind)]
     broken = [f"{entry.name} of {entry.distribution}: {entry.problem}" for entry in entries if entry.problem]

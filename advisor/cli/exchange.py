@@ -23,13 +23,13 @@ def export(
     [bold]advisor import FILE[/bold] reads it on another machine: reports can be made there, and the same command goes
     on from what the file holds.
     """
-    from advisor import exchange
-    from advisor.store import Store
+    from advisor.runs import archive
+    from advisor.runs.store import Store
 
     with Store() as store:
         comparison = store.load_comparison(run)
     path = Path(output or f"{comparison.id}.zip")
-    exchange.write(comparison, path)
+    archive.write(comparison, path)
     print(f"Wrote {path}", file=sys.stderr)
 
 
@@ -40,10 +40,10 @@ def import_(
 
     Its results then count like your own: take in files of people whose results you believe.
     """
-    from advisor import exchange
-    from advisor.store import Store
+    from advisor.runs import archive
+    from advisor.runs.store import Store
 
-    comparison = exchange.read(Path(file))
+    comparison = archive.read(Path(file))
     with Store() as store:
         store.take_in(comparison)
     print(f"Took in {comparison.id}. To see it, type: advisor report {comparison.id}", file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from advisor.cli import common
-from advisor.errors import ConfigurationError
+from advisor.core.errors import ConfigurationError
 
 app = typer.Typer(
     no_args_is_help=True, help="Write an eval set for other tools, or a stored comparison for another machine."
@@ -35,8 +35,8 @@ def evalset(
 
     Every row is checked before anything is written.
     """
-    from advisor import registry
-    from advisor.api import load_evalset
+    from advisor.core import registry
+    from advisor.runs.prepare import load_evalset
 
     if check:
         count = registry.load("evalsets", "advisor.evalsets.exporting:validate")(Path(source), kind)

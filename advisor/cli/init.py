@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from advisor.cli import common
-from advisor.errors import ConfigurationError
+from advisor.core.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Write a scaffold that runs as it is: evalset, strategy or comparison.")
 
@@ -91,7 +91,7 @@ def evalset(
     if source:
         loaded = _loaded(source, column or (), split)
     else:
-        from advisor.toy import toy_evalset
+        from advisor.testing.toy_task import toy_evalset
 
         loaded = toy_evalset()
     name = _identifier(folder.resolve().name, "-")
@@ -145,8 +145,8 @@ def comparison(
 
 
 def _loaded(source: str, column: Iterable[str], split: str | None) -> Any:
-    from advisor import registry
-    from advisor.api import load_evalset
+    from advisor.core import registry
+    from advisor.runs.prepare import load_evalset
 
     columns = common.pairs(column, "--column") or None
     if split is None:
@@ -155,7 +155,7 @@ def _loaded(source: str, column: Iterable[str], split: str | None) -> Any:
 
 
 def _writing(what: str) -> Any:
-    from advisor import registry
+    from advisor.core import registry
 
     return registry.load("evalsets", f"advisor.evalsets.writing:{what}")
 

@@ -20,7 +20,7 @@ MODEL_FORMS = {
     "scripted:answers.py:answer": "A function or a table of your own that answers; for tests.",
     "mine.py:Mine": "A model class of your own.",
 }
-"""What may stand after ``--model``, beside the names that plug-ins add; `advisor.models.specs` reads them."""
+"""What may stand after ``--model``, beside the names that plug-ins add; `advisor.models.opening` reads them."""
 
 
 class What(StrEnum):
@@ -57,7 +57,7 @@ def list_names(
 
 
 def _entries(kind: str) -> list[dict[str, Any]]:
-    from advisor import registry
+    from advisor.core import registry
 
     forms = MODEL_FORMS if kind == "models" else {}
     rows = [{"name": form, "description": text, "target": ""} for form, text in forms.items()]
@@ -78,7 +78,7 @@ def _readable(kind: str, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _runs() -> list[dict[str, Any]]:
-    from advisor.store import Store
+    from advisor.runs.store import Store
 
     with Store() as store:
         return [

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from advisor.redaction import for_terminal
-from advisor.stopping import PipeClosed
+from advisor._util.interrupts import PipeClosed
+from advisor._util.redaction import for_terminal
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -19,7 +19,7 @@ PLAIN_EVERY_SECONDS = 10.0
 
 
 class ProgressLine:
-    """Shows ``few_shot (2 of 5) | answering 40/200 | 12 s, about 48 s left``; implements `advisor.strategy.Progress`.
+    """Shows ``few_shot (2 of 5) | answering 40/200 | 12 s, about 48 s left``; a `advisor.core.progress.Progress`.
 
     Args:
         quiet: show nothing.

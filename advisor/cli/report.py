@@ -31,7 +31,7 @@ def report(
 
     [bold]advisor report -o report.html[/bold] writes the newest comparison as one self-contained page.
     """
-    from advisor.store import Store
+    from advisor.runs.store import Store
 
     outputs = output or []
     common.check_outputs(outputs)

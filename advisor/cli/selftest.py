@@ -15,7 +15,7 @@ import typer
 from advisor.cli import common
 
 if TYPE_CHECKING:
-    from advisor.selftest import Row
+    from advisor.testing.selftest import Row
 
 SAID = {
     "false yes": "a yes that is wrong",
@@ -51,7 +51,7 @@ def selftest(
     broken.
     """
     from advisor.cli.progress import ProgressLine
-    from advisor.selftest import FULL, QUICK, Journal, measure, settings
+    from advisor.testing.selftest import FULL, QUICK, Journal, measure, settings
 
     mode = FULL if full else QUICK
     mode = mode if worlds is None else replace(mode, worlds=worlds)

@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from advisor.errors import CallFailed
-from advisor.models.base import Completion, Request, TuningExample, TuningJob, TuningReport
-from advisor.types import Message, ToolCall, Usage, digest
+from advisor.core.errors import CallFailed
+from advisor.core.fingerprints import digest
+from advisor.core.model import Completion, Request, TuningExample, TuningJob, TuningReport
+from advisor.core.types import Message, ToolCall, Usage
 
 Answer = str | ToolCall | Completion
 Answers = Mapping[str, str] | Callable[[Request], Answer]

@@ -6,9 +6,9 @@ from importlib.metadata import version
 
 from protocol import Job, serve
 
-from advisor.models.base import Request
-from advisor.models.local.engine import open_local
-from advisor.types import Message
+from advisor.core.model import Request
+from advisor.core.types import Message
+from advisor.models.local.model import open_local
 
 model = open_local("smollm2")
 

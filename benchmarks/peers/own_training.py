@@ -8,9 +8,9 @@ from pathlib import Path
 
 from protocol import Job, serve
 
-from advisor.models.base import TuningConfig, TuningExample, TuningJob
-from advisor.models.local.engine import open_local
-from advisor.types import Message
+from advisor.core.model import TuningConfig, TuningExample, TuningJob
+from advisor.core.types import Message
+from advisor.models.local.model import open_local
 
 model = open_local("smollm2")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from advisor.checkup import Checkup, Finding
-from advisor.errors import AdvisorError, EvalSetError
-from advisor.strategy import Progress, silent
+from advisor.core.data_check import Checkup, Finding
+from advisor.core.errors import AdvisorError, EvalSetError
+from advisor.core.progress import Progress, silent
 
 from ..draft import SPLITS, Draft
 from ..loading import read

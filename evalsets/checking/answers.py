@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from advisor import metrics, wording
-from advisor.errors import AdvisorError
-from advisor.normalisation import normalise
-from advisor.tools import parse_calls
-from advisor.types import Chat, Example
+from advisor._util import formats
+from advisor.core import metrics
+from advisor.core.errors import AdvisorError
+from advisor.core.normalisation import normalise
+from advisor.core.tools import parse_calls
+from advisor.core.types import Chat, Example
 
 from ..sameness import text_of
 from .subject import SHOWN, Found, NotAsked, Subject, cut, row, rows_found, several
@@ -34,7 +35,7 @@ def quoted_in_input(subject: Subject) -> Found:
             hits.append((example, f"{cut(example.target, 50)!r} stands in: {asked}"))
     share = len(hits) / max(1, len(subject.examples))
     if share >= BY_DESIGN:
-        return Found("ok", f"{wording.percent(share)} of the answers stand word for word in their input: by design, "
+        return Found("ok", f"{formats.percent(share)} of the answers stand word for word in their input: by design, "
                      "it seems; the strategy copy_input shows what that is worth")  # fmt: skip
     todo = "take the answer out of the input: copying it is no skill"
     return rows_found(subject, hits, (1e-12, 0.02), ("hold their own answer", todo))
@@ -158,11 +159,11 @@ GOLD, FLOOR, BLIND = 0.999, 0.5, 0.9
 def gold_scores(subject: Subject) -> Found:
     """Is the right answer right? The target of each test example, scored by the metric."""
     examples, scores = _scored(subject, [example.target for example in _scorable(subject)])
-    hits = [(example, f"scores {wording.percent(score)}: {example.target}") if score is not None
+    hits = [(example, f"scores {formats.percent(score)}: {example.target}") if score is not None
             else (example, f"cannot be scored: {example.target}")
             for example, score in zip(examples, scores, strict=True) if score is None or score < GOLD]  # fmt: skip
     known = [score for score in scores if score is not None]
-    mean = wording.percent(fmean(known)) if known else wording.MISSING
+    mean = formats.percent(fmean(known)) if known else formats.MISSING
     figure = f"{subject.draft.metric_name} gives the right answers of {several(len(examples), 'test example')} {mean}"
     if not hits:
         return Found("ok", figure)
@@ -186,7 +187,7 @@ def shuffled_gold(subject: Subject) -> Found:
         return Found("unknown", "no answer of another example can be scored")
     mean = fmean(known)
     name = subject.draft.metric_name
-    figure = f"{name} gives answers of other test examples {wording.percent(mean)}, where 0% to 50% is plausible"
+    figure = f"{name} gives answers of other test examples {formats.percent(mean)}, where 0% to 50% is plausible"
     if mean <= FLOOR:
         return Found("ok", figure)
     shown = tuple(f"{row(example)} ← {cut(other, 60)}" for example, other in pairs[:SHOWN])

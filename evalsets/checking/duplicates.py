@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from advisor import wording
-from advisor.errors import AdvisorError
-from advisor.types import Example
+from advisor._util import formats
+from advisor.core.errors import AdvisorError
+from advisor.core.types import Example
 
 from .. import leaks
 from ..draft import SPLITS
@@ -31,7 +31,7 @@ def across(subject: Subject) -> Found:
     Those that `advisor.evalsets.leaks` finds, with the same answer; by embedding, among those that were embedded.
     """
     found = {
-        leak.test_id: (leak.train_id, f"{leak.kind} {wording.percent(leak.similarity)}")
+        leak.test_id: (leak.train_id, f"{leak.kind} {formats.percent(leak.similarity)}")
         for leak in leaks.find(subject.test, subject.learned, None, subject.progress, subject.wording)
     }
     for test_id, train_id, cosine in _by_embedding(subject):
@@ -40,7 +40,7 @@ def across(subject: Subject) -> Found:
     test = {example.id: example for example in subject.test}
     share = len(found) / max(1, len(test))
     figure = (
-        f"{len(found):,} of {several(len(test), 'test question')} ({wording.percent(share)}) "
+        f"{len(found):,} of {several(len(test), 'test question')} ({formats.percent(share)}) "
         f"{'has' if len(found) == 1 else 'have'} a near copy with the same answer in train or dev"
     )
     shown = tuple(pair(test[one], by_id[other], how) for one, (other, how) in list(found.items())[:SHOWN])
@@ -105,7 +105,7 @@ def repeats(subject: Subject) -> Found:
         if earlier is not example:
             found.append((example, earlier))
     share = len(found) / max(1, len(subject.examples))
-    figure = f"{several(len(found), 'example')} ({wording.percent(share)}) repeat an earlier one of the same split"
+    figure = f"{several(len(found), 'example')} ({formats.percent(share)}) repeat an earlier one of the same split"
     if not found:
         return Found("ok", figure)
     todo = "keep one of each (--fix does)"
@@ -120,11 +120,11 @@ def nearly_repeats(subject: Subject) -> Found:
     """
     splits, answers = subject.split_of, subject.answers
     near = _nearest_earlier(subject, lambda a, b: splits[a] == splits[b] and bool(answers[a] & answers[b]))
-    found = {at: (other, f"{wording.percent(share)} of their wording") for at, (other, share) in near.items()}
+    found = {at: (other, f"{formats.percent(share)} of their wording") for at, (other, share) in near.items()}
     for at, other, cosine in _near_within(subject):
         found.setdefault(at, (other, f"embedding, cosine {cosine:.3f}"))
     share = len(found) / max(1, len(subject.examples))
-    figure = f"{several(len(found), 'example')} ({wording.percent(share)}) nearly repeat an earlier one of their split"
+    figure = f"{several(len(found), 'example')} ({formats.percent(share)}) nearly repeat an earlier one of their split"
     shown = tuple(pair(subject.examples[at], subject.examples[o], why) for at, (o, why) in list(found.items())[:SHOWN])
     if share < NEARLY:
         return Found("ok", figure, "", shown)
@@ -192,7 +192,7 @@ def contradictions(subject: Subject) -> Found:
     rows = tuple(identity for group in found for identity in group)
     share = len(rows) / max(1, len(subject.examples))
     figure = (
-        f"{several(len(rows), 'example')} ({wording.percent(share)}) ask what another one asks, with another answer"
+        f"{several(len(rows), 'example')} ({formats.percent(share)}) ask what another one asks, with another answer"
     )
     if not found:
         return Found("ok", figure)
@@ -215,7 +215,7 @@ def same_wording_other_label(subject: Subject) -> Found:
         subject, lambda a, b: not answers[a] & answers[b]).items()}  # fmt: skip
     share = len(found) / max(1, len(subject.examples))
     figure = (
-        f"{several(len(found), 'example')} ({wording.percent(share)}) share most of their wording with one that "
+        f"{several(len(found), 'example')} ({formats.percent(share)}) share most of their wording with one that "
         "carries another label"
     )
     examples = subject.examples

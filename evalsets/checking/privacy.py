@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from advisor.types import Example
+from advisor.core.types import Example
 
 from ..sameness import text_of
 from .subject import Found, Subject, rows_found

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from advisor import wording
-from advisor.power import detectable_difference, required_items
-from advisor.types import MIN_DEV
+from advisor._util import formats
+from advisor.core.types import MIN_DEV
+from advisor.stats.power import detectable_difference, required_items
 
 from .subject import Found, NotAsked, Subject, cut, several
 
@@ -28,18 +28,18 @@ def test_size(subject: Subject) -> Found:
     margin = asked or DEFAULT_MARGIN
     finest = detectable_difference(n, DISCORDANCE)
     needed = required_items(margin, DISCORDANCE)
-    shows = f"show differences from {wording.points(finest)} on" if finest else "cannot show any difference"
+    shows = f"show differences from {formats.points(finest)} on" if finest else "cannot show any difference"
     grouped = f" in {groups:,} groups, which tell less than as many single ones," if groups < n else ""
     figure = (
         f"{several(n, 'test example')}{grouped} {shows} (power 80%, two strategies differing on "
-        f"{wording.percent(DISCORDANCE)}); the margin of {wording.points(margin)} needs {needed:,}"
+        f"{formats.percent(DISCORDANCE)}); the margin of {formats.points(margin)} needs {needed:,}"
     )
     if finest is None or finest > COARSE:
         gate = "fail"
     else:
         gate = "warn" if finest > (asked or FINE) else "ok"
     wanted = required_items(asked or FINE, DISCORDANCE)
-    todo = f"write more test examples: {wanted:,} show {wording.points(asked or FINE)}" if gate != "ok" else ""
+    todo = f"write more test examples: {wanted:,} show {formats.points(asked or FINE)}" if gate != "ok" else ""
     return Found(gate, figure, todo)  # type: ignore[arg-type]
 
 
@@ -77,7 +77,7 @@ def balance(subject: Subject) -> Found:
     share = counts[largest] / total
     figure = (
         f"{several(len(labels), 'label')}; the rarest, {cut(order[0], 40)!r}, has {counts[order[0]]:,} of {total:,} "
-        f"training examples, the commonest, {cut(largest, 40)!r}, {wording.percent(share)}"
+        f"training examples, the commonest, {cut(largest, 40)!r}, {formats.percent(share)}"
     )
     shown = tuple(f"{label}: {several(counts[label], 'training example')}" for label in rare)
     if rare:
@@ -85,7 +85,7 @@ def balance(subject: Subject) -> Found:
         return Found("warn", f"{figure}; {len(rare)} have fewer than {RARE}", todo, shown)
     if share > DOMINANT:
         todo = "score by macro-F1 (label_accuracy reports it), and write more of the other labels"
-        return Found("warn", f"{figure}: always saying it is right {wording.percent(share)} of the time", todo)
+        return Found("warn", f"{figure}: always saying it is right {formats.percent(share)} of the time", todo)
     return Found("ok", figure)
 
 
@@ -115,10 +115,10 @@ def label_shift(subject: Subject) -> Found:
     moved = sum(abs(shift) for shift in shifts.values()) / 2
     # what two random draws of these sizes would differ by anyway: the mean absolute difference of two shares
     chance = sum((2 / math.pi * (p := train[label] / n) * (1 - p) * (1 / n + 1 / m)) ** 0.5 for label in shifts) / 2
-    figure = f"{wording.percent(moved)} of the test examples would need another label to be spread as train is"
+    figure = f"{formats.percent(moved)} of the test examples would need another label to be spread as train is"
     if moved - chance <= SHIFT:
         return Found("ok", figure)
-    shown = [f"{label}: {wording.percent(train[label] / n)} of train, {wording.percent(test[label] / m)} of test"
+    shown = [f"{label}: {formats.percent(train[label] / n)} of train, {formats.percent(test[label] / m)} of test"
              for label in sorted(shifts, key=lambda label: -abs(shifts[label]))[:5]]  # fmt: skip
     todo = "draw both splits from the same source, or say in the card why they differ"
     return Found("warn", figure, todo, tuple(shown))
@@ -131,7 +131,7 @@ def one_answer(subject: Subject) -> Found:
     counts = Counter((example.target, str(example.metadata.get("ground_truth"))) for example in subject.test)
     (target, _), most = counts.most_common(1)[0]
     share = most / len(subject.test)
-    figure = f"the most frequent test answer, {cut(target, 40)!r}, is right for {wording.percent(share)}"
+    figure = f"the most frequent test answer, {cut(target, 40)!r}, is right for {formats.percent(share)}"
     if len(counts) > 1 and share <= DOMINANT:
         return Found("ok", figure)
     todo = "a strategy that always says it is hardly ever wrong: write test examples with other answers"

@@ -9,10 +9,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.checkup import Gate
-from advisor.errors import AdvisorError
-from advisor.strategy import Progress, silent
-from advisor.types import Example, digest
+from advisor.core.data_check import Gate
+from advisor.core.errors import AdvisorError
+from advisor.core.fingerprints import digest
+from advisor.core.progress import Progress, silent
+from advisor.core.types import Example
 
 from ..draft import SPLITS, Draft
 from ..leaks import Wording
@@ -46,7 +47,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a check found, as in `advisor.checkup.Finding`; the rule table adds its name and family."""
+    """What a check found, as in `advisor.core.data_check.Finding`; the rule table adds its name and family."""
 
     gate: Gate
     figure: str

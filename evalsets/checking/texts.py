@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
-from advisor.schemas import problem
-from advisor.types import Chat, Example
+from advisor.core.schemas import problem
+from advisor.core.types import Chat, Example
 
 from ..draft import SPLITS
 from ..sameness import text_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor import wording
-from advisor.errors import AdvisorError
+from advisor._util import formats
+from advisor.core.errors import AdvisorError
 
 from .. import labels
 from .subject import SHOWN, Found, NotAsked, Subject, cut
@@ -38,8 +38,8 @@ def likely_wrong(subject: Subject) -> Found:
         return Found("unknown", f"wrong labels are not estimated: {noise.note}", "", shown, rows)
     share = noise.share
     figure = (
-        f"about {wording.percent(share.estimate)} of {len(examples):,} training labels look wrong "
-        f"({wording.percent(share.low)} to {wording.percent(share.high)})"
+        f"about {formats.percent(share.estimate)} of {len(examples):,} training labels look wrong "
+        f"({formats.percent(share.low)} to {formats.percent(share.high)})"
     )
     if share.low <= WARN:
         return Found("ok", figure, "", shown, rows)

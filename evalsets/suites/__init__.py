@@ -10,10 +10,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from advisor.errors import EvalSetError, did_you_mean
-from advisor.metrics import Contains, ExactMatch
-from advisor.normalisation import normalise
-from advisor.types import Example
+from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.metrics import Contains, ExactMatch
+from advisor.core.normalisation import normalise
+from advisor.core.types import Example
 
 from ..formats import Layout, to_example
 from ..readers import Row, read_jsonl

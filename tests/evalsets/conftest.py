@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from advisor._shipped import shipped
+from advisor.core.shipped import shipped
 
 shipped("evalsets")
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted_defects import CLEAN, DEFECTS, KEY, WORDS, Defect, routing
 from typer.testing import CliRunner
 
-from advisor import api, registry
-from advisor.checkup import Checkup
 from advisor.cli import app
-from advisor.errors import ConfigurationError, ModelError
+from advisor.core import registry
+from advisor.core.data_check import Checkup
+from advisor.core.errors import ConfigurationError, ModelError
+from advisor.runs import compare
+from tests.evalsets.planted_defects import CLEAN, DEFECTS, KEY, WORDS, Defect, routing
 
 checking = registry.load("evalsets", "advisor.evalsets.checking:check").__globals__
 fixing = registry.load("evalsets", "advisor.evalsets.fixing:fix").__globals__
@@ -209,7 +210,7 @@ def test_the_copy_of_a_clean_set_is_the_same_set(name: str, tmp_path: Path) -> N
     folder = CLEAN[name]().write(tmp_path / name)
     draft = checking["check"](str(folder), embed, checking["Settings"]())[1]
     assert fixing["fix"](draft, tmp_path / "copy", embed, checking["Settings"]()) == ()
-    assert api.load_evalset(str(tmp_path / "copy")).fingerprint == api.load_evalset(str(folder)).fingerprint
+    assert compare.load_evalset(str(tmp_path / "copy")).fingerprint == compare.load_evalset(str(folder)).fingerprint
 
 
 def test_fix_never_writes_over_anything(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor._shipped import shipped
-from advisor.errors import EvalSetError
+from advisor.core.errors import EvalSetError
+from advisor.core.shipped import shipped
 
 shipped("evalsets")
 from advisor.evalsets.configuration import EvalSetFile, read_configuration  # noqa: E402

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import advisor
 from advisor.cli import app
-from advisor.errors import ConfigurationError, EvalSetError
-from advisor.types import Chat
+from advisor.core.errors import ConfigurationError, EvalSetError
+from advisor.core.types import Chat
 
 
 def frame(count: int = 60) -> pd.DataFrame:

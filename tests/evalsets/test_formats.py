@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor._shipped import shipped
-from advisor.errors import EvalSetError
-from advisor.types import Chat, Example
+from advisor.core.errors import EvalSetError
+from advisor.core.shipped import shipped
+from advisor.core.types import Chat, Example
 
 shipped("evalsets")
 from advisor.evalsets.formats import Layout, to_example  # noqa: E402

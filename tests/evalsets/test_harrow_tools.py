@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from advisor.tools import load_tools
-from advisor.types import Tool
+from advisor.core.tools import load_tools
+from advisor.core.types import Tool
 
 FOLDER = Path(__file__).parents[2] / "evalsets" / "data" / "harrow_tools"
 SPLITS = {"train": range(2000, 5000), "dev": range(5000, 6000), "test": range(6000, 8000)}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from advisor import registry
-from advisor._shipped import shipped
-from advisor.errors import ConfigurationError, EvalSetError
-from advisor.metrics import for_task
-from advisor.types import Chat, EvalSet, Example
+from advisor.core import registry
+from advisor.core.errors import ConfigurationError, EvalSetError
+from advisor.core.metrics import for_task
+from advisor.core.shipped import shipped
+from advisor.core.types import Chat, EvalSet, Example
 
 shipped("evalsets")
 from advisor.evalsets.loading import load  # noqa: E402
@@ -58,7 +58,7 @@ def test_every_shared_set_loads_whole(name: str, train_and_dev: int, test: int) 
     "name", ["banking77", "sms_spam", "snips_slots", "covidqa", "svamp", "bfcl_single", "bible_plain"]
 )
 def test_the_gold_answer_scores_one_under_the_sets_own_metric(name: str) -> None:
-    from advisor.metrics import for_task
+    from advisor.core.metrics import for_task
 
     evalset = shared(name)
     metric = for_task(evalset.metric, evalset)
@@ -312,7 +312,7 @@ def test_a_file_of_one_group_cannot_be_split(tmp_path: Path) -> None:
 
 def test_an_eval_set_from_a_users_function(tmp_path: Path) -> None:
     code = (
-        "from advisor.types import EvalSet, Example\n"
+        "from advisor.core.types import EvalSet, Example\n"
         "def mine(size=2):\n"
         "    rows = tuple(Example(str(n), f'q{n}', 'a') for n in range(size))\n"
         "    return EvalSet('m', 'Answer.', 'exact_match', rows[:-1], (), rows[-1:])\n"

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from advisor import api, registry
-from advisor.errors import ModelError
-from advisor.findings import DataFindings
-from advisor.types import Chat, EvalSet, Example, Message, ToolSpec
+from advisor.core import registry
+from advisor.core.data_check import DataFindings
+from advisor.core.errors import ModelError
+from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
+from advisor.runs import compare
 
 quality = registry.load("evalsets", "advisor.evalsets.quality:look_at").__globals__
 leaks = registry.load("evalsets", "advisor.evalsets.leaks:find").__globals__
@@ -256,7 +257,7 @@ def test_banking77_repeats_25_test_messages_in_train() -> None:
     folder = DATASETS / "banking77"
     if not folder.exists():
         pytest.skip("banking77 is not at hand; ADVISOR_DATA_MIRROR says where it is")
-    evalset = api.load_evalset(str(folder))
+    evalset = compare.load_evalset(str(folder))
     learned = (*evalset.train, *evalset.dev)
     read = registry.load("evalsets", "advisor.evalsets.readers:read_jsonl")
     rows = [row.fields for row in read(folder / "train.jsonl")]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from advisor.evalsets.readers import open_text
 
-from advisor import registry
-from advisor.errors import EvalSetError
+from advisor.core import registry
+from advisor.core.errors import EvalSetError
 
 
 def read(path: Path) -> list[dict[str, Any]]:

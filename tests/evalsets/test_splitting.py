@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor._shipped import shipped
-from advisor.errors import EvalSetError
-from advisor.types import Example
+from advisor.core.errors import EvalSetError
+from advisor.core.shipped import shipped
+from advisor.core.types import Example
 
 shipped("evalsets")
 from advisor.evalsets import splitting  # noqa: E402

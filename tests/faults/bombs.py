@@ -17,19 +17,18 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from fake_server import FakeServer, Item, http, status
-from http_faults import FAULTS, endless
-from malformed_input import EVALSET, LONG, SPECIAL, STARTS, parquet_special
-
-from advisor.api import load_evalset
-from advisor.asking.file import read_answers
-from advisor.configuration import read_comparison
-from advisor.errors import AdvisorError, CallFailed
-from advisor.models.base import Request
+from advisor.advice.file import read_answers
+from advisor.core.errors import AdvisorError, CallFailed
+from advisor.core.model import Request
+from advisor.core.tools import parse_calls, spec_from_json
+from advisor.core.types import Message
 from advisor.models.endpoint import EndpointModel, EndpointOptions
-from advisor.models.endpoint_retry import Retry
-from advisor.tools import parse_calls, spec_from_json
-from advisor.types import Message
+from advisor.models.endpoint.retry import Retry
+from advisor.runs.comparison_file import read_comparison
+from advisor.runs.prepare import load_evalset
+from tests.faults.http_faults import FAULTS, endless
+from tests.faults.malformed_input import EVALSET, LONG, SPECIAL, STARTS, parquet_special
+from tests.models.fake_server import FakeServer, Item, http, status
 
 Bomb = Callable[[Path], object]
 MILLION = 10**6
@@ -101,9 +100,8 @@ def zipped() -> bytes:
 
 def claimed(place: Path) -> None:
     """A model whose weights say that they are 2**60 bytes."""
-    from tiny_model import tiny_model
-
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
+    from tests.faults.tiny_model import tiny_model
 
     for name, content in tiny_model().items():
         (place / name).write_bytes(content)

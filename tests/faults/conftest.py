@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sheet import Sheet
-from warm import Warm
+
+from tests.faults.sheet import Sheet
+from tests.faults.warm import Warm
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["evalsets", "advisor", "yaml", "csv", "json"]):
-    from malformed import Watch, parsers
+    from tests.faults.malformed import Watch, parsers
 
 name, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 parser = parsers()[name]()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fake_server import Item, Seen, Sent, after, answer, completion, drip, http, plain, status
+from tests.models.fake_server import Item, Seen, Sent, after, answer, completion, drip, http, plain, status
 
 QUICK_SECONDS, SLOW_SECONDS = 10.0, 0.3
 """Time-outs of one attempt: where the server answers at once, and where it is meant to be overdue."""

@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":  # a process of its own; started by tests, it has what they have on the path
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from malformed_input import SPECIAL, STARTS, parquet_files, parquet_special, spoilt
-
-from advisor import registry
-from advisor.errors import AdvisorError
+from advisor.core import registry
+from advisor.core.errors import AdvisorError
+from tests.faults.malformed_input import SPECIAL, STARTS, parquet_files, parquet_special, spoilt
 
 MOST_SECONDS, MOST_MB = 2.0, 512
 MOST_WAITED = 20.0
@@ -65,7 +64,7 @@ class Parser:
 
 def _both_ways(path: Path) -> None:
     """Read an eval set as `advisor check` does, which collects what is wrong, and as `advisor compare` does."""
-    from advisor.api import load_evalset
+    from advisor.runs.prepare import load_evalset
 
     with suppress(AdvisorError):
         registry.load("evalsets", "advisor.evalsets.loading:read")(str(path))
@@ -95,19 +94,19 @@ def _folder_file(name: str) -> Parser:
 
 
 def _comparison() -> Parser:
-    from advisor.configuration import read_comparison
+    from advisor.runs.comparison_file import read_comparison
 
     return Parser(read_comparison, "comparison.yaml", STARTS["comparison"], SPECIAL["yaml"], places=False)
 
 
 def _ask() -> Parser:
-    from advisor.asking.file import read_answers
+    from advisor.advice.file import read_answers
 
     return Parser(lambda path: read_answers(str(path)), "ask.yaml", STARTS["ask"], SPECIAL["yaml"], places=False)
 
 
 def _suite() -> Parser:
-    from advisor._shipped import shipped
+    from advisor.core.shipped import shipped
 
     shipped("evalsets")
     suites = sys.modules.get("advisor.evalsets.suites") or __import__("importlib").import_module(
@@ -118,7 +117,7 @@ def _suite() -> Parser:
 
 def _tool_schemas() -> Parser:
     """Tool schemas as data sets hold them."""
-    from advisor.tools import render_specs, spec_from_json
+    from advisor.core.tools import render_specs, spec_from_json
 
     def read(path: Path) -> None:
         try:
@@ -132,7 +131,7 @@ def _tool_schemas() -> Parser:
 
 def _spec() -> Parser:
     """Strategy specifications as they are typed."""
-    from advisor.specs import Spec
+    from advisor.core.specs import Spec
 
     def read(path: Path) -> None:
         text = path.read_bytes().decode("utf-8", "replace")
@@ -144,9 +143,9 @@ def _spec() -> Parser:
 
 def _answer() -> Parser:
     """What an endpoint sends."""
-    from advisor.models.base import Request
-    from advisor.models.endpoint_wire import Reply, read_completion
-    from advisor.types import Message, ToolSpec
+    from advisor.core.model import Request
+    from advisor.core.types import Message, ToolSpec
+    from advisor.models.endpoint.wire import Reply, read_completion
 
     spec = ToolSpec("math.add", "Add.", {"type": "object", "properties": {"a": {"type": "integer"}}})
     request = Request((Message("user", "x"),), tools=(spec,), choices=("a",))
@@ -158,7 +157,7 @@ def _answer() -> Parser:
 
 def _call() -> Parser:
     """Tool calls in what a model writes."""
-    from advisor.tools import parse_calls
+    from advisor.core.tools import parse_calls
 
     return Parser(
         lambda path: parse_calls(path.read_bytes().decode("utf-8", "replace")),
@@ -168,9 +167,8 @@ def _call() -> Parser:
 
 def _model_folder() -> Parser:
     """A folder with a model, one of whose files is spoilt."""
-    from tiny_model import tiny_model
-
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
+    from tests.faults.tiny_model import tiny_model
 
     files = tiny_model()
     names = sorted(files)
@@ -192,11 +190,10 @@ def _model_folder() -> Parser:
 
 def _adapter_folder() -> Parser:
     """A folder with an adapter, one of whose files is spoilt."""
-    from tiny_model import tiny_adapter, tiny_model
-
-    from advisor.models.base import TuningConfig
-    from advisor.models.local.engine import open_local
+    from advisor.core.model import TuningConfig
+    from advisor.models.local.model import open_local
     from advisor.models.local.tuning import load_merged
+    from tests.faults.tiny_model import tiny_adapter, tiny_model
 
     base = Path(tempfile.mkdtemp())
     for name, content in tiny_model().items():

@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from trial import Trial
-from warm import NO_STRACE, STRACE, Warm
+from tests.faults.trial import Trial
+from tests.faults.warm import NO_STRACE, STRACE, Warm
 
 SYSCALLS = ("write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "ftruncate", "mkdir", "openat")
 KILLED = SYSCALLS[:-1]

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from fake_server import FakeServer, Seen, answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sheet import Sheet, trials
 
-from advisor.errors import BudgetReached
-from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.errors import BudgetReached
+from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.types import Message, Usage
 from advisor.models.endpoint import EndpointModel, EndpointOptions
-from advisor.models.endpoint_retry import Spread
-from advisor.models.metered import Meter, MeteredModel, Purse
-from advisor.store import Store
-from advisor.types import Message, Usage
+from advisor.models.endpoint.retry import Spread
+from advisor.runs.metering import Meter, MeteredModel, Purse
+from advisor.runs.store import Store
+from tests.faults.sheet import Sheet, trials
+from tests.models.fake_server import FakeServer, Seen, answer
 
 CENT = 0.01
 MODELS = itertools.count()

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from points import SYSCALLS, can_trace, points_of, some
-from sheet import Sheet, trials
-from trial import Trial, Trials, shown, violations
-from warm import Warm
+
+from tests.faults.points import SYSCALLS, can_trace, points_of, some
+from tests.faults.sheet import Sheet, trials
+from tests.faults.trial import Trial, Trials, shown, violations
+from tests.faults.warm import Warm
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 

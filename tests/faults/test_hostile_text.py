@@ -5,23 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import payloads
 import pytest
-from sheet import Sheet, trials
 
-sys.path.append(str(Path(__file__).parents[1] / "reports"))
-from sample import comparison, report
-
+from advisor._util.redaction import for_terminal
 from advisor.cli.progress import ProgressLine
-from advisor.comparison import Comparison
-from advisor.redaction import for_terminal
+from advisor.decision.comparison import Comparison
+from tests.faults import payloads
+from tests.faults.sheet import Sheet, trials
+from tests.reports.sample import comparison, report
 
 CHROMIUM = shutil.which("chromium")
 FIELDS = (

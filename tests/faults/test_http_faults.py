@@ -9,23 +9,23 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_server import FakeServer, Seen, Sent, answer, status
-from http_faults import FATAL, FAULTS, Fault, sent
-from sheet import FULL, Sheet, trials
 
-from advisor import metrics, toy
-from advisor.errors import AdvisorError, ModelError
-from advisor.models.base import Request
+from advisor.core import metrics
+from advisor.core.errors import AdvisorError, ModelError
+from advisor.core.model import Request
+from advisor.core.types import Message, Run, Task
 from advisor.models.endpoint import EndpointModel, EndpointOptions
-from advisor.models.endpoint_retry import Retry, within
-from advisor.runner import Bench, run_strategy
-from advisor.store import Store
-from advisor.strategy import Task
-from advisor.types import Message, Run
+from advisor.models.endpoint.retry import Retry, within
+from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.store import Store
+from advisor.testing import toy_task
+from tests.faults.http_faults import FATAL, FAULTS, Fault, sent
+from tests.faults.sheet import FULL, Sheet, trials
+from tests.models.fake_server import FakeServer, Seen, Sent, answer, status
 
 RETRY = Retry(attempts=3, first_wait_seconds=0.001, longest_wait_seconds=0.02)
 HANG_SECONDS = 60.0
-EVALSET = toy.toy_evalset().limited(test=6)
+EVALSET = toy_task.toy_evalset().limited(test=6)
 METRIC = metrics.for_task(EVALSET.metric, Task.of(EVALSET))
 
 
@@ -83,7 +83,7 @@ def run(server: FakeServer, store: Store, options: EndpointOptions, folder: Path
     """Return a run, or the sentence with which it stopped."""
     model = EndpointModel("m", url=server.url, options=options)
     try:
-        bench = Bench(EVALSET, model, METRIC, store, toy.embed, folder)
+        bench = Bench(EVALSET, model, METRIC, store, toy_task.embed, folder)
         done = run_strategy("zero_shot", 0, bench)
         return done, f"the strategy broke: {done.error}" if done.error else ""
     except AdvisorError as error:

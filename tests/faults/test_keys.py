@@ -10,19 +10,19 @@ import sys
 import traceback
 from pathlib import Path
 
-import payloads
 import pytest
-from fake_server import FakeServer, Seen, Sent, answer, http, status
-from sheet import Sheet, trials
-from small_comparison import write_evalset
 
-from advisor.errors import AdvisorError, ConfigurationError
-from advisor.models.base import Request
+from advisor._util.redaction import Redacting, hide_known, redact
+from advisor.core.errors import AdvisorError, ConfigurationError
+from advisor.core.model import Request
+from advisor.core.types import Message
 from advisor.models.endpoint import EndpointModel, EndpointOptions
-from advisor.models.endpoint_client import Address, Key
-from advisor.models.endpoint_retry import Retry
-from advisor.redaction import Redacting, hide_known, redact
-from advisor.types import Message
+from advisor.models.endpoint.client import Address, Key
+from advisor.models.endpoint.retry import Retry
+from tests.faults import payloads
+from tests.faults.sheet import Sheet, trials
+from tests.models.fake_server import FakeServer, Seen, Sent, answer, http, status
+from tests.small_comparison import write_evalset
 
 ROOT = Path(__file__).parents[2]
 SECRETIVE = '''
@@ -174,7 +174,7 @@ def test_a_redirect_takes_no_key_along(code: int, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("key", ["base_url", "url", "model", "endpoint", "api_base", "api_key", "headers", "proxy"])
 def test_a_data_set_cannot_say_where_to_send(key: str, tmp_path: Path) -> None:
-    from advisor.api import load_evalset
+    from advisor.runs.prepare import load_evalset
 
     write_evalset(tmp_path / "set", **{key: "http://evil.invalid/v1"})
     with pytest.raises(ConfigurationError, match=f"unknown key '{key}'"):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from points import KILLED, can_trace, points_of, some
-from sheet import Sheet, trials
-from trial import Trials, shown, violations
-from warm import Warm
+
+from tests.faults.points import KILLED, can_trace, points_of, some
+from tests.faults.sheet import Sheet, trials
+from tests.faults.trial import Trials, shown, violations
+from tests.faults.warm import Warm
 
 IN_CI = 12
 

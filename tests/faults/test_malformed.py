@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from malformed import MOST_MB, MOST_SECONDS, parsers
-from sheet import FULL, Sheet, trials
+
+from tests.faults.malformed import MOST_MB, MOST_SECONDS, parsers
+from tests.faults.sheet import FULL, Sheet, trials
 
 HERE = Path(__file__).parent
 SLOW = {"model folder": (20, 1_000), "adapter folder": (20, 1_000)}
@@ -22,7 +23,7 @@ NAMED = 0.95
 
 def child(*words: str, seconds: float) -> dict[str, Any]:
     """Run a script beside this one and return the line of JSON it prints."""
-    path = os.pathsep.join((str(HERE), str(HERE.parent), *sys.path))
+    path = os.pathsep.join((str(HERE.parents[1]), *sys.path))
     done = subprocess.run(
         [sys.executable, *words], capture_output=True, text=True, timeout=seconds, cwd=HERE.parents[1],
         env={**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"},

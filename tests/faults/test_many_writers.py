@@ -8,13 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from sheet import Sheet, trials
-from small_comparison import asked
-from trial import Trials, shown, violations
-from warm import ROOT, Warm
-
-from advisor.store import Store
-from advisor.types import Outcome
+from advisor.core.types import Outcome
+from advisor.runs.store import Store
+from tests.faults.sheet import Sheet, trials
+from tests.faults.trial import Trials, shown, violations
+from tests.faults.warm import ROOT, Warm
+from tests.small_comparison import asked
 
 PROCESSES = 8
 WRITER = """

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load, save
-from tiny_model import tiny_model
 
-from advisor.errors import ModelError
-from advisor.models.local.engine import open_local
+from advisor.core.errors import ModelError
+from advisor.models.local.model import open_local
+from tests.faults.tiny_model import tiny_model
 
 FILES = tiny_model()
 

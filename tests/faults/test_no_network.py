@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from sheet import FULL, Sheet
-from small_comparison import write_evalset, write_model
-from warm import NO_STRACE, ROOT, STRACE
+
+from tests.faults.sheet import FULL, Sheet
+from tests.faults.warm import NO_STRACE, ROOT, STRACE
+from tests.small_comparison import write_evalset, write_model
 
 UNSHARE = shutil.which("unshare") or ""
 FLOWS = {

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_server import FakeServer, Seen, Sent, answer, status
-from sheet import Sheet, trials
-from small_comparison import write_evalset
-from warm import Started, Warm
+
+from tests.faults.sheet import Sheet, trials
+from tests.faults.warm import Started, Warm
+from tests.models.fake_server import FakeServer, Seen, Sent, answer, status
+from tests.small_comparison import write_evalset
 
 QUESTIONS, AT_ONCE = 30, 6
 

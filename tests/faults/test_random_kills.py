@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from sheet import Sheet, trials
-from small_comparison import asked
-from trial import EXPORTS, Trial, Trials, shown, violations
-from warm import Warm
+
+from tests.faults.sheet import Sheet, trials
+from tests.faults.trial import EXPORTS, Trial, Trials, shown, violations
+from tests.faults.warm import Warm
+from tests.small_comparison import asked
 
 PAUSE = 0.003
 

@@ -7,10 +7,11 @@ import random
 from pathlib import Path
 
 import pytest
-from sheet import Sheet, trials
-from small_comparison import rows, write_rows
-from trial import Trials
-from warm import Warm
+
+from tests.faults.sheet import Sheet, trials
+from tests.faults.trial import Trials
+from tests.faults.warm import Warm
+from tests.small_comparison import rows, write_rows
 
 
 def test_the_same_seed_twice(tmp_path: Path, warm: Warm, sheet: Sheet) -> None:
@@ -54,9 +55,9 @@ def test_shuffled_examples_give_the_same_answers(tmp_path: Path, warm: Warm, she
 @pytest.mark.weights
 def test_flips_across_batch_sizes_are_counted(sheet: Sheet) -> None:
     """The embedded model in batches of 1, 4 and 16; sums in another order may tip a near-tie, which is reported."""
-    from advisor.models.base import Request
-    from advisor.models.local.engine import open_local
-    from advisor.types import Message
+    from advisor.core.model import Request
+    from advisor.core.types import Message
+    from advisor.models.local.model import open_local
 
     model, count = open_local("smollm2"), trials(8, 48)
     questions = [row["input"] for row in rows("test", count)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import sheet
-from sheet import Figure, Sheet, table, together
+
+from tests.faults import sheet
+from tests.faults.sheet import Figure, Sheet, table, together
 
 
 def test_the_last_figure_of_a_scenario_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

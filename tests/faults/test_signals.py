@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sheet import Sheet, trials
-from small_comparison import asked
-from trial import Trial, Trials, shown, violations
-from warm import Started, Warm
+
+from tests.faults.sheet import Sheet, trials
+from tests.faults.trial import Trial, Trials, shown, violations
+from tests.faults.warm import Started, Warm
+from tests.small_comparison import asked
 
 IN_TIME_SECONDS = 3.0
 PAUSE = 0.01

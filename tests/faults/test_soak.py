@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sheet import Sheet, trials
-from small_comparison import write_evalset
+
+from tests.faults.sheet import Sheet, trials
+from tests.small_comparison import write_evalset
 
 SLOPE_MB_PER_10_000, REPORT_SECONDS = 1.0, 10.0
 RUN = """

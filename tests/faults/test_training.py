@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from sheet import Sheet, trials
+
+from tests.faults.sheet import Sheet, trials
 
 pytestmark = pytest.mark.weights
 

@@ -12,25 +12,25 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
-import payloads
 import pytest
-from bombs import bombs
 from packaging.requirements import Requirement
 from packaging.version import Version
-from sheet import FULL, Sheet, trials
-from small_comparison import write_evalset
-from test_malformed import child
-from tiny_model import tiny_adapter, tiny_model
+from tests.faults.test_malformed import child
 
-from advisor import metrics, toy
-from advisor.api import load_evalset
-from advisor.errors import AdvisorError, ModelError
-from advisor.models.base import TuningConfig
+from advisor.core import metrics
+from advisor.core.errors import AdvisorError, ModelError
+from advisor.core.model import TuningConfig
+from advisor.core.types import Document, EvalSet, Example, Task
 from advisor.models.scripted import ScriptedModel
-from advisor.runner import Bench, run_strategy
-from advisor.store import Store
-from advisor.strategy import Task
-from advisor.types import Document, EvalSet, Example
+from advisor.runs.prepare import load_evalset
+from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.store import Store
+from advisor.testing import toy_task
+from tests.faults import payloads
+from tests.faults.bombs import bombs
+from tests.faults.sheet import FULL, Sheet, trials
+from tests.faults.tiny_model import tiny_adapter, tiny_model
+from tests.small_comparison import write_evalset
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [
@@ -102,7 +102,7 @@ def test_no_name_of_an_example_or_a_set_becomes_a_path(tmp_path: Path, sheet: Sh
     inside.mkdir(parents=True)
     tried = tried[:: len(tried) // trials(60, len(tried))]
     unique = sorted({name for name in tried if name.strip()})
-    base = toy.toy_evalset()
+    base = toy_task.toy_evalset()
     for start in range(0, len(unique), 50):
         some = unique[start : start + 50]
         test = tuple(Example(name, f"Question {at}", "billing") for at, name in enumerate(some))
@@ -111,7 +111,7 @@ def test_no_name_of_an_example_or_a_set_becomes_a_path(tmp_path: Path, sheet: Sh
         with Store(inside / "s.sqlite") as store:
             metric = metrics.for_task(named.metric, Task.of(named))
             model = ScriptedModel(lambda request: "billing", name=some[-1])
-            bench = Bench(named, model, metric, store, toy.embed, inside / "runs")
+            bench = Bench(named, model, metric, store, toy_task.embed, inside / "runs")
             assert len(run_strategy("zero_shot", 0, bench).outcomes) == len(some)
     outside = {name for name in listing(tmp_path) if not name.startswith("work/inside")} - {"work", "advisor-home"}
     deep = [
@@ -152,7 +152,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_nothing_is_unpickled(base: Path, tmp_path: Path, sheet: Sheet) -> None:
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
     from advisor.models.local.tuning import load_merged
 
     mark, broken = tmp_path / "mark", 0
@@ -186,7 +186,7 @@ def tiny_model_of(base: Path) -> dict[str, bytes]:
 def test_code_in_a_models_folder_is_not_run(base: Path, tmp_path: Path, sheet: Sheet) -> None:
     import json
 
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
 
     mark, broken = tmp_path / "mark", 0
     maps = {
@@ -235,7 +235,7 @@ def dangerous(called: str, said: dict[str, str], name: str) -> bool:
     if called in ("torch.load", "torch_load"):
         return said.get("weights_only") != "True"
     if called == "exec":
-        return name != "advisor/tools.py"  # tools.py of an eval set is code, and SECURITY.md says so
+        return name != "advisor/core/tools.py"  # tools.py of an eval set is code, and SECURITY.md says so
     if "Auto" in called and called.endswith("from_pretrained") and "gguf_file" not in said:
         return said.get("trust_remote_code") != "False"
     switched_on = {"trust_remote_code", "allow_pickle", "shell"} & {

@@ -50,8 +50,8 @@ def small_model(folder: Path) -> Path:
 
 def job(workdir: Path, progress: Callable[[str, int, int], None]) -> Any:
     """Return a training of four epochs on 24 short conversations."""
-    from advisor.models.base import TuningConfig, TuningExample, TuningJob
-    from advisor.types import Message
+    from advisor.core.model import TuningConfig, TuningExample, TuningJob
+    from advisor.core.types import Message
 
     rows = tuple(
         TuningExample((Message("user", f"About my {word}, case {at}."), Message("assistant", f"team {word}")))
@@ -140,7 +140,7 @@ def main(folder: Path, kills: int, seed: str) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
 
     model = open_local(str(small_model(folder / "small")), precision="fp32")
     undisturbed = folder / "undisturbed"

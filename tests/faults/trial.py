@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from small_comparison import asked, write_evalset, write_model
-from warm import Started, Warm
-
-from advisor.runner import CHUNK
-from advisor.store import Store
-from advisor.types import Outcome
+from advisor.core.types import Outcome
+from advisor.runs.runner import CHUNK
+from advisor.runs.store import Store
+from tests.faults.warm import Started, Warm
+from tests.small_comparison import asked, write_evalset, write_model
 
 STRATEGIES = ("majority", "zero_shot", 'few_shot(pick="fixed")', "fine_tuning")
 EXPORTS = ("report.json", "report.csv", "report.md")

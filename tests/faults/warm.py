@@ -2,8 +2,8 @@
 
 A fork has an address space, signals, files and a death of its own, so a kill is as real as after a cold start. What is
 different from a cold start is said here: modules are loaded already, and so are the list of plug-ins and the digests of
-sources; sentences are embedded by `advisor.toy`; clock and calendar stand still where a test asks for byte-equal
-reports; each call of `Store.add_outcomes` that returned is written down as acknowledged.
+sources; sentences are embedded by `advisor.testing.toy_task`; clock and calendar stand still where a test asks for
+byte-equal reports; each call of `Store.add_outcomes` that returned is written down as acknowledged.
 """
 
 from __future__ import annotations
@@ -197,21 +197,20 @@ def _serve(folder: Path) -> None:
 
 def _import_everything(folder: Path) -> None:
     """Make one comparison, so that whatever is imported late is there; its results are thrown away."""
-    sys.path.insert(0, str(ROOT / "tests"))
     import ast
     import importlib.metadata
     from functools import cache
 
-    from small_comparison import write_evalset, write_model
     from typer.main import get_command
 
-    from advisor import toy
     from advisor.cli import app
     from advisor.models.local.embeddings import Embedder
+    from advisor.testing import toy_task
+    from tests.small_comparison import write_evalset, write_model
 
     importlib.metadata.entry_points = cache(importlib.metadata.entry_points)
     ast.parse = cache(ast.parse)
-    Embedder.__call__ = lambda self, texts: toy.embed(texts)  # type: ignore[method-assign]
+    Embedder.__call__ = lambda self, texts: toy_task.embed(texts)  # type: ignore[method-assign]
     evalset = write_evalset(folder / "small", test=6)
     words = ["compare", str(evalset), "--model", write_model(folder), "--strategy", "majority", "--strategy"]
     words += ["fine_tuning", "-q", "-o", str(folder / "r.json"), "-o", str(folder / "r.csv"), "-o"]
@@ -263,7 +262,7 @@ def _stop_the_calendar() -> None:
     """Have reports say the same minute, whenever they are made."""
     from datetime import UTC, datetime, tzinfo
 
-    from advisor import options
+    from advisor.runs import options
 
     class Stopped(datetime):
         @classmethod
@@ -278,7 +277,7 @@ def _write_acknowledgements() -> None:
     path = os.environ.get("FAULTS_ACKS")
     if not path:
         return
-    from advisor.store import Store
+    from advisor.runs.store import Store
 
     keep = Store.add_outcomes
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

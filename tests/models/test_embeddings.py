@@ -24,7 +24,7 @@ TEXTS = [f"Message {at} about {'a parcel and ' * (at % 7)}an invoice." for at in
 CHILD = """
 import hashlib, os, signal, sys
 sys.path.insert(0, sys.argv[1])
-from test_embeddings import SMALL, TEXTS, Counting
+from tests.models.test_embeddings import SMALL, TEXTS, Counting
 from advisor.models.local import embeddings
 
 embeddings.BLOCK = SMALL
@@ -65,7 +65,7 @@ def kept(cache: Path) -> list[Path]:
 
 
 def child(die_after: int) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(die_after)]
+    words = [sys.executable, "-c", CHILD, str(Path(__file__).parents[2]), str(die_after)]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
 
 

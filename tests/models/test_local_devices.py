@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import tiny
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from advisor.errors import ConfigurationError
+from advisor.core.errors import ConfigurationError
 from advisor.models.local import attention
+from advisor.models.local.engine import Engine, _Batch
 from advisor.models.local.frozen import Item
-from advisor.models.local.generation import Engine, _Batch
 from advisor.models.local.layers import run_layers
 from advisor.models.local.rows import Row
 from advisor.models.local.tuning import _Top
+from tests.models.tiny_models import tiny
 
 SHAPES = ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma")
 MOVES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
@@ -85,7 +85,7 @@ def test_what_is_left_behind_would_be_noticed() -> None:
 
 
 def test_a_device_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
 
     monkeypatch.setenv("ADVISOR_DEVICE", "cuda:99")
     with pytest.raises(ConfigurationError, match=r"'cuda:99', which torch does not see here; allowed: cpu") as caught:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from advisor.errors import CallFailed
-from advisor.models.base import Request
-from advisor.options import CompareOptions, environment
-from advisor.types import Message, ToolSpec
+from advisor.core.errors import CallFailed
+from advisor.core.model import Request
+from advisor.core.types import Message, ToolSpec
+from advisor.runs.options import CompareOptions, environment
 
 if TYPE_CHECKING:
-    from advisor.models.local.engine import LocalModel
+    from advisor.models.local.model import LocalModel
 
 pytestmark = pytest.mark.weights
 
@@ -152,8 +152,8 @@ def test_a_prompt_that_does_not_fit_fails_alone(local_model: LocalModel) -> None
 
 
 def test_a_model_that_is_not_there_is_a_sentence(tmp_path: object) -> None:
-    from advisor.errors import ModelError
-    from advisor.models.local.engine import open_local
+    from advisor.core.errors import ModelError
+    from advisor.models.local.model import open_local
 
     with pytest.raises(ModelError, match="cannot be loaded"):
         open_local(str(tmp_path))
@@ -181,9 +181,8 @@ def test_architectures_that_the_engine_does_not_serve_are_opened_all_the_same(
     local_model: LocalModel, tmp_path: Path, shape: str, options: dict[str, object]
 ) -> None:
     """Gemma 2 caps its scores and GPT-OSS has sinks: transformers' own attention and `generate` serve them."""
-    from tiny_models import tiny
-
-    from advisor.models.local.engine import open_local
+    from advisor.models.local.model import open_local
+    from tests.models.tiny_models import tiny
 
     size = {"vocab_size": 49152, "layer_types": ["sliding_attention", "full_attention", "full_attention"]}
     options = {name: value for name, value in options.items() if value is not None}
@@ -197,7 +196,7 @@ def test_architectures_that_the_engine_does_not_serve_are_opened_all_the_same(
 def test_a_model_without_a_chat_template_is_a_sentence(local_model: LocalModel) -> None:
     import copy
 
-    from advisor.errors import ModelError
+    from advisor.core.errors import ModelError
     from advisor.models.local.chat import ChatFormat
 
     bare = copy.deepcopy(local_model.tokenizer)
@@ -207,8 +206,8 @@ def test_a_model_without_a_chat_template_is_a_sentence(local_model: LocalModel) 
 
 
 def test_precision_is_part_of_the_model_and_bad_ones_are_a_sentence(local_model: LocalModel) -> None:
-    from advisor.errors import ConfigurationError
-    from advisor.models.local.engine import open_local
+    from advisor.core.errors import ConfigurationError
+    from advisor.models.local.model import open_local
 
     assert local_model.precision == "fp32"
     assert "OMP_WAIT_POLICY" in environment(CompareOptions(), local_model)["threads"]

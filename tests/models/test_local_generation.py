@@ -14,14 +14,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import SHAPES, tiny
 
-from advisor.errors import CallFailed
-from advisor.models.local import attention, fallback, generation, packing, runtime
-from advisor.models.local.engine import _shares_prefix, _take_attention
-from advisor.models.local.generation import Engine
+from advisor.core.errors import CallFailed
+from advisor.models.local import attention, engine, fallback, packing, runtime
+from advisor.models.local.engine import Engine
+from advisor.models.local.model import _shares_prefix, _take_attention
 from advisor.models.local.packing import PackedLinears
 from advisor.models.local.rows import Row
+from tests.models.tiny_models import SHAPES, tiny
 
 END = 3
 
@@ -135,8 +135,8 @@ def test_batches_parts_and_families_change_nothing(count: int, shared: int, read
     for row in alone:
         Engine(model, engine.ends, engine.decode).run([row])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generation, "PREFILL_TOKENS", read)
-        patch.setattr(generation, "DECODE_ROWS", 5)
+        patch.setattr(engine, "PREFILL_TOKENS", read)
+        patch.setattr(engine, "DECODE_ROWS", 5)
         rows = [Row(prompt, 8) for prompt in asked]
         engine.run(rows)
     assert [row.written for row in rows] == [row.written for row in alone]
@@ -210,14 +210,14 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
     choices = ((10, 11, 12), (20, 21))
     expected = [Row(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)]
     engine.run(expected)
-    real = generation.OwnCache
+    real = engine.OwnCache
 
     def small(slots: int, *args: Any) -> Any:
         if slots > limit:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory")
         return real(slots, *args)
 
-    monkeypatch.setattr(generation, "OwnCache", small)
+    monkeypatch.setattr(engine, "OwnCache", small)
     limit = 3
     rows = [Row(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)]
     engine.run(rows)
@@ -229,7 +229,7 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
 
 def test_what_a_batch_held_is_free_before_its_halves_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[weakref.ref[Any]] = []
-    run = generation._Batch.run
+    run = engine._Batch.run
 
     def short_of_memory(self: Any) -> None:
         assert [each() for each in tried] == [None] * len(tried)
@@ -238,7 +238,7 @@ def test_what_a_batch_held_is_free_before_its_halves_are_tried(monkeypatch: pyte
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         run(self)
 
-    monkeypatch.setattr(generation._Batch, "run", short_of_memory)
+    monkeypatch.setattr(engine._Batch, "run", short_of_memory)
     rows = [Row(prompt, 4) for prompt in prompts(8, shared=20)]
     engine_of(tiny("Llama")).run(rows)
     assert len(tried) == 3
@@ -285,9 +285,9 @@ def test_every_start_that_prompts_share_is_computed_once() -> None:
     assert [row.written for row in rows] == expected
     own = [5, 5, 5, 5, 5, 5, 7, 5]  # those of equal prompts too: for a few tokens there is no level of its own
     assert sum(seen[: -max(len(row.written) for row in rows)]) <= 20 + 30 + 3 + 40 + 50 + sum(own)
-    levels = generation._levels(rows, 20)
+    levels = engine._levels(rows, 20)
     assert [len(level) for level in levels] == [2, 5, 1]
-    assert all(branch.shared >= generation.BRANCH for level in levels[1:] for branch in level)
+    assert all(branch.shared >= engine.BRANCH for level in levels[1:] for branch in level)
 
 
 def test_prompts_that_share_a_document_are_read_in_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,8 +295,8 @@ def test_prompts_that_share_a_document_are_read_in_one_batch(monkeypatch: pytest
     draw = random.Random(6)
     documents = [[draw.randrange(4, 300) for _ in range(40)] for _ in range(3)]
     asked = [[*documents[at % 3], *(draw.randrange(4, 300) for _ in range(at))] for at in range(1, 7)]
-    monkeypatch.setattr(generation, "DECODE_ROWS", 2)
-    batches = generation._decode_batches([Row(ids, 4) for ids in asked], 0)
+    monkeypatch.setattr(engine, "DECODE_ROWS", 2)
+    batches = engine._decode_batches([Row(ids, 4) for ids in asked], 0)
     assert [[tuple(row.ids[:40]) for row in batch] for batch in batches] == [
         [tuple(documents[at])] * 2 for at in (1, 2, 0)
     ]

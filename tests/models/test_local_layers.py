@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import SHAPES, tiny
 from torch import Tensor
 
 from advisor.models.local import attention
 from advisor.models.local.layers import run_layers
+from tests.models.tiny_models import SHAPES, tiny
 
 
 def states_of(model: Any, lengths: Sequence[int]) -> list[Tensor]:

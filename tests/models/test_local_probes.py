@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from advisor import metrics, toy
-from advisor.models.base import TuningExample
-from advisor.probes import Closer, Subject, look_closer
-from advisor.runner import Bench, run_strategy
-from advisor.store import Store
-from advisor.strategy import Task
-from advisor.types import Message, ToolCall, ToolSpec
+from advisor.core import metrics
+from advisor.core.model import TuningExample
+from advisor.core.types import Message, Task, ToolCall, ToolSpec
+from advisor.runs.probes import Closer, Subject, look_closer
+from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.store import Store
+from advisor.testing import toy_task
 
 if TYPE_CHECKING:
-    from advisor.models.local.engine import LocalModel
+    from advisor.models.local.model import LocalModel
 
 pytestmark = pytest.mark.weights
 
@@ -45,9 +45,9 @@ def test_another_template_when_serving_is_seen(local_model: LocalModel, monkeypa
 
 @pytest.mark.slow
 def test_a_real_tune_learns_ten_rows_by_heart(local_model: LocalModel, tmp_path: Path) -> None:
-    evalset = replace(toy.toy_evalset(), dev=(), test=toy.toy_evalset().test[:6])
+    evalset = replace(toy_task.toy_evalset(), dev=(), test=toy_task.toy_evalset().test[:6])
     bench = Bench(evalset, local_model, metrics.for_task(evalset.metric, Task.of(evalset)), Store(tmp_path / "s"),
-                  toy.embed, tmp_path, kept={})  # fmt: skip
+                  toy_task.embed, tmp_path, kept={})  # fmt: skip
     runs = {name: run_strategy(name, 0, bench) for name in ("zero_shot", "fine_tuning(epochs=1)")}
     specs = {run.id: name for name, run in runs.items()}
     subjects = tuple(Subject(run.strategy, (run,)) for run in runs.values())

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from advisor.errors import ModelError
-from advisor.models.base import Request, TuningConfig, TuningExample, TuningJob
+from advisor.core.errors import ModelError
+from advisor.core.model import Request, TuningConfig, TuningExample, TuningJob
+from advisor.core.types import Message, ToolCall
 from advisor.models.local.chat import call_text
-from advisor.types import Message, ToolCall
 
 if TYPE_CHECKING:
-    from advisor.models.local.engine import LocalModel
+    from advisor.models.local.model import LocalModel
 
 pytestmark = [
     pytest.mark.weights,
@@ -107,7 +107,7 @@ def test_the_same_job_is_not_trained_twice(tuned: tuple[LocalModel, Path, list[s
 
 
 def test_a_folder_without_marker_is_trained_again(local_model: LocalModel, tmp_path: Path) -> None:
-    from advisor.models.local.tuning import MARKER
+    from advisor.models.local.checkpoints import MARKER
 
     small = TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1))
     local_model.tune(small)

@@ -8,17 +8,20 @@ from types import ModuleType
 
 import numpy as np
 
-from advisor._shipped import shipped
-from advisor.comparison import Comparison, Disagreement, StrategySummary
-from advisor.costs import BreakEven, Dominance, Economics, Money, Range, StrategyMoney
-from advisor.evidence import Flip
-from advisor.findings import DataFindings, Findings, Leak, SuspiciousLabel
-from advisor.information import Information, Step
-from advisor.paired import Difference
-from advisor.scenarios import Scenario
-from advisor.stats import Interval
-from advisor.types import FitCost, Outcome, Run, Usage
-from advisor.verdict import Answer, Guard, Verdict
+from advisor.core.data_check import DataFindings, Leak, SuspiciousLabel
+from advisor.core.shipped import shipped
+from advisor.core.types import FitCost, Interval, Outcome, Run, Usage
+from advisor.decision.comparison import Comparison
+from advisor.decision.evidence import Answer, Flip, Guard, Verdict
+from advisor.decision.findings import Findings
+from advisor.economics.amounts import Range
+from advisor.economics.break_even import BreakEven, Dominance
+from advisor.economics.inputs import Economics
+from advisor.economics.money import Money, StrategyMoney
+from advisor.economics.scenarios import Scenario
+from advisor.stats.paired import Difference
+from advisor.stats.summaries import Disagreement, StrategySummary
+from advisor.stats.value_of_information import Information, Step
 
 N = 200
 PIVOT = "fine_tuning"

@@ -6,7 +6,8 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from sample import HOSTILE, comparison, report
+
+from tests.reports.sample import HOSTILE, comparison, report
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (

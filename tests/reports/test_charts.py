@@ -6,9 +6,10 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample import HOSTILE, comparison, report, without_money
 
-from advisor.costs import Economics, Range
+from advisor.economics.amounts import Range
+from advisor.economics.inputs import Economics
+from tests.reports.sample import HOSTILE, comparison, report, without_money
 
 charts, layout = report("charts"), report("layout")
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from sample import HOSTILE, comparison, report
 
-from advisor.evidence import Guard
+from advisor.decision.evidence import Guard
+from tests.reports.sample import HOSTILE, comparison, report
 
 checklist, console, html, markdown = (report(name) for name in ("checklist", "console", "html", "markdown"))
 

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from sample import HOSTILE, comparison, report, without_money
+
+from tests.reports.sample import HOSTILE, comparison, report, without_money
 
 console = report("console")
 

@@ -9,12 +9,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-from planted_curves import Planted, pow3, worse
-from sample import HOSTILE, PIVOT, comparison, report
 
-from advisor.comparison import Comparison
-from advisor.costs import Economics
-from advisor.learning_curve import LearningCurve, learning_curves
+from advisor.decision.comparison import Comparison
+from advisor.decision.learning_curve import LearningCurve, learning_curves
+from advisor.economics.inputs import Economics
+from tests.decision.planted_curves import Planted, pow3, worse
+from tests.reports.sample import HOSTILE, PIVOT, comparison, report
 
 curves = report("curves")
 

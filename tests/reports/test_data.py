@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from sample import comparison, report
 
-from advisor.findings import DataFindings, Findings
-from advisor.store import Store
+from advisor.core.data_check import DataFindings
+from advisor.decision.findings import Findings
+from advisor.runs.store import Store
+from tests.reports.sample import comparison, report
 
 data, html, markdown, console = (report(name) for name in ("data", "html", "markdown", "console"))
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sample import PLANS, comparison, report, without_money
+from tests.reports.sample import PLANS, comparison, report, without_money
 
 to_frame = report("frame").to_frame
 

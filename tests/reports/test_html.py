@@ -5,7 +5,8 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from sample import HOSTILE, comparison, report, without_money
+
+from tests.reports.sample import HOSTILE, comparison, report, without_money
 
 html = report("html")
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from sample import HOSTILE, PLANS, N, comparison, report, without_money
+
+from tests.reports.sample import HOSTILE, PLANS, N, comparison, report, without_money
 
 machine = report("machine")
 SCHEMA = json.loads(machine.SCHEMA_FILE.read_text("utf-8"))

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample import HOSTILE, comparison, report
+
+from tests.reports.sample import HOSTILE, comparison, report
 
 markdown = report("markdown")
 

@@ -5,9 +5,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sample import report
 
-from advisor.stats import Interval
+from advisor.core.types import Interval
+from tests.reports.sample import report
 
 numbers = report("numbers")
 FORMS = [getattr(numbers, name) for name in (

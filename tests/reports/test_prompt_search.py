@@ -3,7 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sample import HOSTILE, comparison, report
+
+from tests.reports.sample import HOSTILE, comparison, report
 
 FOUND = {
     "prompt": "nearest k=8, answer only", "budget": 1300, "fine_tuning_calls": 1204, "calls": 1250, "candidates": 17,

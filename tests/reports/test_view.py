@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sample import PIVOT, comparison, report, without_money
-
-from advisor.costs import BreakEven, Dominance
+from advisor.economics.break_even import BreakEven, Dominance
+from tests.reports.sample import PIVOT, comparison, report, without_money
 
 view = report("view")
 

@@ -4,9 +4,9 @@ import json
 import os
 
 import pytest
-from sample import HOSTILE, comparison, report
 
-from advisor.errors import ConfigurationError, StoreError
+from advisor.core.errors import ConfigurationError, StoreError
+from tests.reports.sample import HOSTILE, comparison, report
 
 writing = report("writing")
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from advisor import registry
-from advisor.models.base import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core import registry
+from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.strategy import Context
+from advisor.core.types import EvalSet, Task
 from advisor.models.scripted import ScriptedModel
-from advisor.strategy import Context, Task
-from advisor.toy import KEYWORDS, embed, toy_evalset
-from advisor.types import EvalSet
+from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
 
 
 def by_keyword(request: Request) -> str:

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor._shipped import shipped
-from advisor.models.base import Completion
-from advisor.toy import embed
-from advisor.types import Example
+from advisor.core.model import Completion
+from advisor.core.shipped import shipped
+from advisor.core.types import Example
+from advisor.testing.toy_task import embed
 
 shipped("strategies")
 from advisor.strategies.choosing import choose_on_dev, dev_sample, mean_score  # noqa: E402

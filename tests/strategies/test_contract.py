@@ -4,10 +4,10 @@ import sys
 import pytest
 
 import advisor
-from advisor import registry
-from advisor._shipped import shipped
-from advisor.strategy import Task
-from advisor.toy import toy_evalset
+from advisor.core import registry
+from advisor.core.shipped import shipped
+from advisor.core.types import Task
+from advisor.testing.toy_task import toy_evalset
 
 BUILT_INS = sorted(shipped("strategies").BUILT_INS["strategies"])
 KINDS = {"floor", "prompting", "rag", "tools", "fine_tuning", "classifier"}

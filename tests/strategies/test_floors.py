@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from advisor.toy import toy_evalset
-from advisor.types import Chat, Example, Message, Usage
+from advisor.core.types import Chat, Example, Message, Usage
+from advisor.testing.toy_task import toy_evalset
 
 
 def test_majority_takes_the_most_frequent_and_the_first_of_equals(context, recorder, strategy):

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor import registry
-from advisor._shipped import shipped
-from advisor.errors import BudgetReached, ConfigurationError
-from advisor.models.base import Completion
-from advisor.models.metered import Meter, MeteredModel, Purse
+from advisor.core import registry
+from advisor.core.errors import BudgetReached, ConfigurationError
+from advisor.core.model import Completion
+from advisor.core.shipped import shipped
+from advisor.core.strategy import Context
+from advisor.core.types import Example, Task, Usage
 from advisor.models.scripted import ScriptedModel
-from advisor.store import Store
-from advisor.strategy import Context, Task
-from advisor.toy import KEYWORDS, embed, toy_evalset
-from advisor.types import Example, Usage
+from advisor.runs.metering import Meter, MeteredModel, Purse
+from advisor.runs.store import Store
+from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
 
 shipped("strategies")
 from advisor.strategies.optimised_prompt import default_budget  # noqa: E402
@@ -238,7 +238,7 @@ def test_the_same_seed_searches_alike_and_a_resumed_search_asks_nothing(context,
 
 
 def test_chat_inputs_keep_one_instruction(recorder, context, strategy):
-    from advisor.types import Chat, Message
+    from advisor.core.types import Chat, Message
 
     small = big_evalset()
 

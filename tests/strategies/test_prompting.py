@@ -1,8 +1,8 @@
 import pytest
 
-from advisor.errors import CallFailed, ConfigurationError
-from advisor.models.base import Completion
-from advisor.toy import KEYWORDS, toy_evalset
+from advisor.core.errors import CallFailed, ConfigurationError
+from advisor.core.model import Completion
+from advisor.testing.toy_task import KEYWORDS, toy_evalset
 
 
 def shown(request):

@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor._shipped import shipped
-from advisor.strategy import Task
-from advisor.types import Chat, Document, Example, Message, ToolSpec
+from advisor.core.shipped import shipped
+from advisor.core.types import Chat, Document, Example, Message, Task, ToolSpec
 
 shipped("strategies")
 from advisor.strategies import prompts  # noqa: E402

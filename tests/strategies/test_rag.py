@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from advisor._shipped import shipped
-from advisor.toy import KEYWORDS, embed, toy_evalset
-from advisor.types import Document, EvalSet, Example
+from advisor.core.shipped import shipped
+from advisor.core.types import Document, EvalSet, Example
+from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
 
 shipped("strategies")
 from advisor.strategies.rag import gold_documents  # noqa: E402

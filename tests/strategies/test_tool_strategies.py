@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from advisor._shipped import shipped
-from advisor.errors import CallFailed, ConfigurationError
-from advisor.models.base import Completion
-from advisor.tools import tool_from_function
-from advisor.toy import KEYWORDS, toy_evalset
-from advisor.types import Chat, EvalSet, Example, Message, Tool, ToolCall, ToolSpec, Usage
+from advisor.core.errors import CallFailed, ConfigurationError
+from advisor.core.model import Completion
+from advisor.core.shipped import shipped
+from advisor.core.tools import tool_from_function
+from advisor.core.types import Chat, EvalSet, Example, Message, Tool, ToolCall, ToolSpec, Usage
+from advisor.testing.toy_task import KEYWORDS, toy_evalset
 
 shipped("strategies")
 from advisor.strategies.tool_loop import answer_call, gold_calls, run_call, worked_conversation  # noqa: E402

@@ -1,9 +1,9 @@
 import pytest
 
-from advisor.errors import ModelError
-from advisor.models.base import TuningConfig
-from advisor.toy import toy_evalset
-from advisor.types import Chat, Document, EvalSet, Example, Message, ToolSpec
+from advisor.core.errors import ModelError
+from advisor.core.model import TuningConfig
+from advisor.core.types import Chat, Document, EvalSet, Example, Message, ToolSpec
+from advisor.testing.toy_task import toy_evalset
 
 GOODS = {f"town{at}": f"good{at}" for at in range(30)}
 

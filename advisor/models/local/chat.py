@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from advisor.errors import ModelError
-from advisor.models.base import TuningExample
-from advisor.tools import parse_call, render_specs
-from advisor.types import Message, ToolCall, ToolSpec
+from advisor.core.errors import ModelError
+from advisor.core.model import TuningExample
+from advisor.core.tools import parse_call, render_specs
+from advisor.core.types import Message, ToolCall, ToolSpec
 
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 

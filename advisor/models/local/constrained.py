@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.errors import ModelError
-from advisor.models.base import Request
+from advisor.core.errors import ModelError
+from advisor.core.model import Request
+from advisor.core.types import JSONObject, ToolSpec
 from advisor.models.local.chat import CALL_CLOSE, CALL_OPEN
-from advisor.types import JSONObject, ToolSpec
 
 _STYLE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 

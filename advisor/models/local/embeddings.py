@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor import files, paths
+from advisor._util import files
+from advisor.core import paths
+from advisor.core.progress import Progress, silent
 from advisor.models.local import runtime, weights
-from advisor.strategy import Progress, silent
 
 DIMENSIONS = 384
 BLOCK = 1024

@@ -1,320 +1,330 @@
-"""A language model on this machine: transformers for the layers, our own batching around them."""
+"""Batched generation behind one shared prefix, in passes without padding.
+
+The longest common prefix of all prompts is computed once and kept for the next call (see `attention`). Within a batch,
+rows that begin alike behind it are computed once and copied; a conversation that goes on takes up what its last turn
+left. Tokens that a constraint leaves no choice about are written without logits of their own: they join the next pass,
+or none, where they end the row. Rows that are done leave the batch; logits are computed only where a token is to be
+chosen.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
-from advisor.errors import ConfigurationError, ModelError, did_you_mean
-from advisor.models.base import Completion, Model, Request, TuningExample, TuningJob, TuningReport
-from advisor.models.local import runtime, weights
-from advisor.models.local.chat import ChatFormat, read_answer
-from advisor.strategy import Progress, silent
-from advisor.types import Usage, digest
+import torch
+from torch import Tensor
 
-ENGINE_VERSION = "5"
-_APART = 0.1
-"""Of the largest logit: rounding to bf16 moves none by as much, what a network does beside its layers moves more."""
-_PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
-_CHANGING_POSITIONS = ("longrope", "dynamic")
-_NATIVE_BF16 = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-NAME = "smollm2"
+from advisor.core.errors import CallFailed
+from advisor.models.local.attention import Prefix
+from advisor.models.local.cache import OwnCache, Tail
+from advisor.models.local.packing import PackedLinears
+from advisor.models.local.rows import Row, alike, common_prefix
+from advisor.models.local.runtime import give_back, memory_errors
 
-
-def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -> LocalModel:
-    """Open the embedded model (`smollm2`), a Hugging Face name (`hf:org/name`) or a folder with weights.
-
-    Args:
-        spec: which model.
-        progress: where fetching and converting say how far they are.
-        precision: `fp32` or `bf16`; by default `ADVISOR_PRECISION`, else bf16 where the processor multiplies it
-            natively (about four times as fast), else fp32 (on other processors bf16 is far slower). Part of the
-            fingerprint: near-ties between two words may fall differently.
-
-    It computes on the processor, or on the GPU that `ADVISOR_DEVICE` names (`cuda`, `cuda:1`).
-
-    Raises:
-        ConfigurationError: the precision or the device is none that there is.
-        ModelError: there is no such model, or it cannot be loaded.
-    """
-    runtime.settle()
-    import transformers
-    from transformers import AutoTokenizer
-
-    from advisor.models.local import folders
-
-    device = _device(os.environ.get("ADVISOR_DEVICE", ""))
-    chosen = _precision(precision or os.environ.get("ADVISOR_PRECISION", ""), device)
-    embedded = spec == NAME
-    source = str(weights.fetch(weights.SMOLLM2, progress)) if embedded else spec.removeprefix("hf:")
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
-        if not embedded and Path(source).is_dir():
-            folders.check_before(Path(source))
-        model = _network(spec, source, chosen, device)
-        identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
-        known_by = digest([spec, identity, chosen, ENGINE_VERSION, *([] if device == "cpu" else ["cuda"])])
-        return LocalModel(spec, model, tokenizer, fingerprint=known_by)
-    except ModelError:
-        raise
-    except Exception as error:  # a spoilt folder breaks in these libraries in any way there is
-        said = (str(error).splitlines() or [""])[0][:300]
-        raise ModelError(
-            f"the model {spec!r} cannot be loaded: {said or type(error).__name__}",
-            hint="name a folder with safetensors weights, hf:org/name, or use --model smollm2",
-        ) from error
+PREFILL_TOKENS = 512
+"""About so many new tokens a pass while prompts are read; longer prompts are read in parts."""
+DECODE_ROWS = 128
+DECODE_TOKENS = 12_000
+"""Room for this many tokens of keys and values at once, answers included; it bounds the memory."""
+KEPT_TOKENS = 8_000
+"""At most so many tokens are kept of conversations that may go on."""
+MIN_PREFIX = 8
+KEPT_PREFIXES = 6
+LOST_TOKENS = 16
+BRANCH = 8
+"""Rows that begin alike for at least so many tokens behind the prefix share their computation."""
 
 
-def _network(spec: str, source: str, precision: str, device: str) -> Any:
-    """Load the weights, every one of them out of the files, and give them our attention where it serves them."""
-    import torch
-    from transformers import AutoModelForCausalLM
+class Engine:
+    """Writes with one decoder. `decode` turns token ids into text, `ends` are the ids that finish an answer."""
 
-    from advisor.models.local import folders
-
-    here = spec == NAME
-    model, found = AutoModelForCausalLM.from_pretrained(
-        source,
-        config=folders.configuration(source, local_files_only=here),
-        output_loading_info=True,
-        dtype=getattr(torch, _PRECISIONS[precision]),
-        local_files_only=here,
-        use_safetensors=True,
-        trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
-    )
-    folders.check_after(spec, found)
-    model.eval().requires_grad_(False)
-    if device != "cpu":
-        model.to(device)
-    if _shares_prefix(model):
-        _take_attention(model)
-    return model
-
-
-def _device(asked: str) -> str:
-    import torch
-
-    if asked in ("", "cpu"):
-        return "cpu"
-    gpus = [f"cuda:{at}" for at in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)]
-    found = gpus[0] if gpus and asked == "cuda" else asked
-    if found not in gpus:
-        raise ConfigurationError(
-            f"ADVISOR_DEVICE is {asked!r}, which torch does not see here; allowed: {', '.join(['cpu', *gpus])}",
-            hint="export ADVISOR_DEVICE=cpu",
-        )
-    return found
-
-
-def _precision(asked: str, device: str) -> str:
-    import torch
-
-    if asked and asked not in _PRECISIONS:
-        raise ConfigurationError(
-            f"the precision {asked!r} is unknown; {did_you_mean(asked, _PRECISIONS)}",
-            hint="export ADVISOR_PRECISION=fp32",
-        )
-    native = any(getattr(torch.cpu, probe, bool)() for probe in _NATIVE_BF16)
-    if device != "cpu":
-        with torch.cuda.device(device):
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return asked or ("bf16" if native else "fp32")
-
-
-def _shares_prefix(model: Any) -> bool:
-    """Say whether our attention can serve this architecture.
-
-    Every layer must see all that stands before it (a window as long as the context hides nothing), with no capping of
-    scores or logits, and a token's position must mean the same however long its prompt is.
-    """
-    config = model.config
-    window = getattr(config, "sliding_window", None)
-    capped = any(getattr(config, name, None) for name in ("final_logit_softcapping", "attn_logit_softcapping"))
-    full = set(getattr(config, "layer_types", None) or ()) <= {"full_attention"}
-    full = full and not (window and window < config.max_position_embeddings)
-    positions = str(getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or "")
-    full = full and not any(kind in positions for kind in _CHANGING_POSITIONS)
-    heads = getattr(config, "num_key_value_heads", None)
-    return bool(full and heads and not capped and getattr(model, "_supports_attention_backend", False))
-
-
-def _take_attention(model: Any) -> None:
-    """Give a network our attention if a prompt of a few tokens then says what it says by itself.
-
-    Some do more than their layers show: they scale logits, or keep something else than keys and values.
-    """
-    import torch
-
-    from advisor.models.local import attention
-    from advisor.models.local.generation import Engine
-
-    ids = [at % model.config.vocab_size for at in range(1, min(33, model.config.max_position_embeddings))]
-    plain = model.config._attn_implementation
-    with torch.inference_mode():
-        expected = model(input_ids=torch.tensor([ids], device=model.device)).logits[0, -1].float()
-    model.set_attn_implementation(attention.NAME)
-    try:
-        with runtime.memory_errors():
-            apart = float((Engine(model, frozenset(), str).logits(ids).float() - expected).abs().max())
-    except MemoryError:
-        raise
-    except Exception:  # whatever an unknown architecture breaks on
-        apart = float("inf")
-    if not apart <= _APART * float(expected.abs().max()):
-        model.set_attn_implementation(plain)
-
-
-def _identity(source: str, model: Any) -> str:
-    folder = Path(source)
-    if not folder.is_dir():
-        return str(getattr(model.config, "_commit_hash", "") or source)
-    files = sorted(folder.glob("*.safetensors"))
-    return digest([[file.name, _file_digest(file)] for file in files])
-
-
-def _file_digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-class LocalModel:
-    """A causal language model with its tokenizer, answering in batches; made by `open_local`."""
-
-    trains_here = True
-    """A training costs nothing but time, so a check may train on a few rows once more."""
-    billed = False
-
-    def __init__(self, name: str, model: Any, tokenizer: Any, *, fingerprint: str) -> None:
-        self.name = name
-        self.fingerprint = fingerprint
-        self.network = model
-        self.tokenizer = tokenizer
-        self.chat = ChatFormat(tokenizer)
-        self.frozen: dict[str, Any] = {}
-
-    @property
-    def precision(self) -> str:
-        """`fp32` or `bf16`: what the weights are multiplied in."""
-        return next(short for short, name in _PRECISIONS.items() if str(self.network.dtype) == f"torch.{name}")
-
-    @property
-    def device(self) -> str:
-        """The GPU it computes on; empty for the processor."""
-        import torch
-
-        place = self.network.device
-        return "" if place.type == "cpu" else f"{place} ({torch.cuda.get_device_name(place)})"
-
-    @property
-    def threads(self) -> str:
-        """How many threads multiply, and how idle ones wait."""
-        return runtime.described()
-
-    @property
-    def generation(self) -> str:
-        """How it writes, where that is not the engine's way."""
-        plainly = "plain generate, one answer at a time: the engine does not serve its architecture"
-        return "" if self._is_shared else plainly
-
-    @property
-    def _is_shared(self) -> bool:
-        from advisor.models.local import attention
-
-        return bool(self.network.config._attn_implementation == attention.NAME)
+    def __init__(self, model: Any, ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
+        self.decoder = model.get_decoder()
+        self.head = model.get_output_embeddings()
+        self.ends = ends
+        self.decode = decode
+        self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight)
+        self._prefixes: list[Prefix] = []
+        self._tails: dict[tuple[int, ...], Tail] = {}
 
     @cached_property
-    def _engine(self) -> Any:
-        from advisor.models.local.generation import Engine
+    def _packed(self) -> PackedLinears:
+        return PackedLinears(self.decoder, self.head)
 
-        return Engine(self.network, self._ends, self._decode)
+    @torch.inference_mode()
+    def run(self, rows: Sequence[Row]) -> None:
+        """Write every row to its end, in place.
 
-    def _decode(self, ids: list[int]) -> str:
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
-
-    @cached_property
-    def _ends(self) -> frozenset[int]:
-        ends = self.network.generation_config.eos_token_id
-        return frozenset({self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None})
-
-    @cached_property
-    def _grammars(self) -> Any:
-        from advisor.models.local.constrained import Grammars
-
-        return Grammars(self.tokenizer, self.network.config.vocab_size)
-
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answer every request, in order. A prompt that does not fit the context is a failed completion."""
-        from advisor.models.local import fallback
-
-        if not requests:
-            return []
+        Raises:
+            CallFailed: a single row does not fit into memory.
+        """
         started = time.perf_counter()
-        rows = [self._row(request) for request in requests]
-        fitting = [row for row in rows if not isinstance(row, Completion)]
-        if fitting:
-            if self._is_shared:
-                self._engine.run(fitting)
-            else:
-                fallback.run(self.network, fitting, self._ends, self._decode)
-        seconds = time.perf_counter() - started
-        work = sum(len(row.ids) - row.reused + len(row.written) for row in fitting) or 1
-        return [
-            row if isinstance(row, Completion) else _completion(row, request, seconds / work)
-            for row, request in zip(rows, requests, strict=True)
-        ]
+        known = self._known(rows)
+        with self._packed.used():
+            prefix = self._prefix(rows, known)
+            self._tails = {}
+            for batch in _decode_batches(rows, len(prefix)):
+                self._write(batch, prefix, known, started)
+        give_back()
 
-    def _row(self, request: Request) -> Any:
-        from advisor.models.local.rows import Row
+    @torch.inference_mode()
+    def logits(self, ids: list[int]) -> Tensor:
+        """Return the logits behind a prompt whose first half is taken for a prefix that prompts share."""
+        prefix = self._longer(self.no_prefix, ids[: len(ids) // 2])
+        found: Tensor = self.head(_Batch(self, [Row(ids, max_tokens=1)], prefix, {}, 0.0).read())[0]
+        return found
 
-        ids = self.chat.prompt(request.messages, request.tools)
-        room = self.network.config.max_position_embeddings
-        if len(ids) + request.max_tokens > room:
-            return Completion(
-                error=f"the prompt has {len(ids)} tokens and may answer with {request.max_tokens}, "
-                f"more than the {room} that {self.name} can hold",
-                finish_reason="error",
-            )
-        return Row(
-            ids=ids,
-            max_tokens=request.max_tokens,
-            temperature=request.temperature,
-            seed=request.seed,
-            stop=request.stop,
-            constraint=self._grammars.constraint(request) if _is_constrained(request) else None,
-            stays=bool(request.tools),
+    def keep(self, row: Row, cache: OwnCache, slot: int, skip: int) -> None:
+        """Keep what a finished row held, for the next turn of its conversation."""
+        if sum(len(tail.ids) - len(tail.prefix) for tail in self._tails.values()) + row.held - skip <= KEPT_TOKENS:
+            written = (*row.ids, *row.written)[: row.held]
+            self._tails[tuple(row.ids)] = Tail(tuple(row.ids[:skip]), written, *cache.take(slot, row.held - skip))
+
+    def _write(self, rows: list[Row], prefix: Prefix, known: Mapping[int, Tail], started: float) -> None:
+        try:
+            with memory_errors():
+                _Batch(self, rows, prefix, known, started).run()
+            return
+        except MemoryError as error:
+            if len(rows) == 1:
+                raise too_long(rows[0]) from error
+        give_back()  # outside the handler, whose error holds on to all that the batch had in memory
+        middle = len(rows) // 2
+        for half in (rows[:middle], rows[middle:]):
+            self._write(half, prefix, {}, started)
+
+    def _known(self, rows: Sequence[Row]) -> dict[int, Tail]:
+        """Return by position which rows go on where an earlier one stopped."""
+        lengths = sorted({len(ids) for ids in self._tails}, reverse=True)
+        found: dict[int, Tail] = {}
+        for row in rows:
+            starts = (tuple(row.ids[:length]) for length in lengths if length < len(row.ids))
+            tail = next((self._tails[start] for start in starts if start in self._tails), None)
+            if tail is not None:
+                found[id(row)] = tail
+        return found
+
+    def _prefix(self, rows: Sequence[Row], known: Mapping[int, Tail]) -> Prefix:
+        """Return the keys and values of what all prompts start with, at best those of an earlier call."""
+        common = common_prefix([row.ids for row in rows])
+        length = min(len(common), min(len(row.ids) for row in rows) - 1)
+        best = max(self._prefixes, key=lambda kept: alike(kept.ids, common[:length]), default=self.no_prefix)
+        held = alike(best.ids, common[:length])
+        if best is not self.no_prefix:
+            self._prefixes.remove(best)
+            self._prefixes.insert(0, best)
+        if any(len(tail.prefix) == held == len(best) for tail in known.values()):
+            return best
+        if length - held <= LOST_TOKENS or len(rows) < 2:
+            return best.cut(held) if held >= MIN_PREFIX else self.no_prefix
+        if length < MIN_PREFIX:
+            return self.no_prefix
+        try:
+            with memory_errors():
+                prefix = self._longer(best.cut(held), common[:length])
+        except MemoryError:
+            return best.cut(held) if held >= MIN_PREFIX else self.no_prefix
+        self._prefixes = [prefix, *self._prefixes[: KEPT_PREFIXES - 1]]
+        return prefix
+
+    def _longer(self, prefix: Prefix, ids: list[int]) -> Prefix:
+        """Compute what `ids` has behind `prefix` and return both as one."""
+        row = Row(ids, max_tokens=0)
+        reading = _Batch(self, [row], prefix, {}, 0.0)
+        reading.read()
+        new_keys, new_values = reading.cache.take(0, len(ids) - len(prefix))
+        keys, values = (
+            tuple(torch.cat([old, new], dim=1) for old, new in zip(*pair, strict=True))
+            for pair in ((prefix.keys, new_keys), (prefix.values, new_values))
         )
-
-    def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
-        """Train a LoRA adapter and return the merged model; see `advisor.models.local.tuning`."""
-        from advisor.models.local.tuning import tune
-
-        network, report, fingerprint = tune(self, job)
-        return LocalModel(f"{self.name}+lora", network, self.tokenizer, fingerprint=fingerprint), report
-
-    def serves_as_trained(self, example: TuningExample) -> bool:
-        """Say whether every answer of a training row stands behind the very token ids that serving would put there."""
-        return self.chat.serves_as_trained(example)
+        return Prefix(tuple(ids), keys, values)
 
 
-def _is_constrained(request: Request) -> bool:
-    return bool(request.choices or request.schema is not None or request.tools)
+class _Batch:
+    """One batch from reading the prompts to the last row's end; `rows` are those not done yet, in order of slots."""
+
+    def __init__(
+        self, engine: Engine, rows: Sequence[Row], prefix: Prefix, known: Mapping[int, Tail], started: float
+    ) -> None:
+        self.engine, self.prefix, self.known, self.started = engine, prefix, known, started
+        self.skip = len(prefix)
+        for row in rows:
+            row.start()
+            row.held = row.reused = self.skip
+            row.write_forced(engine.ends, engine.decode)
+            if row.finish:
+                row.latency_seconds = time.perf_counter() - started
+        begun = [row for row in rows if row.finish is None]
+        self.levels = _levels(begun, self.skip)
+        self.rows = [each.row for level in self.levels for each in level]
+        room = max((len(row.ids) + row.max_tokens for row in begun), default=0) - self.skip
+        self.cache = OwnCache(len(begun), room, engine.no_prefix)
+
+    def run(self) -> None:
+        states = self.read() if self.rows else None
+        while states is not None:
+            logits = self.engine.head(states).float()
+            likeliest_of = logits.argmax(-1).tolist()
+            if any(row.constraint or row.random for row in self.rows):
+                logits = logits.cpu()  # where grammars and random numbers are
+            for row, own, likeliest in zip(self.rows, logits, likeliest_of, strict=True):
+                row.write(row.choose(own, likeliest), self.engine.ends, self.engine.decode)
+            self._let_go()
+            states = self._pass(0, [row.pending for row in self.rows]) if self.rows else None
+
+    def read(self) -> Tensor:
+        """Read all prompts; returns the states at their last tokens."""
+        states, place, first = list[Tensor](), dict[int, int](), 0
+        for level in self.levels:
+            for slot, (row, leader, shared) in enumerate(level, first):
+                place[id(row)] = slot
+                self._take_up(slot, row)
+                if leader is not None and self.skip + shared > row.held:
+                    self.cache.copy(place[id(leader)], slot, shared)
+                    row.held = row.reused = self.skip + shared
+            states += self._read_slots(first, first + len(level))
+            first += len(level)
+        return torch.cat(states)
+
+    def _take_up(self, slot: int, row: Row) -> None:
+        """Give a row what the last turn of its conversation left."""
+        tail = self.known.get(id(row))
+        if tail is None or tail.prefix != self.prefix.ids:
+            return
+        length = min(alike(tail.ids, row.ids), len(row.ids) - 1) - self.skip
+        self.cache.put(slot, tail, length)
+        row.held = row.reused = self.skip + length
+
+    def _read_slots(self, first: int, end: int) -> Iterator[Tensor]:
+        while first < end:
+            pieces = [self.rows[first].pending]
+            while len(pieces[0]) > PREFILL_TOKENS:
+                self._pass(first, [pieces[0][:PREFILL_TOKENS]])
+                pieces = [self.rows[first].pending]
+            total = len(pieces[0])
+            for row in self.rows[first + 1 : end]:
+                total += len(row.pending)
+                if total > PREFILL_TOKENS:
+                    break
+                pieces.append(row.pending)
+            yield self._pass(first, pieces)
+            first += len(pieces)
+
+    def _pass(self, first: int, pieces: Sequence[list[int]]) -> Tensor:
+        """Compute new tokens of the rows from slot `first` on; returns the states at the last one of each."""
+        rows = self.rows[first : first + len(pieces)]
+        layout, mask = self.cache.aim(first, [row.held - self.skip for row in rows], [len(piece) for piece in pieces])
+        spans = [range(row.held, row.held + len(piece)) for row, piece in zip(rows, pieces, strict=True)]
+        device = self.engine.head.weight.device
+        output = self.engine.decoder(
+            input_ids=torch.tensor([[token for piece in pieces for token in piece]], device=device),
+            position_ids=torch.tensor([[at for span in spans for at in span]], device=device),
+            attention_mask=mask,
+            past_key_values=self.cache,
+            use_cache=True,
+            shared_prefix=self.prefix,
+            layout=layout,
+        )
+        for row, piece in zip(rows, pieces, strict=True):
+            row.held += len(piece)
+        states: Tensor = output.last_hidden_state[0]
+        return states[torch.tensor([end - 1 for end in accumulate(map(len, pieces))], device=device)]
+
+    def _let_go(self) -> None:
+        """Let the finished rows go; the last row moves into the slot of each."""
+        for slot in reversed(range(len(self.rows))):
+            row = self.rows[slot]
+            if row.finish is None:
+                continue
+            row.latency_seconds = time.perf_counter() - self.started
+            if row.stays:
+                self.engine.keep(row, self.cache, slot, self.skip)
+            last = self.rows.pop()
+            if last is not row:
+                self.rows[slot] = last
+                self.cache.copy(len(self.rows), slot, last.held - self.skip)
 
 
-def _completion(row: Any, request: Request, seconds_per_token: float) -> Completion:
-    text, calls = read_answer(row.text) if request.tools else (row.text.strip(), ())
-    own = len(row.ids) - row.reused + len(row.written)
-    usage = Usage(
-        input_tokens=len(row.ids),
-        cached_input_tokens=row.reused,
-        output_tokens=len(row.written),
-        calls=1,
-        seconds=own * seconds_per_token,
-        latency_seconds=row.latency_seconds,
+def _decode_batches(rows: Sequence[Row], shared: int) -> list[list[Row]]:
+    """Cut rows into batches within `DECODE_ROWS` and `DECODE_TOKENS` (a longer row stands alone).
+
+    The shortest come first, but rows that have most of their prompts in common stay together.
+    """
+    batches: list[list[Row]] = []
+    most = longest = 0
+    for row in _by_length(rows, shared):
+        most, longest = max(most, row.max_tokens), max(longest, len(row.ids))
+        count = len(batches[-1]) + 1 if batches else 1
+        if batches and count <= DECODE_ROWS and count * (longest - shared + most) <= DECODE_TOKENS:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+            longest = len(row.ids)
+    return batches
+
+
+def _by_length(rows: Sequence[Row], skip: int) -> list[Row]:
+    """Sort rows by length; those that share more than half of what stands behind the prefix count as the longest."""
+    groups: list[list[Row]] = []
+    for row in sorted(rows, key=lambda row: row.ids):
+        if groups and 2 * (alike(groups[-1][-1].ids, row.ids) - skip) > len(row.ids) - skip:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    groups.sort(key=lambda group: max(len(row.ids) for row in group))
+    return [row for group in groups for row in sorted(group, key=lambda row: len(row.ids))]
+
+
+class _Branch(NamedTuple):
+    """A row that begins as another one, its `leader`, for so many tokens behind the prefix; alone without a leader."""
+
+    row: Row
+    leader: Row | None
+    shared: int
+
+
+def _levels(rows: Sequence[Row], skip: int) -> list[list[_Branch]]:
+    """Return the tree of what the prompts begin with, level by level.
+
+    A row's leader, with which it shares as much as with any or nearly, stands in an earlier level, so its keys are
+    there to be copied. Within a level the shortest ways to go come first.
+    """
+    levels: list[list[_Branch]] = []
+    path: list[tuple[Row, int, int]] = []  # from the trunk to the last row: how much it shares with the one before it
+    last: Row | None = None
+    for row in sorted(rows, key=lambda row: row.ids):
+        shared = min(alike(last.ids, row.ids), len(row.ids) - 1) - skip if last else 0
+        if shared < BRANCH:
+            path, found = [], _Branch(row, None, 0)
+        else:
+            while path[-1][1] > shared - BRANCH:  # one level less is worth more than a few tokens
+                shared = min(shared, path.pop()[1])
+            found = _Branch(row, path[-1][0], shared)
+        level = path[-1][2] + 1 if path else 0
+        path.append((row, found.shared, level))
+        if level == len(levels):
+            levels.append([])
+        levels[level].append(found)
+        last = row
+    for each in levels:
+        each.sort(key=lambda branch: len(branch.row.ids) - branch.shared)
+    return levels
+
+
+def _empty_prefix(config: Any, like: Tensor) -> Prefix:
+    """A prefix of no tokens, so that one attention path serves both cases."""
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    empty = like.new_zeros(config.num_key_value_heads, 0, size)
+    return Prefix((), (empty,) * config.num_hidden_layers, (empty,) * config.num_hidden_layers)
+
+
+def too_long(row: Row) -> CallFailed:
+    """The error of a prompt that is too much for this machine by itself; others may still be answered."""
+    return CallFailed(
+        f"a prompt of {len(row.ids):,} tokens does not fit into memory",
+        hint="shorten the inputs, close other programs, or choose a smaller --model",
     )
-    return Completion(text, calls, usage, finish_reason="tool_calls" if calls else row.finish)

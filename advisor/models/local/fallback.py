@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from advisor.models.local.generation import too_long
+from advisor.models.local.engine import too_long
 from advisor.models.local.rows import Row
 from advisor.models.local.runtime import memory_errors
 

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import ModelError
+from advisor.core.errors import ModelError
 
 MOST_LAYERS = 1_000
 MOST_TIMES = 1.25

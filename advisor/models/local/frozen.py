@@ -14,20 +14,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import torch
 from torch import Tensor
 
-from advisor.errors import ModelError
-from advisor.files import sweep
-from advisor.models.base import TuningExample, TuningJob
+from advisor._util.files import sweep
+from advisor.core.errors import ModelError
+from advisor.core.fingerprints import digest
+from advisor.core.model import TuningExample, TuningJob
+from advisor.models.local.chat import ChatFormat
 from advisor.models.local.layers import room, run_layers
 from advisor.models.local.rows import common_prefix
-from advisor.types import digest
-
-if TYPE_CHECKING:
-    from advisor.models.local.engine import LocalModel
 
 CACHE_TOKENS = 2048
 LONGEST = 1024
@@ -95,7 +93,17 @@ def read_for(job: TuningJob, first: int) -> tuple[TuningExample, ...]:
     return job.pool if set(_names(job.train)) <= set(_names(job.pool)) else job.train
 
 
-def training_rows(model: LocalModel, job: TuningJob, first: int) -> Rows:
+class Trainable(Protocol):
+    """What training needs of a local model: its network, how it writes a chat, and where states are kept."""
+
+    name: str
+    fingerprint: str
+    network: Any
+    chat: ChatFormat
+    frozen: dict[str, Any]
+
+
+def training_rows(model: Trainable, job: TuningJob, first: int) -> Rows:
     """Return what is to be learned behind the frozen layers; of equal rows of a pool the first stands for all."""
     read = read_for(job, first)
     rows = frozen_states(model, job, read, first, "reading the training examples")
@@ -108,9 +116,7 @@ def training_rows(model: LocalModel, job: TuningJob, first: int) -> Rows:
 
 
 @torch.inference_mode()
-def frozen_states(
-    model: LocalModel, job: TuningJob, examples: tuple[TuningExample, ...], first: int, what: str
-) -> Rows:
+def frozen_states(model: Trainable, job: TuningJob, examples: tuple[TuningExample, ...], first: int, what: str) -> Rows:
     """Run every example through the frozen layers once; returns those with anything to learn, in their order.
 
     The model keeps the last few results, so that a second seed or another learning rate starts at once.
@@ -148,7 +154,7 @@ def frozen_states(
     return cast("Rows", model.frozen[key])
 
 
-def longest(model: LocalModel) -> int:
+def longest(model: Trainable) -> int:
     """Return how many tokens of a training row are read."""
     return min(LONGEST, int(model.network.config.max_position_embeddings))
 

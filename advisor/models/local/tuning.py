@@ -24,19 +24,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from advisor.errors import ModelError
-from advisor.models.base import TuningConfig, TuningJob, TuningReport
+from advisor.core.errors import ModelError
+from advisor.core.fingerprints import digest
+from advisor.core.model import TuningConfig, TuningJob, TuningReport
 from advisor.models.local.checkpoints import MARKER, Checkpoint, Checkpoints, flush, write
 from advisor.models.local.frozen import (
     CACHE_TOKENS,
     Item,
     Rows,
+    Trainable,
     cut,
     frozen_states,
     longest,
@@ -46,10 +48,6 @@ from advisor.models.local.frozen import (
 )
 from advisor.models.local.layers import run_layers
 from advisor.models.local.runtime import give_back, memory_errors
-from advisor.types import digest
-
-if TYPE_CHECKING:
-    from advisor.models.local.engine import LocalModel
 
 ADAPTER = "adapter_model.safetensors"
 _ELSEWHERE = "train it at an endpoint, choose another --model, or leave fine-tuning out with --strategy"
@@ -63,7 +61,7 @@ SURE = 0.05
 """Rows are learned by heart once every token to learn is the likeliest and their mean loss is at most this."""
 
 
-def tune(model: LocalModel, job: TuningJob) -> tuple[Any, TuningReport, str]:
+def tune(model: Trainable, job: TuningJob) -> tuple[Any, TuningReport, str]:
     """Train and return the merged network, the report and the tuned model's fingerprint.
 
     Raises:
@@ -97,7 +95,7 @@ def too_large() -> ModelError:
     )
 
 
-def load_merged(model: LocalModel, folder: Path, config: TuningConfig) -> Any:
+def load_merged(model: Trainable, folder: Path, config: TuningConfig) -> Any:
     """Load an adapter by plain peft and fold it into a network that shares its untouched layers with the base."""
     from peft import PeftModel
 
@@ -141,7 +139,7 @@ def _copy_top(network: Any, first: int) -> Any:
     return copy.deepcopy(network, memo)
 
 
-def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
+def _train(model: Trainable, job: TuningJob, folder: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
     started = time.perf_counter()
@@ -175,7 +173,7 @@ def _train(model: LocalModel, job: TuningJob, folder: Path) -> None:
 
 
 @torch.inference_mode()
-def _check_layers(model: LocalModel, rows: Rows, first: int) -> None:
+def _check_layers(model: Trainable, rows: Rows, first: int) -> None:
     """Make sure that the layers, run one by one, say of the longest row what the whole network says.
 
     Raises:

@@ -16,9 +16,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.errors import ModelError
-from advisor.paths import cache
-from advisor.strategy import Progress, silent
+from advisor.core.errors import ModelError
+from advisor.core.paths import cache
+from advisor.core.progress import Progress, silent
 
 MARKER = "COMPLETE"
 

@@ -1,0 +1,167 @@
+"""What a model is: `generate(requests) -> completions` and `tune(examples, config, ...) -> model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from advisor.core.errors import CallFailed, Cause
+from advisor.core.progress import Progress, silent
+from advisor.core.types import JSONObject, Message, ToolCall, ToolSpec, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to a model.
+
+    Attributes:
+        messages: the conversation so far.
+        max_tokens: the most tokens to write.
+        temperature: 0 is greedy; above it, sampled with `seed`.
+        stop: texts that end the answer; not part of it.
+        tools: tools the model may call; calls come back in `Completion.tool_calls`.
+        tool_choice: `auto`, or `required` to force a call.
+        schema: a JSON Schema the answer must follow (constrained decoding).
+        choices: the answer must be one of these texts (constrained decoding).
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 64
+    temperature: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    tools: tuple[ToolSpec, ...] = ()
+    tool_choice: Literal["auto", "required"] = "auto"
+    schema: JSONObject | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came back: text and calls with their usage, or an error.
+
+    Reading `text` or `tool_calls` of a failed completion raises `CallFailed`, so that a failure can never be mistaken
+    for an answer.
+    """
+
+    content: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: Literal["stop", "length", "tool_calls", "error"] = "stop"
+    error: str = ""
+    cause: Cause = ""
+
+    @property
+    def text(self) -> str:
+        """The answer.
+
+        Raises:
+            CallFailed: the request failed.
+        """
+        if self.error:
+            raise CallFailed(self.error, cause=self.cause or "other")
+        return self.content
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls the model asks for, possibly none.
+
+        Raises:
+            CallFailed: the request failed.
+        """
+        if self.error:
+            raise CallFailed(self.error, cause=self.cause or "other")
+        return self.calls
+
+
+@dataclass(frozen=True, slots=True)
+class TuningExample:
+    """One conversation to learn; the loss is on the assistant turns only."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TuningConfig:
+    """How to tune. The defaults suit a few hundred short examples and a small model.
+
+    Attributes:
+        rank: LoRA rank r; alpha is 2 r.
+        learning_rate: peak of a cosine schedule.
+        epochs: passes over the data; the epoch kept is the one best on dev.
+        batch_size: examples a step.
+        layers: how many of the top layers are adapted; 0 means all.
+        seed: shuffling and initialisation.
+    """
+
+    rank: int = 16
+    learning_rate: float = 2e-3
+    epochs: int = 4
+    batch_size: int = 16
+    layers: int = 8
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TuningJob:
+    """Everything one `tune` call needs: what to learn, what to choose the epoch on, how, and where to keep it.
+
+    `until_learned` lets a model that trains here stop early: when every row would be said back word for word.
+
+    `pool` holds all rows of which `train` are some, the very same ones, for a learning curve. A model that trains here
+    computes of them once, for every size, what no training changes; nothing of them is learned.
+    """
+
+    train: tuple[TuningExample, ...]
+    dev: tuple[TuningExample, ...]
+    workdir: Path
+    config: TuningConfig = field(default_factory=TuningConfig)
+    progress: Progress = silent
+    until_learned: bool = False
+    pool: tuple[TuningExample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TuningReport:
+    """What tuning did: seconds and tokens spent, the loss of each epoch, and which epoch was kept (from 1).
+
+    `layers` says in words what was adapted, `unread` how many training examples were too long to be read to their end.
+    """
+
+    seconds: float
+    tokens: int
+    train_loss: tuple[float, ...]
+    dev_loss: tuple[float, ...]
+    dev_exact_match: tuple[float, ...]
+    epoch: int
+    layers: str
+    unread: int = 0
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A language model. `fingerprint` changes whenever an answer could.
+
+    It may say more about its training, for the checks before a yes: ``trains_here = True`` where a training costs
+    nothing but time on this machine, and ``serves_as_trained(example)``, whether the tokens of a training row's prompt
+    are those that are served. ``billed = False`` says that nobody is paid for a call, so that none is written into the
+    ledger of attempts.
+    """
+
+    name: str
+    fingerprint: str
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer every request, in order; a failed one is a `Completion` with `error`."""
+
+    def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
+        """Train on `job` and return the tuned model beside what it took.
+
+        Resumes from `job.workdir` where a complete checkpoint of the same job lies there.
+
+        Raises:
+            ModelError: this model cannot be tuned.
+        """

@@ -1,0 +1,409 @@
+"""One registry for everything that can be added: strategies, models, metrics, eval sets, readers and report formats.
+
+What can be asked for by a string, in this order::
+
+    few_shot                          a built-in, or an entry point in group `advisor.strategies`
+    few_shot(k=8, pick="nearest")     the same with constructor parameters, written as JSON
+    path/to/nearest.py:Nearest        a class in a file
+    package.module:Class              a class in an installed package
+
+Built-ins are lazy strings in the packages beside the core, so that listing imports nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from advisor.core.errors import AdvisorError, ConfigurationError, RegistryError, did_you_mean
+from advisor.core.shipped import FOLDERS, shipped
+from advisor.core.specs import Spec, recordable
+
+KINDS = ("strategies", "models", "metrics", "evalsets", "readers", "reports")
+OURS = "tuneworthy"
+
+CORE: dict[str, dict[str, str]] = {
+    "metrics": {
+        "exact_match": "advisor.core.metrics:ExactMatch",
+        "token_f1": "advisor.core.metrics:TokenF1",
+        "numeric_match": "advisor.core.metrics:NumericMatch",
+        "label_accuracy": "advisor.core.metrics:LabelAccuracy",
+        "json_field_f1": "advisor.core.metrics:JSONFields",
+        "tool_call_match": "advisor.core.metrics:ToolCalls",
+        "contains": "advisor.core.metrics:Contains",
+        "chrf": "advisor.core.metrics:ChrF",
+    },
+    "models": {},
+}
+_HOMES = {"strategies": "strategies", "evalsets": "evalsets", "readers": "evalsets", "reports": "reports"}
+_REQUIRED = {
+    "strategies": ("name", "fit", "predict"),
+    "models": ("name", "fingerprint", "generate"),
+    "metrics": ("name", "score"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that can be asked for by name; `problem` says why it cannot be, where it cannot."""
+
+    kind: str
+    name: str
+    target: str
+    distribution: str
+    problem: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What a built-in is: as its home says, or by its docstring, read without importing; empty for plug-ins."""
+        told = getattr(shipped(_HOMES.get(self.kind, "evalsets")), "SUMMARIES", {}).get(self.kind, _no_summary)
+        return (told(self.name) or _first_doc_line(self.target)) if self.distribution == OURS else ""
+
+
+def names(kind: str) -> list[Entry]:
+    """List all that can be asked for by name, sorted; nothing is imported.
+
+    A plug-in whose module is missing, or whose name is taken, is listed with its `problem`.
+    """
+    found: dict[str, list[Entry]] = {}
+    for entry in (*_built_ins(kind), *_plugins(kind)):
+        found.setdefault(entry.name, []).append(entry)
+    return [_one_of(entries) for _, entries in sorted(found.items())]
+
+
+def built_in_order(kind: str) -> list[str]:
+    """Return the built-in names in the order in which they are written: the cheapest first."""
+    return [entry.name for entry in _built_ins(kind)]
+
+
+def load(kind: str, name: str) -> Any:
+    """Return the class or callable behind `name`: a registered name, ``file.py:Class`` or ``package.module:Class``.
+
+    Raises:
+        RegistryError: unknown (with the nearest name and the list), broken, or claimed by two distributions.
+    """
+    place, colon, attribute = name.rpartition(":")
+    if colon and place.endswith(".py"):
+        return _attribute(_module_from_file(Path(place), kind), attribute, name)
+    if name.endswith(".py"):
+        raise _names_no_class(Path(name))
+    entries = {entry.name: entry for entry in names(kind)}
+    if name in entries:
+        return _load_entry(entries[name])
+    if colon and re.fullmatch(r"\w+(\.\w+)*", place):
+        return _attribute(_module(place, f"{kind} {name!r}"), attribute, name)
+    working = [entry.name for entry in entries.values() if not entry.problem]
+    raise RegistryError(
+        f"there is no {_singular(kind)} {name!r}; {did_you_mean(name, working)}",
+        hint=f"your own: path/to/file.py:Class or package.module:Class; all names: advisor list {kind}",
+    )
+
+
+def make(kind: str, spec: str, **extra: Any) -> Any:
+    """Build what `spec` asks for, e.g. ``few_shot(k=8)``; `extra` keywords are passed to the constructor as well.
+
+    Raises:
+        RegistryError: see `load`; also if the result lacks what its kind must have.
+        ConfigurationError: the specification cannot be read, or the constructor refuses its parameters.
+    """
+    parsed = Spec.parse(spec)
+    built = construct(load(kind, parsed.target), {**parsed.params, **extra}, spec)
+    missing = [name for name in _REQUIRED.get(kind, ()) if not hasattr(built, name)]
+    if missing:
+        raise RegistryError(
+            f"{spec!r} is not a {_singular(kind)}: it has no {' and no '.join(missing)}; "
+            f"needed are {', '.join(_REQUIRED[kind])}",
+            hint="see docs/custom-strategies.md" if kind == "strategies" else "",
+        )
+    if "name" in _REQUIRED.get(kind, ()) and not (isinstance(built.name, str) and built.name.strip()):
+        raise RegistryError(f"{spec!r}: its name is {built.name!r}; a text is needed", hint='name = "mine"')
+    return built
+
+
+def construct(target: Any, params: dict[str, Any], spec: str) -> Any:
+    """Call a constructor; an unknown or refused parameter is a `ConfigurationError` that lists the parameters."""
+    if not callable(target):
+        raise RegistryError(
+            f"{spec!r} is a {type(target).__name__} and cannot be called; a class or a function is needed"
+        )
+    allowed, takes_any = _parameters(target)
+    unknown = [] if takes_any else [name for name in params if name not in allowed]
+    if unknown:
+        raise ConfigurationError(f"{spec!r} has no parameter {unknown[0]!r}; {did_you_mean(unknown[0], allowed)}")
+    try:
+        return target(**params)
+    except AdvisorError:
+        raise
+    except Exception as error:
+        what = str(error) if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
+        listed = ", ".join(allowed) or "(none)"
+        raise ConfigurationError(f"{spec!r} cannot be built: {what}; its parameters are: {listed}") from error
+
+
+# --- what a strategy is, for the record ------------------------------------------------------------------------------
+
+
+def params_of(strategy: object) -> dict[str, Any]:
+    """Return the constructor parameters of `strategy` with their values, as JSON types, defaults included.
+
+    Raises:
+        RegistryError: a parameter is not stored under its own name, or its value cannot be recorded.
+    """
+    values: dict[str, Any] = {}
+    for name in _parameters(type(strategy))[0]:
+        if not hasattr(strategy, name):
+            raise RegistryError(
+                f"{type(strategy).__name__} takes the parameter {name!r} and does not keep it, so the run cannot "
+                "record it",
+                hint=f"write self.{name} = {name} in its __init__",
+            )
+        values[name] = recordable(getattr(strategy, name), f"parameter {name!r} of {type(strategy).__name__}")
+    return values
+
+
+def source_digest(strategy: object) -> str:
+    """Return the SHA-256 (hex) of the files that define the class of `strategy`, its bases and their sibling imports.
+
+    Part of the run key: editing a strategy's code runs it again. A class without a file (typed at a prompt) is
+    represented by its compiled methods.
+    """
+    files: set[Path] = set()
+    codes: list[str] = []
+    for cls in type(strategy).__mro__[:-1]:
+        if cls.__module__.partition(".")[0] in sys.stdlib_module_names:
+            continue
+        path = _file_of(cls)
+        if path is None:
+            codes.append(_compiled(cls))
+        else:
+            _with_siblings(path, files)
+    contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+    return hashlib.sha256("\n".join([*contents, *codes]).encode()).hexdigest()
+
+
+def _file_of(cls: type) -> Path | None:
+    try:
+        name = inspect.getsourcefile(cls)
+    except (TypeError, OSError):
+        return None
+    return Path(name) if name and Path(name).is_file() else None
+
+
+def _with_siblings(path: Path, seen: set[Path]) -> None:
+    """Add `path` and every file of the same folder that it imports, relatively or (PYTHONPATH) by its bare name."""
+    if path in seen:
+        return
+    seen.add(path)
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        for head in _imported_heads(node):
+            if (sibling := path.parent / f"{head}.py").is_file():
+                _with_siblings(sibling, seen)
+
+
+def _imported_heads(node: ast.AST) -> list[str]:
+    """Return the first part of what an import statement names; nothing for what lies in a folder above."""
+    if isinstance(node, ast.Import):
+        return [alias.name.split(".")[0] for alias in node.names]
+    if not isinstance(node, ast.ImportFrom) or node.level > 1:
+        return []
+    return [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
+
+
+def _compiled(cls: type) -> str:
+    """Describe a class by its methods' instructions and constants, without addresses."""
+
+    def describe(value: Any) -> str:
+        if inspect.iscode(value):
+            return f"{value.co_code.hex()} {value.co_names} {[describe(constant) for constant in value.co_consts]}"
+        return repr(value) if isinstance(value, str | bytes | int | float | tuple | None) else type(value).__name__
+
+    members = sorted(
+        (name, getattr(member, "__code__", member))
+        for name, member in vars(cls).items()
+        if name[:2] != "__" or name == "__init__"
+    )
+    return "\n".join(f"{name} {describe(member)}" for name, member in members)
+
+
+# --- finding ---------------------------------------------------------------------------------------------------------
+
+
+def _built_ins(kind: str) -> list[Entry]:
+    if kind not in KINDS:
+        raise RegistryError(f"there is no kind {kind!r} of plug-in; {did_you_mean(kind, KINDS)}")
+    table = dict(CORE.get(kind, {}))
+    if folder := _HOMES.get(kind):
+        try:
+            table.update(shipped(folder).BUILT_INS.get(kind, {}))
+        except ModuleNotFoundError as error:
+            raise RegistryError(
+                f"the installation is incomplete: {error}", hint="pip install --force-reinstall tuneworthy"
+            ) from error
+    return [Entry(kind, name, target, OURS) for name, target in table.items()]
+
+
+def _plugins(kind: str) -> list[Entry]:
+    found = {_entry(kind, point) for point in entry_points(group=f"advisor.{kind}")}
+    return sorted(found, key=lambda entry: (entry.name, entry.distribution))
+
+
+def _entry(kind: str, point: EntryPoint) -> Entry:
+    distribution = point.dist.name if point.dist else "(unknown distribution)"
+    return Entry(kind, point.name, point.value, distribution, _why_broken(point))
+
+
+def _why_broken(point: EntryPoint) -> str:
+    """Say what is wrong with an entry point as far as that shows without importing it."""
+    try:
+        module, attribute = point.module, point.attr
+    except (AttributeError, ValueError):
+        module, attribute = "", ""
+    if not module or not attribute:
+        return f"its entry point {point.value!r} is not written as package.module:Class"
+    top = module.partition(".")[0]
+    try:
+        found = top in sys.modules or importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError):
+        found = False
+    return "" if found else f"its module {top!r} is not installed"
+
+
+def _one_of(entries: list[Entry]) -> Entry:
+    if len(entries) == 1:
+        return entries[0]
+    owners = sorted({entry.distribution for entry in entries})
+    both = " and ".join(repr(owner) for owner in owners) if len(owners) > 1 else f"{owners[0]!r} twice"
+    first = entries[0]
+    return Entry(first.kind, first.name, first.target, ", ".join(owners), f"the name is claimed by {both}")
+
+
+def _load_entry(entry: Entry) -> Any:
+    what = f"{_singular(entry.kind)} {entry.name!r} of {entry.distribution!r}"
+    if entry.problem:
+        module = entry.target if ":" in entry.target else "package.module:Class"
+        raise RegistryError(
+            f"{what} cannot be used: {entry.problem}", hint=f"uninstall one distribution, or ask for it as {module}"
+        )
+    place, _, attribute = entry.target.partition(":")
+    return _attribute(_module(place, what), attribute.split("[")[0].strip(), entry.target)
+
+
+def _module(name: str, what: str) -> ModuleType:
+    try:
+        if name.startswith("advisor.") and (folder := name.split(".")[1]) in FOLDERS:
+            shipped(folder)
+        return importlib.import_module(name)
+    except AdvisorError:
+        raise
+    except Exception as error:
+        raise RegistryError(
+            f"{what} cannot be imported: {type(error).__name__}: {error}",
+            hint=f'to see where: python -c "import {name}"',
+        ) from error
+
+
+def _module_from_file(path: Path, kind: str) -> ModuleType:
+    """Load a file as a module of its own; unchanged files are loaded once a process."""
+    try:
+        there = path.is_file()
+    except OSError:  # a name that is too long for a file
+        there = False
+    if not there:
+        hint = f"advisor init strategy {path}" if kind == "strategies" else "the path counts from the folder you are in"
+        raise RegistryError(f"there is no file {str(path)!r}", hint=hint)
+    path = path.resolve()
+    content = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    name = f"advisor_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{content}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise RegistryError(f"{str(path)!r} cannot be loaded as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: a dataclass with postponed annotations looks itself up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if not isinstance(error, Exception) or isinstance(error, AdvisorError):
+            raise
+        raise RegistryError(
+            f"{str(path)!r} cannot be loaded: {type(error).__name__}: {error}", hint=_file_hint(path, error)
+        ) from error
+    return module
+
+
+def _file_hint(path: Path, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name and (path.parent / f"{error.name}.py").exists():
+        return f"to import files beside it: PYTHONPATH={path.parent} advisor ..."
+    return f"to see where: python {path}"
+
+
+def _attribute(module: ModuleType, dotted: str, name: str) -> Any:
+    found: Any = module
+    for part in dotted.split("."):
+        if not hasattr(found, part):
+            own = [
+                key
+                for key, value in vars(module).items()
+                if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module.__name__
+            ]
+            raise RegistryError(f"{name!r}: there is no {dotted!r} in it; {did_you_mean(dotted, own)}")
+        found = getattr(found, part)
+    return found
+
+
+def _names_no_class(path: Path) -> RegistryError:
+    classes: list[str] = []
+    if path.is_file():
+        try:
+            classes = [node.name for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.ClassDef)]
+        except SyntaxError:
+            classes = []
+    example = f"{path}:{classes[0] if classes else 'Class'}"
+    return RegistryError(f"{str(path)!r} names a file and no class in it", hint=f"write {example}")
+
+
+def _parameters(target: Callable[..., Any]) -> tuple[list[str], bool]:
+    """Names of the keywords a constructor takes, and whether it takes any keyword at all."""
+    if inspect.isclass(target) and target.__init__ is object.__init__ and target.__new__ is object.__new__:
+        return [], False
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return [], True
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return named, any(p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _first_doc_line(target: str) -> str:
+    place, _, attribute = target.partition(":")
+    try:
+        spec = importlib.util.find_spec(place)
+        tree = ast.parse(Path(spec.origin).read_bytes()) if spec and spec.origin else ast.Module([], [])
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return ""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
+
+
+def _no_summary(name: str) -> str:
+    return ""
+
+
+def _singular(kind: str) -> str:
+    words = {"strategies": "strategy", "evalsets": "eval set", "reports": "report format"}
+    return words.get(kind, kind.removesuffix("s"))

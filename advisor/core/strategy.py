@@ -1,0 +1,82 @@
+"""The contract between a strategy and everything else.
+
+A strategy is any object with a `name`, `fit(train, ctx)` and `predict(inputs)`; no base class, no import. Its
+constructor stores keyword parameters under their own names, so that the Run can record them. Optional attributes:
+
+- ``kind``: the word the report groups by (`floor`, `prompting`, `rag`, `tools`, `fine_tuning`, `classifier`, or yours);
+- ``stochastic``: `False` if the seed cannot change an answer; such a strategy runs with one seed only;
+- ``learns``: `False`, or a method of the task that returns it, if training examples beyond a handful cannot change an
+  answer; such a strategy gets no learning curve;
+- ``selection``: after `fit`, a dict of what was chosen on dev (recorded in the Run);
+- ``tunes``: `True` if it trains a model by itself, without `ctx.model.tune` (which is noticed anyway);
+- ``by_default``: `False` if it runs only when asked for by name or with ``all`` (slow ones);
+- ``applies(task)``: returns `""` or the reason why the strategy cannot run on this task;
+- ``predict_from(inputs, documents)``: as `predict`, with a list of documents an input in place of what it would look
+  up; for strategies with documents, so that a check can tell what it does not know from what it does not find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from advisor.core.errors import ConfigurationError
+from advisor.core.progress import Progress, silent
+from advisor.core.types import Example, Input, Prediction, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from advisor.core.metric import Metric
+    from advisor.core.model import Model
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A way of answering: learn from `train`, then answer `inputs`, one answer an input, in order."""
+
+    name: str
+
+    def fit(self, train: Sequence[Example], ctx: Context) -> Any:
+        """Prepare to answer. Called once before `predict`; a second call forgets the first."""
+
+    def predict(self, inputs: Sequence[Input]) -> Sequence[Prediction | str]:
+        """Answer every input. Raise `CallFailed` where an answer could not be had."""
+
+
+def _no_other_model(spec: str) -> Model:
+    raise ConfigurationError(f"no other model can be opened here, so {spec!r} cannot help")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything a strategy is given beside its training examples. May grow; never shrinks.
+
+    Attributes:
+        seed: the one source of randomness; use ``numpy.random.default_rng(ctx.seed)``.
+        workdir: a folder of this strategy's own that survives an interruption (same strategy, data, seed: same folder).
+        model: the language model, metered: `model.generate(requests)`, `model.tune(examples, config, ...)`.
+        task: the eval set without its test split.
+        dev: examples for choosing (how many shots, which prompt, which epoch).
+        metric: the eval set's metric, for choosing on `dev`.
+        embed: texts → float32 array of shape (n, d) with rows of unit length, cached by content.
+        progress: where to say how far long work is.
+        other_model: opens another model by its specification, for helping `fit` (a model that reflects on mistakes).
+            It is metered and paid for like `model`, out of the same budget; what it takes is a one-off cost.
+        pool: all training examples there are, where `fit` is given some of them for a learning curve; else empty. Only
+            for the `pool` of a `TuningJob`. Do not learn from them: small sizes would score as if they had them all.
+    """
+
+    seed: int
+    workdir: Path
+    model: Model
+    task: Task
+    dev: tuple[Example, ...]
+    metric: Metric
+    embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    progress: Progress = field(default=silent)
+    other_model: Callable[[str], Model] = field(default=_no_other_model)
+    pool: tuple[Example, ...] = ()

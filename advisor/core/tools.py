@@ -1,0 +1,404 @@
+"""Tools: from a typed Python function to a schema, to a prompt, and from a model's answer back to a validated call."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn, get_type_hints
+
+from advisor.core.errors import AdvisorError, ConfigurationError, EvalSetError, did_you_mean
+from advisor.core.fingerprints import code_and_data
+from advisor.core.schemas import check_schema, problem
+from advisor.core.types import JSONObject, Tool, ToolCall, ToolSpec
+
+MAX_CALL_CHARACTERS = 50_000
+"""How far into an answer a call is looked for."""
+
+_SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Return|Yields|Raises|Examples?|Notes?):\s*$", re.M)
+_ARGUMENT = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
+_TYPES = {
+    "dict": "object", "float": "number", "double": "number", "tuple": "array", "list": "array", "int": "integer",
+    "long": "integer", "bool": "boolean", "str": "string",
+} | {name: name for name in ("object", "number", "array", "integer", "boolean", "string", "null")}  # fmt: skip
+
+
+# --- from a function -------------------------------------------------------------------------------------------------
+
+
+def tool_from_function(fn: Callable[..., Any]) -> Tool:
+    """Make a tool of a function with type hints and a docstring.
+
+    The schema comes from the hints (pydantic; ``Literal`` becomes an enum), the descriptions from the docstring and its
+    Google-style ``Args:`` section. `Tool.call` validates the arguments in pydantic's lax mode (``"5"`` is accepted for
+    an integer) and gives the result as text: a `str` as it is, all else as JSON with floats at their shortest (122.0
+    as ``122``). It raises `ValueError` with one sentence if the arguments are wrong or the function raises; an
+    `AdvisorError` (such as `CallFailed`, for a service that is down) passes through.
+
+    Raises:
+        ConfigurationError: no docstring, a parameter without annotation, or one that cannot be passed by name.
+    """
+    from pydantic import BaseModel, ConfigDict, Field, create_model
+
+    doc = _checked_doc(fn)
+    described = _argument_docs(doc)
+    hints = _hints(fn)
+    fields: dict[str, Any] = {}
+    for index, parameter in enumerate(_parameters(fn, hints)):
+        default = ... if parameter.default is parameter.empty else parameter.default
+        about: dict[str, Any] = {"description": described[parameter.name]} if parameter.name in described else {}
+        field = Field(default, alias=parameter.name, **about)
+        fields[f"p{index}"] = (hints[parameter.name], field)  # aliases, as pydantic reserves names such as `copy`
+    try:
+        model: type[BaseModel] = create_model(fn.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+        parameters = _tidy(model.model_json_schema())
+    except Exception as error:  # pydantic's own kinds, those of its core, and what a hint's own code raises
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigurationError(
+            f"tool {fn.__name__!r}: a type hint has no JSON form: {said}",
+            hint="use str, int, float, bool, Literal, list, dict, dataclasses or pydantic models",
+        ) from error
+    parameters.setdefault("properties", {})
+    parameters.pop("description", None)
+    spec = ToolSpec(fn.__name__, " ".join(_SECTION.split(doc)[0].split()), parameters)
+    return Tool(spec, lambda arguments: _run(fn, model, arguments))
+
+
+def _checked_doc(fn: Callable[..., Any]) -> str:
+    doc = inspect.getdoc(fn)
+    if not doc or not doc.strip():
+        raise ConfigurationError(
+            f"tool {fn.__name__!r} has no docstring; the model reads it to know when to call the tool",
+            hint=f'def {fn.__name__}(...): """Say in one line what it does."""',
+        )
+    if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise ConfigurationError(f"tool {fn.__name__!r} is async or a generator; a plain function is needed")
+    return doc
+
+
+def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(fn, include_extras=True)
+    except Exception as error:
+        raise ConfigurationError(
+            f"tool {fn.__name__!r}: its annotations cannot be read: {type(error).__name__}: {error}",
+            hint="import every name that stands in an annotation",
+        ) from error
+
+
+def _parameters(fn: Callable[..., Any], hints: Mapping[str, Any]) -> list[inspect.Parameter]:
+    parameters = list(inspect.signature(fn).parameters.values())
+    for parameter in parameters:
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise ConfigurationError(
+                f"tool {fn.__name__!r}: parameter {parameter.name!r} cannot be passed by name, as models do",
+                hint="write each parameter out, without *, ** or /",
+            )
+        if parameter.name not in hints:
+            raise ConfigurationError(
+                f"tool {fn.__name__!r}: parameter {parameter.name!r} has no type annotation",
+                hint=f"def {fn.__name__}({parameter.name}: str, ...)",
+            )
+    return parameters
+
+
+def _argument_docs(doc: str) -> dict[str, str]:
+    """Descriptions by parameter, from a Google-style ``Args:`` section."""
+    parts = _SECTION.split(doc)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=False))
+    body = next((sections[name] for name in ("Args", "Arguments", "Parameters") if name in sections), "")
+    lines = [line for line in body.splitlines() if line.strip()]
+    margin = min((len(line) - len(line.lstrip()) for line in lines), default=0)
+    found: dict[str, str] = {}
+    name = ""
+    for line in lines:
+        match = _ARGUMENT.match(line[margin:])
+        if match:
+            name, found[match[1]] = match[1], match[2].strip()
+        elif name:
+            found[name] = f"{found[name]} {line.strip()}".strip()
+    return found
+
+
+def _tidy(schema: Any) -> Any:
+    """Drop pydantic's generated titles and the ``default: null`` of optional parameters; they only cost tokens."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            kept[key] = {name: _tidy(inner) for name, inner in value.items()}
+        elif key in ("enum", "const", "default", "examples"):
+            kept[key] = value
+        elif key != "title":
+            kept[key] = _tidy(value)
+    if kept.get("default", 0) is None:
+        del kept["default"]
+    return kept
+
+
+def _run(fn: Callable[..., Any], model: Any, arguments: JSONObject) -> str:
+    from pydantic import ValidationError
+
+    try:
+        checked = model.model_validate(dict(arguments))
+    except ValidationError as error:
+        raise ValueError(f"{fn.__name__}: {_sentence(error.errors(), model)}") from None
+    given = {info.alias: getattr(checked, name) for name, info in model.model_fields.items()}
+    try:
+        return render_result(fn(**given))
+    except (ValueError, AdvisorError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{fn.__name__} failed: {type(error).__name__}: {error}") from error
+
+
+def _sentence(errors: Sequence[Mapping[str, Any]], model: Any) -> str:
+    """Word the first error; a name that does not exist comes before the one that is missing for it."""
+    error = min(errors, key=lambda one: one["type"] != "extra_forbidden")
+    where = ".".join(str(step) for step in error["loc"])
+    names = [str(info.alias) for info in model.model_fields.values()]
+    if error["type"] == "missing":
+        return f"argument {where!r} is missing; arguments are: {', '.join(names)}"
+    if error["type"] == "extra_forbidden":
+        return f"there is no argument {where!r}; {did_you_mean(where, names)}"
+    return f"argument {where!r} is {repr(error['input'])[:100]}; {error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def render_result(value: Any) -> str:
+    """Write a tool's result as the model reads it: text as it is, else JSON with 122.0 as ``122``."""
+    from pydantic_core import to_jsonable_python
+
+    if isinstance(value, str):
+        return value
+    plain = _short_floats(to_jsonable_python(value, fallback=str, inf_nan_mode="strings"))
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _short_floats(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _short_floats(item) for key, item in value.items()}
+    return [_short_floats(item) for item in value] if isinstance(value, list) else value
+
+
+# --- from a file, from JSON ------------------------------------------------------------------------------------------
+
+
+def load_tools(path: str | Path) -> tuple[Tool, ...]:
+    """Run a Python file and make a tool of each public function defined in it (not of imported ones), in order.
+
+    ``__all__``, where there is one, says which. The file is code and runs as you.
+
+    Raises:
+        EvalSetError: the file is missing or fails to run, defines no public function, or a function cannot be a tool.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise EvalSetError(f"there is no tools file {path.name!r} in {str(path.parent)!r}")
+    module = _executed(path)
+    public = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+    functions = [vars(module)[name] for name in public if name in vars(module)]
+    functions = [fn for fn in functions if inspect.isfunction(fn) and fn.__module__ == module.__name__]
+    if not functions:
+        raise EvalSetError(
+            f"{path.name} defines no public function, so there is no tool in it",
+            hint='def lookup(order_id: str) -> str: """Look up an order."""',
+        )
+    tools = []
+    for fn in functions:
+        try:
+            tools.append(tool_from_function(fn))
+        except ConfigurationError as error:
+            line = fn.__code__.co_firstlineno
+            raise EvalSetError(f"{path.name} line {line}: {error.args[0]}", hint=error.hint) from error
+    behind = code_and_data(path)
+    return tuple(replace(tool, fingerprint=behind) for tool in tools)
+
+
+def _executed(path: Path) -> ModuleType:
+    """Run `path` as a module of its own; from source, so that no bytecode is written or stale beside it."""
+    source = path.read_bytes()
+    name = f"advisor_tools_{hashlib.sha256(str(path.resolve()).encode() + source).hexdigest()[:16]}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # before it runs: dataclasses and type hints look their module up there
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except BaseException as error:
+        del sys.modules[name]
+        if not isinstance(error, Exception | SystemExit):
+            raise
+        line = _failing_line(error, str(path))
+        raise EvalSetError(
+            f"{path.name}{f' line {line}' if line else ''}: it cannot be run: {type(error).__name__}: {error}",
+            hint=f"to see where: python {path}",
+        ) from error
+    return module
+
+
+def _failing_line(error: BaseException, filename: str) -> int:
+    if isinstance(error, SyntaxError):
+        return error.lineno or 0
+    trace, line = error.__traceback__, 0
+    while trace:
+        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == filename else line
+        trace = trace.tb_next
+    return line
+
+
+def spec_from_json(plain: Any) -> ToolSpec:
+    """Read one tool schema as data sets hold them: ``{name, description, parameters}``, or OpenAI's with ``function``.
+
+    Types are put into JSON Schema's words, as the Berkeley Function Calling Leaderboard writes Python's: ``dict`` →
+    ``object``, ``float`` → ``number``, ``tuple`` → ``array``, ``any`` → no type.
+
+    Raises:
+        ValueError: it is none of these, in one sentence.
+    """
+    inner = plain.get("function", plain) if isinstance(plain, Mapping) else plain
+    if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str) or not inner["name"]:
+        raise ValueError(f"a tool needs a name, a description and parameters, not {str(plain)[:80]!r}")
+    name = inner["name"]
+    parameters = inner.get("parameters") or {}
+    if not isinstance(parameters, Mapping):
+        raise ValueError(f"tool {name!r}: parameters must be a JSON Schema object, not {type(parameters).__name__}")
+    try:
+        schema = {"type": "object", "properties": {}, **_json_types(dict(parameters), name)}
+        wrong = check_schema(schema)
+    except RecursionError:
+        wrong = "it is nested too deeply"
+    if wrong:
+        raise ValueError(f"tool {name!r}: its parameters are no JSON Schema: {wrong}")
+    return ToolSpec(name, str(inner.get("description") or ""), schema)
+
+
+def _json_types(schema: Any, tool: str) -> Any:
+    if not isinstance(schema, Mapping):
+        return schema
+    plain: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
+            plain[key] = {name: _json_types(inner, tool) for name, inner in value.items()}
+        elif key in ("items", "additionalProperties", "not"):
+            plain[key] = _json_types(value, tool)
+        elif key in ("anyOf", "allOf", "oneOf", "prefixItems") and isinstance(value, list):
+            plain[key] = [_json_types(inner, tool) for inner in value]
+        elif key == "type":
+            names = [str(name).lower() for name in (value if isinstance(value, list) else [value])]
+            if unknown := [name for name in names if name not in _TYPES and name != "any"]:
+                raise ValueError(f"tool {tool!r}: unknown type {unknown[0]!r}; {did_you_mean(unknown[0], _TYPES)}")
+            if "any" not in names:
+                plain["type"] = [_TYPES[name] for name in names] if isinstance(value, list) else _TYPES[names[0]]
+        else:
+            plain[key] = value
+    return plain
+
+
+# --- into a prompt and back ------------------------------------------------------------------------------------------
+
+
+def render_specs(specs: Sequence[ToolSpec], *, describe_parameters: bool = False) -> str:
+    """Write tools for a small model's prompt, a line each.
+
+    For example ``lookup_order(order_id: string, field?: "status" | "total") - Looks up one field.`` A question
+    mark marks what may be left out. `describe_parameters` adds an indented line for each described parameter.
+    """
+    lines = []
+    for spec in specs:
+        required = spec.parameters.get("required", ())
+        properties: Mapping[str, Any] = spec.parameters.get("properties", {})
+        shown = ", ".join(
+            f"{name}{'' if name in required else '?'}: {_type(inner, spec.parameters)}"
+            for name, inner in properties.items()
+        )
+        about = " ".join(spec.description.split())
+        lines.append(f"{spec.name}({shown}){f' - {about}' if about else ''}")
+        if describe_parameters:
+            notes = {name: inner.get("description") for name, inner in properties.items() if isinstance(inner, dict)}
+            lines += [f"  {name}: {' '.join(str(note).split())}" for name, note in notes.items() if note]
+    return "\n".join(lines)
+
+
+def _type(schema: Any, root: JSONObject, depth: int = 0) -> str:
+    if not isinstance(schema, Mapping) or depth > 4:
+        return "any"
+    if isinstance(ref := schema.get("$ref"), str):
+        return _type(root.get("$defs", {}).get(ref.rpartition("/")[2]), root, depth + 1)
+    if isinstance(schema.get("enum"), list) or "const" in schema:
+        return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema.get("enum", [schema.get("const")]))
+    if options := schema.get("anyOf", schema.get("oneOf")):
+        return " | ".join(_type(option, root, depth + 1) for option in options)
+    kind = schema.get("type", "any")
+    if isinstance(kind, list):
+        return " | ".join(map(str, kind))
+    return f"{_type(schema['items'], root, depth + 1)}[]" if kind == "array" and "items" in schema else str(kind)
+
+
+def parse_call(text: str) -> ToolCall | None:
+    """Find the first call ``{"name": …, "arguments": {…}}`` in an answer: alone, in prose, a code fence or tags.
+
+    OpenAI's form (``function``, arguments as a JSON text) and ``parameters`` for ``arguments`` are understood too.
+    """
+    return next(_calls(text), None)
+
+
+def parse_calls(text: str) -> tuple[ToolCall, ...]:
+    """Find every call in an answer, in order; see `parse_call`."""
+    return tuple(_calls(text))
+
+
+def _calls(text: str) -> Iterator[ToolCall]:
+    text = text[:MAX_CALL_CHARACTERS]
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    position, tries = text.find("{"), 0
+    while position >= 0 and tries < 1_000:
+        tries += 1
+        call, end = None, position + 1
+        try:
+            value, finish = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            value = None
+        if value is not None and (call := _as_call(value)):
+            yield call
+            end = finish
+        position = text.find("{", end)
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _as_call(value: Any) -> ToolCall | None:
+    inner = value.get("function") if isinstance(value.get("function"), dict) else value
+    name, arguments = inner.get("name"), inner.get("arguments", inner.get("parameters"))
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}", parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            return None
+    if not isinstance(name, str) or not name or not isinstance(arguments, dict):
+        return None
+    return ToolCall(name, arguments, str(value.get("id") or ""))
+
+
+def validate_call(call: ToolCall, specs: Sequence[ToolSpec]) -> str:
+    """Return ``""`` if `call` fits one of `specs`, else one sentence on what is wrong with it."""
+    spec = next((spec for spec in specs if spec.name == call.name), None)
+    if spec is None:
+        return f"there is no tool {call.name!r}; {did_you_mean(call.name, (spec.name for spec in specs))}"
+    known = spec.parameters.get("properties", {})
+    unknown = [name for name in call.arguments if name not in known]
+    if unknown and not spec.parameters.get("additionalProperties"):
+        return f"{call.name}: there is no argument {unknown[0]!r}; {did_you_mean(unknown[0], known)}"
+    wrong = problem(dict(call.arguments), spec.parameters)
+    return f"{call.name}: {wrong}" if wrong else ""

@@ -1,0 +1,60 @@
+"""The conditions without which `fine_tune` is withheld (decision.md, section 6), one file a guard.
+
+`fail` withholds the verdict. `unknown` does not: what could not be checked is listed as an assumption, never as passed.
+A guard is a function from `Evidence` to `Guard`, and this list is the only place that knows them all.
+"""
+
+from __future__ import annotations
+
+from advisor.decision.evidence import Evidence, Guard
+
+from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
+from .consistency import CONSISTENCY, consistent
+from .enough import DATA, MISSING, MISSING_ALLOWED, data_sentence, enough_data, missing_shares, nothing_missing
+from .labels import LABELS, label_quality
+from .leak import LEAK, no_leak
+from .retention import RETENTION, nothing_else_broke
+from .skill import SKILL, skill_or_format
+from .trainer import TRAINER, trainer_worked
+
+__all__ = [
+    "BASELINE",
+    "CONSISTENCY",
+    "DATA",
+    "LABELS",
+    "LEAK",
+    "MISSING",
+    "MISSING_ALLOWED",
+    "RETENTION",
+    "SKILL",
+    "TRAINER",
+    "baseline_line",
+    "check_guards",
+    "consistent",
+    "data_sentence",
+    "enough_data",
+    "label_quality",
+    "missing_shares",
+    "no_leak",
+    "nothing_else_broke",
+    "nothing_missing",
+    "owed_baselines",
+    "skill_or_format",
+    "strong_baseline",
+    "trainer_worked",
+]
+
+
+def check_guards(evidence: Evidence) -> tuple[Guard, ...]:
+    """Return every guard with its state."""
+    return (
+        strong_baseline(evidence),
+        enough_data(evidence),
+        nothing_missing(evidence),
+        skill_or_format(evidence),
+        no_leak(evidence),
+        label_quality(evidence),
+        trainer_worked(evidence),
+        nothing_else_broke(evidence),
+        consistent(evidence),
+    )

@@ -1,0 +1,295 @@
+"""What could be done next, what it costs, what it is worth, and how likely it decides (decision.md, section 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+
+import numpy as np
+
+from advisor._util import formats
+from advisor.core import registry
+from advisor.decision.evidence import Evidence
+from advisor.decision.guards import owed_baselines
+from advisor.decision.preposterior import Desk, chance_decides, known, odds_after, odds_shifted
+from advisor.economics.amounts import Range, mean
+from advisor.economics.ledger import Account
+from advisor.stats import value_of_information
+from advisor.stats.value_of_information import Information, Step, chance_to_reach
+
+LIFTS = {"optimised_prompt": (0.03, 0.06)}
+USUAL_LIFT = (0.0, 0.10)
+"""Assumed lift of a strategy that was not run over the best one without tuning, in score: mean, standard deviation.
+
+Ours, and no measurement. An optimised prompt is said to match or beat tuning (GEPA in production) and to add up to 6 %
+to prompts alone (BetterTogether, arXiv 2407.10930), hence a little above 0; the others can be anything."""
+
+HOURS_TO_FIND_OUT = 1.0
+"""Assumed work to find out an input more closely, at `usd_per_engineering_hour`."""
+
+
+def inform(evidence: Evidence) -> Information | None:
+    """Return what it is worth to know more; `None` where there is nothing to decide between.
+
+    Every worth is over the horizon and before its own cost. A step that only tells more is worth at most the EVPI.
+    """
+    ledger = evidence.ledger
+    if ledger is None or not evidence.tuned or not evidence.alternative:
+        return None
+    desk = Desk.of(evidence, ledger)
+    found = [*_examples(desk), *_seed(desk), *_labels(desk), *_strategies(desk), *_inputs(desk)]
+    steps = tuple(sorted(found, key=_ratio, reverse=True))
+    return Information(None if desk.nets is None else value_of_information.evpi(desk.nets), steps, _best(steps))
+
+
+def _best(steps: tuple[Step, ...]) -> Step | None:
+    """Return the step with the best ratio of those worth their price.
+
+    Where money cannot be netted: of those at least half as likely to decide as the likeliest, so that a step that is
+    merely cheap does not win; none if not even one in 20 would decide.
+    """
+    worth = [step for step in steps if step.net_usd is not None and step.net_usd > 0.0]
+    if worth or any(step.worth_usd is not None for step in steps):
+        return worth[0] if worth else None
+    chances = [step.chance_decides or 0.0 for step in steps if step.usd is not None]
+    least = max(0.05, max(chances, default=0.0) / 2)
+    likely = [step for step in steps if step.usd is not None and (step.chance_decides or 0.0) >= least]
+    return likely[0] if likely else None
+
+
+def _ratio(step: Step) -> tuple[float, float]:
+    gain = step.worth_usd if step.worth_usd is not None else step.chance_decides
+    if step.usd is None or gain is None:
+        return (-1.0, gain or 0.0)
+    if step.usd == 0.0:
+        return (math.inf if gain > 0.0 else 0.0, gain)
+    return (gain / step.usd, gain)
+
+
+# --- the steps -------------------------------------------------------------------------------------------------------
+
+
+def _examples(desk: Desk) -> Iterator[Step]:
+    """More test examples: half as many again, what the margin needs, and what a limit left out.
+
+    A sample of N beside the n0 at hand resolves N / (N + n0) of what they left open.
+    """
+    evidence = desk.evidence
+    lead, margin = evidence.lead(desk.other.label), evidence.economics.margin
+    have = lead.n or evidence.n_test
+    sizes = {_round(have / 2)}
+    if lead.detectable is not None and 0.0 < margin < lead.detectable:
+        sizes.add(_round(have * (lead.detectable / margin) ** 2 - have))
+    hand = max(0, evidence.test_at_hand - evidence.n_test)
+    sizes |= {hand} if hand else set()
+    each = _sum([_per_request(account) for account in desk.ledger.accounts])
+    labels = [one.label for one in evidence.strategies]
+    for size in sorted(sizes):
+        share = size / (size + have)
+        worth = None
+        if desk.nets is not None and desk.means is not None:
+            part = desk.world_parts[0]
+            worth = min(value_of_information.evpi(desk.nets), value_of_information.evsi(desk.means, part, share))
+        new = max(0, size - hand)
+        some = "to be labelled" if new == size else f"{formats.count(new)} of them to be labelled"
+        source = some if new else "at hand, left out by the limit"
+        limited = [f"--limit {evidence.n_test + size}"] if hand or "--limit" in evidence.asked else []
+        yield Step(
+            name="test_examples",
+            action=f"{formats.count(size)} more test examples ({source})",
+            usd=None if each is None else size * each + new * mean(evidence.economics.usd_per_label),
+            worth_usd=worth,
+            chance_decides=chance_decides(desk, odds_after(desk, examples=share), look=True),
+            command=evidence.line(labels, *limited),
+            assumption=f"they are like the {formats.count(have)} at hand; {_label_words(desk) if new else _CALLS}",
+        )
+
+
+_CALLS = "calls as measured"
+
+
+def _label_words(desk: Desk) -> str:
+    price = desk.evidence.economics.usd_per_label
+    return f"labels {'counted as free' if mean(price) == 0.0 else 'at your price'}, {_CALLS}"
+
+
+def _seed(desk: Desk) -> Iterator[Step]:
+    """One more training seed: R + 1 of them resolve 1 / (R + 1) of the variance that R left in their mean."""
+    evidence, seeds = desk.evidence, desk.ours.seeds
+    if not desk.seed_variance.any():
+        return
+    share = 1.0 / (seeds + 1)
+    worth = None
+    if desk.nets is not None and desk.means is not None:
+        part = desk.world_parts[1]
+        worth = min(value_of_information.evpi(desk.nets), value_of_information.evsi(desk.means, part, share))
+    tuned = [account for account in desk.ledger.accounts if account.tuned]
+    asked = [None if a.request_usd is None else evidence.n_test * float(a.request_usd.mean()) for a in tuned]
+    yield Step(
+        name="seed",
+        action=f"train once more, with {seeds + 1} seeds in all",
+        usd=_sum([*asked, *(account.fit_usd for account in tuned)]),
+        worth_usd=worth,
+        chance_decides=chance_decides(desk, odds_after(desk, seeds=share)),
+        command=evidence.line([one.label for one in evidence.strategies], f"--seeds {seeds + 1}"),
+        assumption="a training costs what the measured ones did, and seeds differ as far as is known from them",
+    )
+
+
+def _labels(desk: Desk) -> Iterator[Step]:
+    """More labels, where a learning curve says what they would bring.
+
+    They make a better strategy to choose from, of which the gain is learnt as well as the test examples tell it.
+    """
+    evidence = desk.evidence
+    curve = next((one for one in evidence.curves if one.label == desk.ours.label), None)
+    noise = desk.spread(desk.quality_parts[0])
+    for more in curve.more if curve else ():
+        sd = (more.gain.high - more.gain.low) / 2 / NormalDist().inv_cdf((1 + more.gain.level) / 2)
+        learnt = sd**2 / (sd**2 + noise) if sd > 0.0 else 1.0
+        limited = [f"--train-limit {more.labels}"] if "--train-limit" in evidence.asked else []
+        calls = _per_request(desk.ours)
+        yield Step(
+            name="labels",
+            action=f"{formats.count(more.labels - evidence.n_train)} more training examples "
+            f"({formats.count(more.labels)} in all)",
+            usd=None if more.usd is None or calls is None else more.usd + evidence.n_test * calls,
+            worth_usd=_option_worth(desk, desk.ours, more.gain.estimate, sd * math.sqrt(learnt)),
+            chance_decides=chance_decides(desk, odds_shifted(desk, more.gain.estimate, sd, learnt)),
+            command=evidence.line([one.label for one in evidence.strategies], *limited),
+            assumption=f"the learning curve holds; {_label_words(desk)}",
+        )
+
+
+def _strategies(desk: Desk) -> Iterator[Step]:
+    """A strategy that is owed or was not run, with an assumed lift over the best one without tuning.
+
+    It asks a request as dearly as that one, and is prepared at its price (an optimised prompt: at that of tuning).
+    """
+    evidence, other = desk.evidence, desk.other
+    for name in _not_run(evidence):
+        lift, sd = LIFTS.get(name, USUAL_LIFT)
+        noise = desk.spread(desk.quality_parts[0])
+        learnt = sd**2 / (sd**2 + noise)
+        fits = [other.fit_usd, *([desk.ours.fit_usd] * (name == "optimised_prompt"))]
+        calls = None if other.request_usd is None else evidence.n_test * float(other.request_usd.mean())
+        fit = None if any(fit is None for fit in fits) else max(fit or 0.0 for fit in fits)
+        yield Step(
+            name="strategy",
+            action=f"run {name}",
+            usd=_sum([calls, fit]),
+            worth_usd=_option_worth(desk, other, lift, sd * math.sqrt(learnt)),
+            chance_decides=_rival_decides(desk, lift, sd, learnt),
+            command=evidence.line([*(one.label for one in evidence.strategies), name]),
+            assumption=f"assumed, not measured: {formats.points(lift)} better than {other.label}, give or take "
+            f"{formats.points(sd)}, at its price",
+        )
+
+
+def _inputs(desk: Desk) -> Iterator[Step]:
+    """An input that the user gave as a range, known for sure: an upper bound of finding it out more closely."""
+    economics, ledger = desk.evidence.economics, desk.ledger
+    if desk.nets is None or desk.means is None or ledger.volume is None or ledger.value is None:
+        return
+    quality = desk.quality.mean(axis=0)
+    costs = np.array([float(known(account.request_usd).mean()) for account in ledger.accounts])
+    fixed = np.array([float(ledger.fixed(account).mean()) for account in ledger.accounts])
+    asked = {
+        "value": (economics.usd_per_correct_answer, ledger.volume.mean(), ledger.value, "--value-per-correct USD"),
+        "volume": (economics.requests_per_month, ledger.volume, ledger.value.mean(), "--requests-per-month N"),
+    }
+    words = {"value": "what a correct answer is worth", "volume": "how many requests there are"}
+    for name, (given, volume, value, flag) in asked.items():
+        if not isinstance(given, Range):
+            continue
+        volumes, values = np.broadcast_arrays(np.atleast_1d(volume), np.atleast_1d(value))
+        each = values[:, None] * quality - costs
+        conditional = volumes[:, None] * ledger.horizon * each - fixed
+        ours, other = desk.pair
+        odds = odds_after(desk, gain=conditional[:, ours] - conditional[:, other])
+        yield Step(
+            name=name,
+            action=f"find out more closely {words[name]}",
+            usd=HOURS_TO_FIND_OUT * economics.usd_per_engineering_hour,
+            worth_usd=min(value_of_information.evpi(desk.nets), value_of_information.evppi(conditional)),
+            chance_decides=chance_decides(desk, odds),
+            command=desk.evidence.line([one.label for one in desk.evidence.strategies], flag),
+            assumption=f"it is known exactly afterwards, after {HOURS_TO_FIND_OUT:.0f} hour of work",
+        )
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _option_worth(desk: Desk, base: Account, lift: float, sd: float) -> float | None:
+    """Return what one more choice is worth: `base` with a lift in score, of which `sd` will be learnt."""
+    if desk.means is None:
+        return None
+    column = desk.pair[base.label != desk.ours.label]
+    best, now = float(desk.means.max()), float(desk.means[column])
+    usd = desk.usd_per_score
+    return max(0.0, value_of_information.expected_maximum(best, now + usd * lift, usd * sd) - best)
+
+
+def _rival_decides(desk: Desk, lift: float, sd: float, learnt: float) -> float | None:
+    """Return how likely a new rival, that much better than the best one without tuning, settles it.
+
+    It settles a no where it is the better buy (by dominance: not worse by more than the margin, and not dearer), and
+    lets a yes stand that the rule would give already.
+    """
+    evidence, ours, other = desk.evidence, desk.ours, desk.other
+    need = NormalDist().inv_cdf(evidence.economics.confidence)
+    held = evidence.money.dominance
+    if desk.nets is not None and desk.means is not None:
+        usd = desk.usd_per_score
+        ahead = float(desk.means[desk.pair[1]] - desk.means[desk.pair[0]]) + usd * lift
+        open_sd, told = math.sqrt(desk.spread(desk.nets) + (usd * sd) ** 2), usd * sd
+        stands = evidence.sure(evidence.money.probability_tuned_best)
+    elif ours.request_usd is not None and other.request_usd is not None and held is not None:
+        ahead, open_sd, told = lift - desk.lead + evidence.economics.margin, math.hypot(sd, _sd(desk)), sd
+        if float(other.request_usd.mean()) > float(ours.request_usd.mean()):
+            ahead = -math.inf
+        stands = evidence.sure(held.better_and_not_dearer)
+    else:
+        return None
+    if open_sd == 0.0 or not math.isfinite(ahead):
+        return 0.0
+    share = learnt * (told / open_sd) ** 2
+    no = chance_to_reach(ahead / open_sd, need, share)
+    yes = chance_to_reach(-ahead / open_sd, NormalDist().inv_cdf(evidence.chance_needed), share)
+    return min(1.0, no + yes * stands)
+
+
+def _sd(desk: Desk) -> float:
+    return math.sqrt(desk.spread(desk.quality))
+
+
+def _not_run(evidence: Evidence) -> list[str]:
+    """Return what is owed or could be run here, is registered, and was not asked for."""
+    run = {one.label.partition("(")[0] for one in evidence.strategies} | {one.kind for one in evidence.strategies}
+    could = [
+        *owed_baselines(evidence),
+        *LIFTS,
+        *["rag"] * evidence.has_docs,
+        *["function_calling"] * evidence.has_tools,
+    ]
+    known = {entry.name for entry in registry.names("strategies") if not entry.problem}
+    kinds = {"function_calling": "tools"}
+    return [name for name in dict.fromkeys(could) if name in known and name not in run and kinds.get(name) not in run]
+
+
+def _per_request(account: Account) -> float | None:
+    """Return what asking one more test example costs, USD: once a seed."""
+    return None if account.request_usd is None else float(account.request_usd.mean()) * account.seeds
+
+
+def _sum(amounts: list[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return math.fsum(known) if len(known) == len(amounts) else None
+
+
+def _round(size: float) -> int:
+    """Return a number of examples with two leading digits, at least 10."""
+    step = 10 ** max(0, math.floor(math.log10(max(size, 1.0))) - 1)
+    return max(10, int(math.ceil(size / step) * step))

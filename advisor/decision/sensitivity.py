@@ -1,0 +1,252 @@
+"""What would turn the answer round: every input moved from its low to its high end, and where the gain changes sign."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from advisor._util import formats
+from advisor.decision.evidence import Evidence, Flip, Unit
+from advisor.economics.amounts import Amount, Range, mean
+from advisor.economics.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
+from advisor.economics.ledger import Account, Ledger
+from advisor.stats.bootstrap import FloatArray
+
+NAMES = {
+    "value": "Value of a correct answer",
+    "volume": "Volume",
+    "horizon": "Horizon",
+    "one_off": "One-off cost of tuning",
+    "price": "Price of requests and training",
+    "lead": "Quality",
+    "labels": "Price of a label",
+    "engineering": "Engineering",
+    "retraining": "Retraining",
+    "margin": "Margin",
+    "margin_needless": "Margin",
+    "margin_as_good": "Margin",
+    "value_allowed": "Value of a correct answer",
+}
+EXAMPLES = {"labels": 1.0, "engineering": 40.0, "retraining": 4.0}
+"""What an input that is 0 is moved to: $1 a label, a week of work, a retraining each quarter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gain:
+    """Expected gain of tuning, in its parts, USD: ``benefit - request - hosting - once - retraining``."""
+
+    benefit: float
+    request: float
+    hosting: float
+    once: float
+    retraining: float
+
+    @property
+    def total(self) -> float:
+        return self.benefit - self.request - self.hosting - self.once - self.retraining
+
+
+def flips(evidence: Evidence) -> tuple[Flip, ...]:
+    """Return all inputs, the one that moves the gain most first (a tornado); empty with nothing to decide between.
+
+    The gain is linear in each input with the others at what they are, so each flip point is solved for and not
+    searched. One-way sensitivity as in Briggs, Claxton and Sculpher 2006 (Decision Modelling for Health Economic
+    Evaluation, section 1.3); inputs that go together (value and volume, say) are not moved together.
+    """
+    ledger = evidence.ledger
+    if ledger is None or not evidence.tuned or not evidence.alternative:
+        return ()
+    accounts = {account.label: account for account in ledger.accounts}
+    pair = accounts[evidence.tuned], accounts[evidence.alternative]
+    parts = _parts(ledger, *pair) if evidence.netted else None
+    found = [] if parts is None else [*_amounts(evidence, parts, *pair), *_lead(evidence, ledger, parts)]
+    if parts is None:
+        found = _without_netting(evidence, ledger, *pair)
+    return tuple(sorted([*found, *_margin(evidence)], key=lambda flip: (-flip.swing, flip.distance)))
+
+
+def _parts(ledger: Ledger, ours: Account, other: Account) -> _Gain | None:
+    if ledger.volume is None or ledger.value is None or not (ours.known and other.known):
+        return None
+    requests = ledger.volume * ledger.horizon
+    return _Gain(
+        benefit=float(np.mean(requests * ledger.value * (ours.quality - other.quality))),
+        request=float(np.mean(requests * (_known(ours.request_usd) - _known(other.request_usd)))),
+        hosting=(ours.hosting_usd_per_month - other.hosting_usd_per_month) * ledger.horizon,
+        once=float(np.mean(_known(ours.once_usd) - _known(other.once_usd))),
+        retraining=ledger.retrains * (ours.retrain_usd - other.retrain_usd),
+    )
+
+
+def _amounts(evidence: Evidence, parts: _Gain, ours: Account, other: Account) -> list[Flip]:
+    economics, ledger = evidence.economics, evidence.ledger
+    assert ledger is not None
+    fits = (ours.fit_usd or 0.0) - (other.fit_usd or 0.0)
+    per_retraining = ledger.horizon / 12.0 * (ours.retrain_usd - other.retrain_usd)
+    volume, value = economics.requests_per_month or 0.0, economics.usd_per_correct_answer or 0.0
+    running = parts.benefit - parts.request
+    monthly = running - parts.hosting - parts.retraining
+    once = float(np.mean(_known(ours.once_usd)))
+    paid = -(parts.request + fits + parts.retraining)
+    labels, hours = economics.usd_per_label, economics.engineering_hours
+    total = parts.total
+    return [
+        _flip("value", "usd", value, _slope(parts.benefit, value), total),
+        _flip("volume", "count", volume, _slope(running, volume), total),
+        _flip("horizon", "months", ledger.horizon, _slope(monthly, ledger.horizon), total),
+        _flip("one_off", "usd", once, -1.0, total),
+        _flip("price", "times", 1.0, paid, total),
+        _flip("labels", "usd", labels, -(ours.labels - other.labels), total),
+        _flip("engineering", "hours", hours, -economics.usd_per_engineering_hour, total),
+        _flip("retraining", "count", economics.retrains_per_year, -per_retraining, total),
+    ]
+
+
+def _flip(name: str, unit: Unit, amount: Amount, slope: float, total: float) -> Flip:
+    """Move one input along a line through (its mean, `total`) with this slope, USD for each unit of it."""
+    now = mean(amount)
+    low, high = (amount.low, amount.high) if isinstance(amount, Range) else (now / 2, 2 * now)
+    if now == 0.0:
+        low, high = 0.0, EXAMPLES.get(name, 0.0)
+    flip = now - total / slope if slope else None
+    if flip is not None and not 0.0 <= flip < math.inf:
+        flip = None
+    return Flip(name, unit, now, low, high, total + slope * (low - now), total + slope * (high - now), flip)
+
+
+def _slope(part: float, amount: Amount) -> float:
+    """Return what one unit more brings, where a part of the gain is in proportion to an amount."""
+    now = mean(amount)
+    return part / now if now > 0.0 else 0.0
+
+
+def _lead(evidence: Evidence, ledger: Ledger, parts: _Gain) -> list[Flip]:
+    assert ledger.volume is not None
+    assert ledger.value is not None
+    lead = evidence.lead(evidence.alternative)
+    each = float(np.mean(ledger.volume * ledger.value)) * ledger.horizon
+    at = lead.estimate - parts.total / each if each > 0.0 else math.inf
+    low, high = (parts.total + each * (end - lead.estimate) for end in (lead.low, lead.high))
+    return [Flip("lead", "points", lead.estimate, lead.low, lead.high, low, high, at if -1.0 < at < 1.0 else None)]
+
+
+def _without_netting(evidence: Evidence, ledger: Ledger, ours: Account, other: Account) -> list[Flip]:
+    """Without a value or a volume there is no gain to move, and only the break-even points are known."""
+    point, economics = evidence.money.break_even, evidence.economics
+    found = []
+    if point and point.usd_per_correct_answer and point.usd_per_correct_answer.estimate > 0.0:
+        needed = point.usd_per_correct_answer
+        found.append(_known_point("value", "usd", economics.usd_per_correct_answer, needed.estimate))
+    allowed = value_allowed(ledger, ours, other)
+    if allowed is not None:
+        found.append(_known_point("value_allowed", "usd", economics.usd_per_correct_answer, allowed))
+    mostly = point is not None and (point.probability_never or 0.0) <= 0.5
+    if point and point.volume and mostly:
+        found.append(_known_point("volume", "count", economics.requests_per_month, point.volume.estimate))
+    return found
+
+
+def _known_point(name: str, unit: Unit, amount: Amount | None, flip: float) -> Flip:
+    now = None if amount is None else mean(amount)
+    low, high = (amount.low, amount.high) if isinstance(amount, Range) else (now or 0.0, now or 0.0)
+    return Flip(name, unit, now, low, high, None, None, flip if math.isfinite(flip) else None)
+
+
+def _margin(evidence: Evidence) -> list[Flip]:
+    """The margins up to which tuning counts as better, and from which on it, or another, counts as no worse.
+
+    They are where the probability meets what a yes and what a no needs. Net benefit knows no margin. In a draw in which
+    the cost condition fails no margin helps: the lead counts as without end there, downwards for a yes, upwards for a
+    no.
+    """
+    held, economics, ledger = evidence.money.dominance, evidence.economics, evidence.ledger
+    if evidence.netted or held is None or ledger is None:
+        return []
+    margin = economics.margin
+    least = np.min([evidence.gap(other.label) for other in evidence.others], axis=0)
+    accounts = {account.label: account for account in ledger.accounts}
+    ours, found = accounts[held.tuned], {}
+    cheap = not_dearer_than_all(ledger, ours, [accounts[label] for label in held.contenders])
+    if cheap is not None:
+        found["margin"] = _reached(np.where(cheap, least, -np.inf), 1 - evidence.chance_needed, "lower")
+    saved = [pays_back(ledger, ours, accounts[label]) for label in held.contenders]
+    if all(one is not None for one in saved):
+        earns = np.logical_and.reduce([one for one in saved if one is not None])
+        found["margin_as_good"] = -_reached(np.where(earns, least, -np.inf), 1 - evidence.chance_needed, "lower")
+    spared = not_costlier(ledger, accounts[held.instead], ours) if held.instead else None
+    if spared is not None:
+        gap = np.where(spared, evidence.gap(held.instead), np.inf)
+        found["margin_needless"] = _reached(gap, economics.confidence, "higher")
+    ends = margin / 2, margin * 2
+    return [
+        Flip(name, "points", margin, *ends, None, None, at if 0.0 < at < 1.0 else None) for name, at in found.items()
+    ]
+
+
+def _reached(lead: FloatArray, share: float, side: Literal["lower", "higher"]) -> float:
+    """Return a quantile that is one of the draws, as between a finite and an infinite one there is none."""
+    return float(np.quantile(lead, share, method=side))
+
+
+# --- in words --------------------------------------------------------------------------------------------------------
+
+
+def amount_words(flip: Flip, value: float | None) -> str:
+    """Return a value of this input in words, with its unit."""
+    forms: dict[str, Callable[[float | None], str]] = {
+        "usd": formats.usd,
+        "months": formats.months,
+        "points": formats.points,
+        "times": lambda factor: f"{formats.times(factor)} what it is now",
+        "hours": lambda hours: f"{formats.number(hours)} hours",
+    }
+    if value is None:
+        return "not given"
+    if flip.name == "volume":
+        return f"{formats.count(value)} requests a month"
+    if flip.name == "retraining":
+        return f"{formats.number(value)} times a year"
+    return forms[flip.unit](value)
+
+
+def sentence(flip: Flip, evidence: Evidence) -> str:
+    """Return where the answer turns, for an input that has a flip point."""
+    at = amount_words(flip, flip.flip)
+    if flip.name == "lead":
+        return (
+            f"Quality: tuning pays from a lead of {at} over {evidence.alternative} on "
+            f"(measured: {amount_words(flip, flip.now)})."
+        )
+    if flip.name == "margin":
+        return f"Margin: better by more than the margin up to {at} (yours: {amount_words(flip, flip.now)})."
+    if flip.name == "margin_as_good":
+        now = amount_words(flip, flip.now)
+        return f"Margin: {evidence.tuned}, which costs less, counts as no worse from {at} on (yours: {now})."
+    if flip.name == "value_allowed":
+        return f"Value of a correct answer: tuning, cheaper and worse, pays below {at} ({_now(flip, evidence)})."
+    if flip.name == "margin_needless":
+        held = evidence.money.dominance
+        instead = held.instead if held else evidence.alternative
+        return f"Margin: {instead} counts as no worse from {at} on (yours: {amount_words(flip, flip.now)})."
+    rises = flip.gain_low is None or flip.gain_high is None or flip.gain_high > flip.gain_low
+    side = "above" if rises else "below"
+    now = "" if flip.unit == "times" else f" ({_now(flip, evidence)})"
+    return f"{NAMES[flip.name]}: tuning pays {side} {at}{now}."
+
+
+def _now(flip: Flip, evidence: Evidence) -> str:
+    """Return what the input is now; a range of the user's as a range."""
+    if flip.name in ("value", "value_allowed"):
+        return f"yours: {formats.amount(evidence.economics.usd_per_correct_answer, formats.usd)}"
+    if flip.name == "volume":
+        return f"yours: {formats.amount(evidence.economics.requests_per_month, formats.count)}"
+    return f"now {amount_words(flip, flip.now)}"
+
+
+def _known(amount: FloatArray | None) -> FloatArray:
+    assert amount is not None
+    return amount

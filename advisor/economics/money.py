@@ -1,0 +1,251 @@
+"""Money: what each strategy costs, what its correct answers are worth, and where fine-tuning breaks even."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from advisor._util.formats import money_words, percent, points
+from advisor.core.types import Interval, Usage
+from advisor.economics.amounts import Amount, Range, parse_amount
+from advisor.economics.break_even import LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
+from advisor.economics.inputs import Economics
+from advisor.economics.ledger import Account, Ledger, open_ledger, price_pair
+from advisor.economics.prices import Prices, prices_for, tuned_prices_for, usd_of
+from advisor.economics.scenarios import Scenario, scenarios
+from advisor.stats.bootstrap import SEED_SD_PRIOR, SINGLE_SEED_SD, Draws, FloatArray
+
+if TYPE_CHECKING:
+    from advisor.stats.summaries import StrategySummary
+
+__all__ = [
+    "Amount",
+    "BreakEven",
+    "Dominance",
+    "Economics",
+    "Money",
+    "Prices",
+    "Range",
+    "StrategyMoney",
+    "parse_amount",
+    "prices_for",
+    "request_cost",
+    "tuned_prices_for",
+    "weigh",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyMoney:
+    """One strategy in USD. `None` where a price, the volume or the value of an answer is unknown.
+
+    `net_benefit` is over the horizon; `probability_best` that this strategy has the highest of all.
+    """
+
+    label: str
+    usd_per_1000_requests: Interval | None
+    one_off_usd: float | None
+    hosting_usd_per_month: float
+    net_benefit_usd: Interval | None = None
+    probability_best: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """The money side of a comparison.
+
+    `probability_tuned_best`, `expected_gain_usd` (best tuned minus the best alternative, both picked by expected net
+    benefit as in `break_even`; 5-95 %) and `expected_regret_usd` (what choosing now loses against knowing for sure)
+    are `None` unless the user gave both the volume and the value of a correct answer, and every price is known.
+    `dominance` needs neither. `months` is the horizon that counts; `scenarios` are rows "what if", from the same draws.
+    `remarks` say what in the user's own figures does not fit together.
+    """
+
+    economics: Economics
+    strategies: tuple[StrategyMoney, ...]
+    break_even: BreakEven | None
+    probability_tuned_best: float | None
+    expected_gain_usd: Interval | None
+    expected_regret_usd: float | None
+    pareto: tuple[str, ...]
+    cheapest_at_target: str | None = None
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+    dominance: Dominance | None = None
+    months: float = 12.0
+    scenarios: tuple[Scenario, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def weigh(
+    draws: Draws, strategies: Sequence[StrategySummary], economics: Economics, model: str, rng: np.random.Generator
+) -> Money:
+    """Open the books of all strategies and weigh them. See `open_ledger` and `weigh_ledger`."""
+    return weigh_ledger(open_ledger(draws, strategies, economics, model, rng), strategies, economics, model)
+
+
+def weigh_ledger(ledger: Ledger, strategies: Sequence[StrategySummary], economics: Economics, model: str) -> Money:
+    """Put quality and cost together: ``NB[a] = V*T*(u*q[a] - c[a]) - h[a]*T - F[a] - n_retrain*F_re[a]``.
+
+    Every draw takes one resample of the examples and one value of each of the user's ranges for all strategies. Of
+    several tuned strategies the one with the highest expected net benefit stands for fine-tuning, so that it is not
+    chosen anew with hindsight in each draw. For the chance of being best the others are taken at their best in each
+    draw, which is the stricter way; the gain is against the one of them with the highest expected net benefit.
+
+    Args:
+        ledger: the accounts, as joint draws.
+        strategies: one summary a strategy, in the order of the result.
+        economics: the user's side.
+        model: a model specification, e.g. ``smollm2`` or ``openai:gpt-4.1-mini``.
+    """
+    nets = {account.label: ledger.net_benefit(account) for account in ledger.accounts}
+    netted = {label: net for label, net in nets.items() if net is not None}
+    complete = bool(netted) and len(netted) == len(nets)
+    best = _probability_best(netted) if complete else {}
+    accounts = {account.label: account for account in ledger.accounts}
+    rows = tuple(_row(one.label, accounts.get(one.label), netted, best) for one in strategies)
+    pair = pick(ledger)
+    chance, gain = _tuned_against_rest(ledger, pair, netted) if pair and complete else (None, None)
+    held = dominance(ledger, *pair, economics.margin) if pair else None
+    return Money(
+        economics=economics,
+        strategies=rows,
+        break_even=_break_even(ledger, pair, economics) if pair else None,
+        probability_tuned_best=chance,
+        expected_gain_usd=gain,
+        expected_regret_usd=_regret(netted) if complete else None,
+        pareto=_pareto(ledger.accounts),
+        cheapest_at_target=_cheapest_at_target(ledger, strategies, economics.target_quality),
+        assumptions=_assumptions(economics, model, ledger.horizon_words),
+        dominance=held,
+        months=ledger.horizon,
+        scenarios=scenarios(ledger, pair, economics, model) if pair else (),
+        remarks=_remarks(ledger, economics),
+    )
+
+
+def request_cost(usage: Usage, prices: Prices, economics: Economics) -> float | None:
+    """Return what `usage` cost, USD; `None` if a price that is needed is unknown: `prices.usd_of_parts`."""
+    return usd_of(usage, prices, utilisation=economics.utilisation)
+
+
+def _row(
+    label: str, account: Account | None, nets: Mapping[str, FloatArray], best: Mapping[str, float]
+) -> StrategyMoney:
+    if account is None:
+        return StrategyMoney(label, None, None, 0.0)
+    request, once, net = account.request_usd, account.once_usd, nets.get(label)
+    return StrategyMoney(
+        label=label,
+        usd_per_1000_requests=None if request is None else spread(request * 1000, level=0.95, method="bootstrap"),
+        one_off_usd=None if once is None else float(np.mean(once)),
+        hosting_usd_per_month=account.hosting_usd_per_month,
+        net_benefit_usd=None if net is None else spread(net),
+        probability_best=best.get(label),
+    )
+
+
+def _probability_best(nets: Mapping[str, FloatArray]) -> dict[str, float]:
+    """Return how often each strategy has the highest net benefit; equals share."""
+    table = np.stack(list(nets.values()), axis=1)
+    top = table == table.max(axis=1, keepdims=True)
+    shares = (top / top.sum(axis=1, keepdims=True)).mean(axis=0)
+    return dict(zip(nets, (float(share) for share in shares), strict=True))
+
+
+def _tuned_against_rest(
+    ledger: Ledger, pair: tuple[Account, Account], nets: Mapping[str, FloatArray]
+) -> tuple[float, Interval]:
+    """Return how often the tuned strategy beats all that are not tuned, and its gain over the alternative.
+
+    A draw level is not a win. The gain is that over the one strategy to use instead: nobody can switch to whichever
+    turns out best in a draw, so the best of the others in each draw would make a loss of mere hindsight.
+    """
+    tuned, alternative = (nets[account.label] for account in pair)
+    others = [nets[account.label] for account in ledger.accounts if not account.tuned]
+    return float(np.mean(tuned > np.max(others, axis=0))), spread(tuned - alternative)
+
+
+def _regret(nets: Mapping[str, FloatArray]) -> float:
+    """Return the expected loss of the best choice by expectation against knowing each draw, USD, at least 0."""
+    table = np.stack(list(nets.values()), axis=1)
+    return max(0.0, float(np.mean(table.max(axis=1)) - table.mean(axis=0).max()))
+
+
+def _break_even(ledger: Ledger, pair: tuple[Account, Account], economics: Economics) -> BreakEven:
+    """Where the value is unknown, cost alone breaks even only if quality is not worse and not clearly better either."""
+    ours, other = pair
+    gap = ours.quality - other.quality
+    not_worse = float(np.mean(gap > -economics.margin)) >= economics.confidence
+    clearly_better = float(np.quantile(gap, (1 - LEVEL) / 2)) > 0.0
+    return break_even(ledger, ours, other, as_good=not_worse and not clearly_better)
+
+
+def _pareto(accounts: Sequence[Account]) -> tuple[str, ...]:
+    """Return the strategies that no other beats in both mean quality and mean cost of a request, cheapest first."""
+    placed = sorted((float(np.mean(a.request_usd)), -a.score, a.label) for a in accounts if a.request_usd is not None)
+    front: list[str] = []
+    best = -math.inf
+    for _, negative, label in placed:
+        if -negative > best:
+            best = -negative
+            front.append(label)
+    return tuple(front)
+
+
+def _cheapest_at_target(ledger: Ledger, strategies: Sequence[StrategySummary], target: float | None) -> str | None:
+    """Return the cheapest strategy whose interval lies at or above `target`, by all costs where the volume is known."""
+    lows = {one.label: one.quality.low for one in strategies if one.quality is not None}
+    if target is None:
+        return None
+    costs = {}
+    for account in ledger.accounts:
+        if lows.get(account.label, -math.inf) >= target and account.request_usd is not None:
+            if ledger.volume is not None and account.once_usd is None:
+                continue
+            total = account.request_usd
+            if ledger.volume is not None:
+                total = ledger.volume * ledger.horizon * total + ledger.fixed(account)
+            costs[account.label] = float(np.mean(total))
+    return min(costs, key=lambda label: costs[label]) if costs else None
+
+
+def _remarks(ledger: Ledger, economics: Economics) -> tuple[str, ...]:
+    target = economics.target_quality
+    gratis = [one for one in ledger.accounts if one.request_usd is not None and not one.request_usd.any()]
+    free = [one for one in gratis if target is not None and one.score >= target]
+    if not free:
+        return ()
+    best = max(free, key=lambda account: account.score)
+    return (
+        f"The quality that is needed, {percent(target)}, is below what costs nothing: {best.label} scores "
+        f"{percent(best.score)} and its requests are free, so the target decides nothing.",
+    )
+
+
+def _assumptions(economics: Economics, model: str, shutdown: str) -> dict[str, str]:
+    """Return every input as ``value (yours)`` or ``value (default)``."""
+    default = Economics()
+    found = {}
+    for name, words in money_words(economics).items():
+        mine = getattr(economics, name) != getattr(default, name)
+        found[name] = words if words.startswith("not given") else f"{words} ({'yours' if mine else 'default'})"
+    base, tuned = price_pair(economics, model)
+    found["base_model_shutdown"] = shutdown
+    found["prices"] = f"{base.source or 'given'} ({'yours' if economics.prices else 'default'})"
+    found["tuned_prices"] = f"{tuned.source or 'given'} ({'yours' if economics.tuned_prices else 'default'})"
+    found["trainings"] = (
+        f"the score of a tuned strategy is taken to vary by {points(SINGLE_SEED_SD)} (standard deviation) from one "
+        f"training to the next where one ran; where several did, {points(SEED_SD_PRIOR)} weighs as one more training "
+        "beside what was measured; both are guesses"
+    )
+    found["unseen_examples"] = (
+        "a share of about 1 in 1 + the number of test examples (or groups) may be of a kind that the test set did not "
+        "show; each strategy may get these all right or all wrong"
+    )
+    found["labels"] = "paid by tuned strategies and trained classifiers only"
+    found["retraining"] = "repeats the measured fit; no new labels and no engineering hours"
+    return found

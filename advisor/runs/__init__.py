@@ -1,0 +1,1 @@
+"""Doing a comparison: preparing, running, metering, storing, probing, planning."""

@@ -1,0 +1,216 @@
+"""What users call from Python: `compare` and `load_evalset`; the command line is a thin layer over the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor._util.environment import NO_NETWORK, variables
+from advisor.core import registry
+from advisor.core.data_check import DataFindings
+from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
+from advisor.core.progress import Progress, silent
+from advisor.core.types import EvalSet, Run
+from advisor.decision.findings import Findings
+from advisor.runs import runner
+from advisor.runs.options import CompareOptions, asked_flags, environment
+from advisor.runs.prepare import Prepared, load_evalset
+from advisor.runs.store import Store
+
+if TYPE_CHECKING:
+    from advisor.decision.comparison import Comparison
+    from advisor.stats.curve_points import SizedRun
+
+__all__ = ["compare", "compare_options", "load_evalset", "save_evalset"]
+
+
+def save_evalset(evalset: EvalSet, folder: str | os.PathLike[str]) -> Path:
+    """Write an eval set as a new folder in the format of docs/evalset-format.md, and return the folder.
+
+    Tools are code and are not written: put your ``tools.py`` beside it and name it in ``evalset.yaml``.
+
+    Raises:
+        ConfigurationError: the folder exists already.
+    """
+    written: Path = registry.load("evalsets", "advisor.evalsets.writing:write_folder")(evalset, Path(folder))
+    return written
+
+
+def compare(
+    evalset: str | os.PathLike[str] = "harrow_desk",
+    *,
+    strategies: Sequence[str] = (),
+    progress: Progress = silent,
+    **options: Any,
+) -> Comparison:
+    """Run strategies on an eval set and say whether fine-tuning is worth its cost.
+
+    Args:
+        evalset: a shipped name, a folder, or a file.
+        strategies: e.g. ``["few_shot", "nearest.py:Nearest"]``; by default all built-ins that apply.
+        progress: called as long work goes on.
+        **options: the other fields of `CompareOptions`.
+
+    Returns:
+        The comparison; ``.verdict`` answers, ``.to_frame()`` is the table, ``.save("report.html")`` writes a report.
+
+    Raises:
+        AdvisorError: says what was wrong, what was allowed, and what to type.
+    """
+    if isinstance(strategies, str):
+        raise ConfigurationError(f"strategies is the text {strategies!r}; a list is needed", hint=f"[{strategies!r}]")
+    known = {f.name for f in fields(CompareOptions)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ConfigurationError(f"compare() has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
+    source: Any = os.fspath(evalset) if isinstance(evalset, os.PathLike) else evalset
+    return compare_options(CompareOptions(evalset=source, strategies=tuple(strategies), **options), progress=progress)
+
+
+def compare_options(options: CompareOptions, *, progress: Progress = silent) -> Comparison:
+    """Run a comparison; what is stored already is not run again. See `compare`."""
+    from advisor.decision.comparison import join_runs
+
+    with variables(NO_NETWORK if options.offline else {}):
+        prepared = Prepared.of(options)
+    with variables(NO_NETWORK if options.offline else {}), Store() as store:
+        bench = prepared.bench(store, progress)
+        runs, specs = _run_all(prepared, bench)
+        sized = _sized(prepared, bench, runs, specs)
+        findings = _findings(prepared, bench, runs)
+        joined = join_runs(
+            runs,
+            prepared.evalset,
+            options.economics,
+            seed=options.seed,
+            draws=options.draws,
+            skipped=prepared.skipped,
+            notes=_notes(prepared, bench, runs, sized),
+            asked_as=options.evalset,
+            columns=options.columns or {},
+            asked=asked_flags(options),
+            test_at_hand=prepared.test_at_hand,
+            specs=specs,
+            looked=_looked(store, runs, prepared.evalset),
+            environment=environment(options, bench.model),
+            sized=sized,
+            findings=findings,
+        )
+        comparison = joined.comparison()
+        if options.checks != "none":
+            closer = _look_closer(comparison, prepared, bench, specs)
+            skipped = {**findings.skipped, **closer.skipped}
+            comparison = joined.comparison(replace(closer, data=findings.data, skipped=skipped))
+        store.add_comparison(comparison)
+    return comparison
+
+
+def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[str, str]]:
+    """Run every strategy with every seed; return the runs, and by run id what was typed for each.
+
+    `progress` may have hooks for the start and end of a strategy.
+    """
+    started = getattr(bench.progress, "strategy_started", lambda *_: None)
+    finished = getattr(bench.progress, "strategy_finished", lambda *_: None)
+    todo = [(spec, seed) for spec in prepared.strategies for seed in prepared.seeds_of(spec)]
+    runs, specs = [], {}
+    for at, (spec, seed) in enumerate(todo, 1):
+        label = f"{spec} seed {seed}" if len(prepared.seeds_of(spec)) > 1 else spec
+        started(label, at, len(todo))
+        run = runner.run_strategy(spec, seed, bench)
+        runs.append(run)
+        specs[run.id] = spec
+        finished(label, runner.note(run))
+    if all(run.error for run in runs):
+        raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
+    return runs, specs
+
+
+def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> Findings:
+    """Find out, for the guards, what the scores do not say; what cannot be looked at never stops a comparison.
+
+    Only where a strategy was tuned: the guards stand before a yes to fine-tuning, and before nothing else.
+    """
+    import numpy as np
+
+    if not any(run.tuned for run in runs):
+        return Findings(skipped={"data": "looked at only where a strategy was tuned"})
+    try:
+        look_at = registry.load("evalsets", "advisor.evalsets.quality:look_at")
+        rng = np.random.default_rng(prepared.options.seed)
+        data: DataFindings = look_at(prepared.evalset, bench.embed, rng, bench.progress)
+    except Exception as error:
+        return Findings(skipped={"data": f"could not be looked at: {type(error).__name__}: {error}"})
+    return Findings(data=data)
+
+
+def _looked(store: Store, runs: Sequence[Run], evalset: EvalSet) -> tuple[int, ...]:
+    """Return the other sizes of this test split that were looked at before with this model."""
+    model = next((run.model for run in runs if run.model), "")
+    return store.earlier_looks(evalset.name, model, len(evalset.test))
+
+
+def _sized(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], specs: Mapping[str, str]) -> list[SizedRun]:
+    """Run what the learning curves need beside the comparison's `runs`; those count as the largest size."""
+    from advisor.runs.curve_runs import run_parts
+    from advisor.stats.curve_points import SizedRun
+    from advisor.stats.summaries import group_runs
+
+    parts = prepared.parts
+    if not parts.strategies:
+        return []
+    labels = {specs[run.id]: group.label for group in group_runs(runs) for run in group.runs}
+    whole = [SizedRun(labels[specs[run.id]], len(prepared.evalset.train), run) for run in runs]
+    kept = {labels[spec] for spec in parts.strategies}
+    found = run_parts(parts, bench, labels, prepared.options.seed)
+    return [one for one in whole if one.label in kept] + found
+
+
+def _notes(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], sized: Sequence[SizedRun]) -> tuple[str, ...]:
+    own: tuple[str, ...] = getattr(bench.model, "notes", ())
+    return (*prepared.evalset.notes, *own, *prepared.curve_notes, *_broken(sized), *_unread(runs))
+
+
+def _unread(runs: Sequence[Run]) -> list[str]:
+    """Name the strategies that did not learn all of what their training examples say."""
+    counts = {run.strategy: run.selection.get("unread") for run in runs if run.tuned}
+    return [
+        f"{name}: training examples that are too long to be learned to their end: {count:,}"
+        for name, count in counts.items()
+        if isinstance(count, int) and count > 0
+    ]
+
+
+def _broken(sized: Sequence[SizedRun]) -> list[str]:
+    """Name the points of learning curves that are missing because a strategy broke there."""
+    return [
+        f"The learning curve of {one.label} lacks {one.size} examples with seed {one.run.seed}: {one.run.error}"
+        for one in sized
+        if one.run.error
+    ]
+
+
+def _look_closer(comparison: Comparison, prepared: Prepared, bench: runner.Bench, specs: dict[str, str]) -> Findings:
+    """Ask again what the guards need; who leads, and the best alternatives, are those of `comparison`."""
+    from advisor.runs.probes import Closer, Subject, look_closer
+    from advisor.stats.summaries import group_runs
+
+    options, point = prepared.options, comparison.money.break_even
+    others = [one for one in comparison.strategies if not one.tuned and one.quality is not None]
+    best = max(others, key=lambda one: one.quality.estimate if one.quality else 0.0, default=None)
+    tuned = next((one.label for one in comparison.strategies if one.tuned and one.label == comparison.pivot), "")
+    local = prepared.prices.usd_per_hour is not None
+    closer = Closer(
+        subjects=tuple(Subject(group.label, group.runs) for group in group_runs(comparison.runs)),
+        specs=specs,
+        tuned=point.tuned if point else tuned,
+        alternatives=(point.alternative,) if point else (best.label,) if best else (),
+        checks=options.checks,
+        suite=options.suite,
+        retention_margin=options.retention_margin,
+        concurrency=f"in batches of {runner.CHUNK}" if local else f"with {options.jobs} requests in flight",
+    )
+    return look_closer(closer, bench)

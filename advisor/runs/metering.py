@@ -1,0 +1,284 @@
+"""The model as strategies get it: counted, limited by the budget, and never asked the same thing twice.
+
+Completions are kept in the store, so an interrupted comparison resumes without paying again, choosing on dev included:
+deterministic ones (temperature 0) under the content of the model and the request, sampled ones for the run they were
+made in, the first of a request, the second, and so on. A kept completion carries the usage and latency of the call that
+was really made.
+
+A call that may be billed stands in the store's ledger of attempts before it is sent, and is closed there once it is
+over.
+
+A model may have ``stream(requests)``, which yields ``(position, completion)`` as answers come. Each is then kept, and
+counted against the budget, at once; without it, when the whole batch is there. Where what it returns has `finish()`,
+that is called once the budget is reached or somebody pressed Ctrl-C: it then starts nothing new, and what is in flight
+is still paid for and kept. It may be ``stream(requests, sending)``: ``sending(position)`` is then called before each
+attempt, in any thread; without it all requests of a batch count as sent when the first one is. Where it has `coming()`,
+that says which positions are begun once the next answer is asked for: they are put into the ledger in one step with the
+answer before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from advisor._util import interrupts
+from advisor.core.errors import BudgetReached, ModelError, StoreError
+from advisor.core.fingerprints import digest
+from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.types import Prediction, ToolCall, Usage
+from advisor.runs.store import Ending, Store
+
+Price = Callable[[Usage], float | None]
+
+
+@dataclass(slots=True)
+class Meter:
+    """What one strategy has used of the model.
+
+    `seconds` is wall time inside `generate`, keeping and looking up included; `usage` counts kept completions at their
+    original cost. `tune_error` is why the last tuning failed.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+    reports: list[TuningReport] = field(default_factory=list)
+    tune_error: str = ""
+
+
+@dataclass(slots=True)
+class Purse:
+    """The budget of a whole comparison; `price` gives the USD of a usage, or `None` where no price is known."""
+
+    budget_usd: float | None = None
+    price: Price = lambda usage: None
+    spent_usd: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the budget is reached."""
+        return self.budget_usd is not None and self.spent_usd >= self.budget_usd
+
+    def check(self) -> None:
+        """Raise `BudgetReached` if nothing is left."""
+        if self.is_empty:
+            raise BudgetReached(
+                f"the budget of ${self.budget_usd:g} is reached (${self.spent_usd:.4f} spent); "
+                "everything answered so far is stored",
+                hint="run the same command again with a larger --budget to go on",
+            )
+
+    def pay(self, usage: Usage, price: Price | None = None) -> None:
+        """Count a call that was made, at `price` where it is another model's."""
+        self.spent_usd += (price or self.price)(usage) or 0.0
+
+
+class MeteredModel:
+    """A model with a meter, a purse and a memory; behaves as the model it wraps.
+
+    `price` is given where it is not the model that the purse has the price of; `run` is what the calls are made for.
+    """
+
+    def __init__(
+        self, model: Model, store: Store, meter: Meter, purse: Purse, *, price: Price | None = None, run: str = ""
+    ) -> None:
+        self._model, self._store, self._meter, self._purse = model, store, meter, purse
+        self._price, self._run = price, run
+        self._samples_of, self._sampled = run or uuid.uuid4().hex, Counter[str]()
+        self.name = model.name
+        self.fingerprint = model.fingerprint
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Answer every request, in order, from memory where it was asked before."""
+        started = time.perf_counter()
+        try:
+            result = self._recall_or_ask(requests)
+        finally:
+            self._meter.seconds += time.perf_counter() - started
+        self._meter.usage = sum((completion.usage for completion in result), self._meter.usage)
+        return result
+
+    def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
+        """Train; the tuned model is metered too."""
+        self._purse.check()
+        try:
+            tuned, report = self._model.tune(job)
+        except ModelError as error:
+            self._meter.tune_error = str(error)
+            raise
+        self._meter.reports.append(report)
+        return MeteredModel(tuned, self._store, self._meter, self._purse, price=self._price, run=self._run), report
+
+    def _recall_or_ask(self, requests: Sequence[Request]) -> list[Completion]:
+        keys = [self._key(request) for request in requests]
+        kept = self._store.completions(keys)
+        answers = {key: _load(value) for key, value in kept.items()}
+        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+        if missing:
+            self._purse.check()
+            answers |= self._ask(missing)
+        return [answers[key] for key in keys]
+
+    def _ask(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
+        """Ask the model; every answer is paid for and kept before the budget is looked at again."""
+        with interrupts.finishing():
+            answers = self._ask_all(missing)
+        if len(answers) < len(missing):
+            self._purse.check()
+        return answers
+
+    def _ask_all(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
+        keys, answers = list(missing), dict[str, Completion]()
+        ledger = _Ledger(self._store, self._run, keys)
+        says = _says_what_it_sends(self._model)
+        given = _given(self._model, list(missing.values()), ledger, says)
+        finish, ready = getattr(given, "finish", None), getattr(given, "ready", list)
+        coming = getattr(given, "coming", tuple) if says else tuple
+        try:
+            for given_now in given:
+                batch = given_now if isinstance(given_now, list) else [given_now, *ready()]
+                fresh = {keys[at]: completion for at, completion in batch}
+                for completion in fresh.values():
+                    self._purse.pay(completion.usage, self._price)
+                answers |= fresh
+                ledger.keep(fresh, () if self._is_over(missing, answers) else coming())
+                if self._is_over(missing, answers):  # once more, since keeping takes its time
+                    if finish is None:
+                        break
+                    finish()
+        finally:
+            if close := getattr(given, "close", None):
+                close()
+            ledger.close()
+        return answers
+
+    def _is_over(self, missing: Mapping[str, Request], answers: Mapping[str, Completion]) -> bool:
+        """Say whether nothing new may be started though there is more to ask."""
+        return len(answers) < len(missing) and (self._purse.is_empty or bool(interrupts.requested()))
+
+    def _key(self, request: Request) -> str:
+        plain = [getattr(request, name) for name in Request.__slots__]
+        key = digest(["completion", self.fingerprint, plain])
+        if request.temperature <= 0:
+            return key
+        self._sampled[key] += 1
+        return digest(["sampled", key, self._samples_of, self._sampled[key]])
+
+
+_Answer = tuple[int, Completion]
+
+
+class _Ledger:
+    """The attempts of one batch in the store's ledger.
+
+    `_ahead` are those that were opened in the step that keeps other answers, before their threads send them.
+    """
+
+    def __init__(self, store: Store, run: str, keys: Sequence[str]) -> None:
+        self._store, self._run, self._keys = store, run, keys
+        self._open: dict[str, int] = {}
+        self._ahead: set[str] = set()
+        self._lock = threading.Lock()
+
+    def sending(self, at: int) -> None:
+        """Write down, before it is sent, an attempt at request number `at`; an earlier one has failed by that."""
+        key = self._keys[at]
+        with self._lock:
+            if key in self._ahead:
+                self._ahead.remove(key)
+                return
+        failed = [self._open[key]] if key in self._open else []
+        [self._open[key]] = self._store.open_attempts(self._run, [key], failed)
+
+    def sending_all(self) -> None:
+        """Write down that all requests are about to be sent."""
+        self._open = dict(zip(self._keys, self._store.open_attempts(self._run, self._keys), strict=True))
+
+    def keep(self, answers: Mapping[str, Completion], coming: Sequence[int]) -> None:
+        """Keep answers with how their last attempts ended, and in the same step open attempts at the `coming` ones."""
+        with self._lock:
+            unsent = self._ahead.intersection(answers)  # answered from the model's own memory
+            self._ahead -= unsent
+        endings: dict[int, Ending] = {
+            self._open[key]: "unsent" if key in unsent else "failed" if done.error else "answered"
+            for key, done in answers.items()
+            if key in self._open
+        }
+        keys = [self._keys[at] for at in coming]
+        good = {key: _plain(done) for key, done in answers.items() if not done.error}
+        numbers = self._store.add_completions(good, endings, (self._run, keys))
+        self._open.update(zip(keys, numbers, strict=True))
+        self._ahead.update(keys)
+
+    def close(self) -> None:
+        """Say of the attempts that were opened and will not be sent that they were not."""
+        with self._lock:
+            unsent: dict[int, Ending] = {self._open.pop(key): "unsent" for key in self._ahead}
+            self._ahead.clear()
+        with contextlib.suppress(StoreError):  # they then count as sent, and what went wrong before is what is told
+            self._store.add_completions({}, unsent)
+
+
+def _given(model: Model, requests: list[Request], ledger: _Ledger, says: bool) -> Iterable[_Answer | list[_Answer]]:
+    """Return answers with their positions as the model gives them: one at a time, or all at once."""
+    stream: Callable[..., Iterable[_Answer]] | None = getattr(model, "stream", None)
+    if stream is not None and says:
+        return stream(requests, sending=ledger.sending)
+    if getattr(model, "billed", True):
+        ledger.sending_all()
+    if stream is not None:
+        return stream(requests)
+    answers = model.generate(requests)
+    if len(answers) != len(requests):
+        raise ModelError(f"the model {model.name!r} gave {len(answers)} answers to {len(requests)} requests")
+    return [list(enumerate(answers))]
+
+
+def _says_what_it_sends(model: Model) -> bool:
+    stream = getattr(model, "stream", None)
+    return stream is not None and "sending" in inspect.signature(stream).parameters
+
+
+def _plain(done: Completion) -> dict[str, Any]:
+    """Return what `_load` reads; `asdict` would take six times as long."""
+    usage = {name: getattr(done.usage, name) for name in Usage.__slots__}
+    values = {name: getattr(done, name) for name in Completion.__slots__}
+    return {**values, "calls": [asdict(call) for call in done.calls], "usage": usage}
+
+
+def _load(value: dict[str, Any]) -> Completion:
+    calls = tuple(ToolCall(**call) for call in value["calls"])
+    return replace(Completion(**{**value, "calls": calls}), usage=Usage(**value["usage"]))
+
+
+_COUNTS = ("input_tokens", "cached_input_tokens", "output_tokens", "calls")
+
+
+def shares(predictions: Sequence[Prediction], used: Usage, around: float) -> list[Usage]:
+    """Give every prediction its usage: its own where the strategy counted all calls, else an equal share.
+
+    `around` is the time spent outside the model (retrieval, classifiers); it is shared equally and also waited for.
+    """
+    count = len(predictions)
+    own = [prediction.usage for prediction in predictions]
+    counted = [usage for usage in own if usage is not None]
+    if len(counted) < count or sum(usage.calls for usage in counted) != used.calls:
+        counted = _equal_shares(used, count)
+    extra = Usage(seconds=around / count, latency_seconds=around / count)
+    return [usage + extra for usage in counted]
+
+
+def _equal_shares(used: Usage, count: int) -> list[Usage]:
+    """Split a usage over `count` answers; what does not divide evenly goes to the first ones."""
+    found = []
+    for at in range(count):
+        share = {name: getattr(used, name) // count + (at < getattr(used, name) % count) for name in _COUNTS}
+        found.append(Usage(**share, seconds=used.seconds / count, latency_seconds=used.latency_seconds / count))
+    return found

@@ -1,0 +1,274 @@
+"""What a comparison would take, before anything is paid: the strategies run against a model that only counts.
+
+Built-in strategies are really fitted and asked, so prompts, shots tried on dev and training passes are what they will
+be; only the answers are empty. A strategy of the user's own is not run, since nobody knows what its code does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from advisor.core import metrics, registry
+from advisor.core.errors import AdvisorError, ModelError
+from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.specs import Spec
+from advisor.core.strategy import Context
+from advisor.core.types import Task, Usage
+from advisor.economics.money import request_cost
+from advisor.runs.curve_runs import Part, label_of_part
+from advisor.runs.options import CompareOptions
+from advisor.runs.prepare import Prepared
+from advisor.testing import toy_task
+
+CHARACTERS_PER_TOKEN = 4
+CHECKS = "checks before a yes"
+LOCAL_PREFILL, LOCAL_DECODE, LOCAL_TRAINING = 1200.0, 250.0, 1000.0
+"""Tokens a second of the embedded model on 2 cores: between what one machine measured busy and idle; a rough guide."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One strategy with one seed. Tokens are estimated at four characters each; `None` where nobody can know."""
+
+    label: str
+    calls: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    training_tokens: int | None
+    usd: float | None
+    seconds: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a comparison would do."""
+
+    evalset: str
+    model: str
+    n_train: int
+    n_dev: int
+    n_test: int
+    rows: tuple[PlanRow, ...]
+    skipped: dict[str, str]
+
+    @property
+    def usd(self) -> float | None:
+        """All rows together; `None` if one is unknown."""
+        return _total([row.usd for row in self.rows])
+
+    @property
+    def seconds(self) -> float | None:
+        """All rows together; `None` if one is unknown."""
+        return _total([row.seconds for row in self.rows])
+
+    def __str__(self) -> str:
+        width = max([24, *(len(row.label) for row in self.rows)])
+        lines = [
+            f"{self.evalset}: {self.n_train} training, {self.n_dev} dev and {self.n_test} test examples; {self.model}",
+            f"{'strategy':<{width}} {_cells(('calls', 'tokens in', 'out, most', 'trained', 'USD', 'minutes'))}",
+        ]
+        for row in self.rows:
+            counts = (row.calls, row.input_tokens, row.output_tokens, row.training_tokens)
+            cells = [_shown(value, ",") for value in counts]
+            minutes = None if row.seconds is None else row.seconds / 60
+            cells += [_shown(row.usd, ".4f"), _shown(minutes, ".1f")]
+            lines.append(f"{row.label:<{width}} {_cells(cells)}{'  ' + row.note if row.note else ''}")
+        lines += [f"not run: {name} ({why})" for name, why in self.skipped.items()]
+        lines.append(
+            f"Estimated total: {_shown(self.usd, '.4f')} USD, "
+            f"{_shown(None if self.seconds is None else self.seconds / 60, '.1f')} minutes. Nothing was run or paid."
+        )
+        return "\n".join(lines)
+
+
+def _cells(cells: Sequence[str]) -> str:
+    widths = (7, 11, 10, 9, 9, 8)
+    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "unknown" if value is None else format(value, form)
+
+
+def plan(options: CompareOptions) -> Plan:
+    """Estimate a comparison without asking any model.
+
+    Raises:
+        ConfigurationError: as the comparison itself would.
+    """
+    prepared = Prepared.of(options)
+    _check_model(options)
+    planned = [
+        _planned(prepared, spec, seed, first=at == 0)
+        for spec in prepared.strategies
+        for at, seed in enumerate(prepared.seeds_of(spec))
+    ]
+    rows = [one.row for one in planned]
+    if options.checks != "none" and any(one.row_tokens for one in planned):
+        rows.append(_row(CHECKS, _checks(prepared, planned), prepared, "at most; a strategy of your own is not in it"))
+    evalset = prepared.evalset
+    rows += [_planned(prepared, part.spec, part.seed, part=part).row for part in prepared.parts.parts]
+    return Plan(
+        evalset=evalset.name,
+        model=options.model,
+        n_train=len(evalset.train),
+        n_dev=len(evalset.dev),
+        n_test=len(evalset.test),
+        rows=tuple(rows),
+        skipped=dict(prepared.skipped),
+    )
+
+
+def _check_model(options: CompareOptions) -> None:
+    """Refuse a model that there is not; weights are not loaded, and a key may still be missing."""
+    from advisor.models.opening import EMBEDDED, open_model
+
+    if options.model != EMBEDDED and not options.model.startswith("hf:") and not Path(options.model).is_dir():
+        with suppress(ModelError):
+            open_model(options.model, jobs=options.jobs, offline=options.offline)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A row, and what the checks can estimate from it: one answer, the tokens of a training row, whether it is tuned.
+
+    `answer` is `None` where nothing is known.
+    """
+
+    row: PlanRow
+    answer: Usage | None = None
+    row_tokens: float = 0.0
+    from_documents: bool = False
+
+
+def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, part: Part | None = None) -> _Planned:
+    evalset = prepared.evalset
+    label = spec if first else f"{spec} seed {seed}"
+    if part is not None:
+        label, evalset = label_of_part(part), part.of(evalset, prepared.options.seed)
+    strategy = registry.make("strategies", spec)
+    if Spec.parse(spec).target not in registry.built_in_order("strategies"):
+        return _Planned(PlanRow(label, None, None, None, None, None, None, "your own code; not estimated"))
+    model, other, task = _Counting(), _Counting(), Task.of(evalset)
+    with TemporaryDirectory() as folder:
+        ctx = Context(
+            seed,
+            Path(folder),
+            model,
+            task,
+            evalset.dev,
+            metrics.for_task(evalset.metric, task),
+            embed=toy_task.embed,
+            other_model=lambda spec: other,
+        )
+        strategy.fit(evalset.train, ctx)
+        fitted = model.usage
+        strategy.predict(tuple(example.input for example in evalset.test))
+    note = "at least: a tool call asks again" if getattr(strategy, "kind", "") == "tools" else ""
+    if "budget" in (chosen := getattr(strategy, "selection", {})):
+        note = f"about: answers steer the search, which makes at most {chosen['budget']:,} calls"
+    row = _row(label, model, prepared, note)
+    if other.usage.calls:
+        row = replace(row, usd=None, note=f"{note}; the other model's calls are not estimated")
+    return _Planned(
+        row,
+        _times(model.usage - fitted, 1 / len(evalset.test)),
+        model.row_tokens,
+        bool(evalset.gold_document_field and evalset.docs and hasattr(strategy, "predict_from")),
+    )
+
+
+def _row(label: str, model: _Counting, prepared: Prepared, note: str) -> PlanRow:
+    """Turn what was counted into a row: tokens, money where it is known, seconds where the model runs here."""
+    used, prices = model.usage, prepared.prices
+    local = prices.usd_per_hour is not None
+    own = used.input_tokens - used.cached_input_tokens
+    seconds = own / LOCAL_PREFILL + used.output_tokens / LOCAL_DECODE + model.training_tokens / LOCAL_TRAINING
+    usd = request_cost(replace(used, seconds=seconds), prices, prepared.options.economics)
+    if model.training_tokens and not local:
+        usd = None
+    counts = (int(used.calls), int(used.input_tokens), int(used.output_tokens), model.training_tokens)
+    return PlanRow(label, *counts, usd, seconds if local else None, note)
+
+
+def _checks(prepared: Prepared, planned: Sequence[_Planned]) -> _Counting:
+    """Count what the checks before a yes may ask: the dearest tuned and the dearest other strategy, asked again.
+
+    The first seed of each strategy; what is asked once only and what is stored already is not known here.
+    """
+    from advisor.runs.probes import running, suites, training
+
+    options, evalset, sizes = prepared.options, prepared.evalset, running.SIZES[prepared.options.checks]
+    asked = [one for one in planned if one.answer is not None and one.answer.calls and " seed " not in one.row.label]
+    of_test = min(len(evalset.test), sizes.condition or len(evalset.test))
+    counted = _Counting()
+    if evalset.labels or evalset.schema is not None:
+        held = min(len(evalset.test), sizes.constrained or len(evalset.test))
+        counted.usage = sum((_times(one.answer, held) for one in asked if one.answer), counted.usage)
+    for group in ([one for one in asked if one.row_tokens], [one for one in asked if not one.row_tokens]):
+        dearest = max((one.answer for one in group if one.answer), key=lambda usage: usage.input_tokens, default=None)
+        if dearest is not None:
+            counted.usage += _times(dearest, of_test * (2 + sizes.variants))
+    for one in asked:
+        if one.from_documents and one.answer:
+            counted.usage += _times(one.answer, of_test)
+    tuned = [one for one in asked if one.row_tokens]
+    if tuned:
+        with suppress(AdvisorError):  # the comparison itself says what is wrong with the suites, and goes on
+            items = suites.load_suites(options.suite)
+            parts = [[e for e in items if suites.suite_of(e) == name][: sizes.suite] for name in suites.SUITES]
+            for _ in ("the base model", "the tuned one"):
+                for part in parts:
+                    counted.generate([suites.request_for(item) for item in part])
+        if prepared.prices.usd_per_hour is not None or options.checks == "full":
+            counted.training_tokens = round(training.ROWS * training.EPOCHS * max(one.row_tokens for one in tuned))
+    return counted
+
+
+def _times(usage: Usage, count: float) -> Usage:
+    return Usage(**{name: getattr(usage, name) * count for name in Usage.__slots__})
+
+
+class _Counting:
+    """Answers nothing and counts what it was asked: output at most, the shared prefix of a batch as cached."""
+
+    name = "counting"
+    fingerprint = "counting"
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+        self.training_tokens, self.row_tokens = 0, 0.0
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        texts = ["\n".join(message.content for message in request.messages) for request in requests]
+        shared = len(os.path.commonprefix(texts)) if len(texts) > 1 else 0  # noqa: RUF071  (texts, not paths)
+        for at, (request, text) in enumerate(zip(requests, texts, strict=True)):
+            self.usage += Usage(
+                input_tokens=_tokens(len(text)),
+                cached_input_tokens=_tokens(shared) if at else 0,
+                output_tokens=request.max_tokens,
+                calls=1,
+            )
+        return [Completion() for _ in requests]
+
+    def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
+        texts = ["\n".join(message.content for message in example.messages) for example in job.train]
+        tokens = sum(_tokens(len(text)) for text in texts)
+        self.row_tokens = tokens / max(1, len(texts))
+        self.training_tokens += tokens * job.config.epochs
+        return self, TuningReport(0.0, self.training_tokens, (), (), (), job.config.epochs, "")
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // CHARACTERS_PER_TOKEN)
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

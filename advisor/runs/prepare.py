@@ -1,0 +1,178 @@
+"""A comparison before anything is run: its eval set loaded, its strategies chosen, the model opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from advisor.core import metrics, registry
+from advisor.core.errors import ConfigurationError
+from advisor.core.fingerprints import digest
+from advisor.core.paths import home
+from advisor.core.progress import Progress
+from advisor.core.strategy import Strategy
+from advisor.core.types import EvalSet, Task
+from advisor.economics.horizon import check_shutdown
+from advisor.economics.money import request_cost
+from advisor.economics.prices import Prices, prices_for
+from advisor.runs import runner
+from advisor.runs.metering import Price, Purse
+from advisor.runs.options import ALL, CompareOptions
+from advisor.runs.store import Store
+
+if TYPE_CHECKING:
+    from advisor.core.model import Model
+    from advisor.runs.curve_runs import Parts
+
+
+def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+    """Load an eval set: by name, a folder, a file or a pandas frame (`columns` maps our field names to its own).
+
+    Raises:
+        EvalSetError: it is missing or malformed; says file, line and field.
+    """
+    if type(source).__module__.partition(".")[0] == "pandas":
+        framed: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load_frame")(
+            source, columns=columns, seed=seed
+        )
+        return framed
+    loaded: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load")(source, columns=columns, seed=seed)
+    return loaded
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A comparison whose eval set is loaded and whose strategies are chosen; nothing has been run.
+
+    `test_at_hand` counts the test examples before the limit.
+    """
+
+    options: CompareOptions
+    evalset: EvalSet
+    strategies: tuple[str, ...]
+    skipped: Mapping[str, str]
+    test_at_hand: int = 0
+
+    @classmethod
+    def of(cls, options: CompareOptions) -> Prepared:
+        """Load the eval set and settle which strategies run.
+
+        Raises:
+            EvalSetError: the eval set or the suite is missing or malformed.
+            ConfigurationError: nothing is left to run, a strategy that was asked for does not apply, or the base model
+                is said to be gone already.
+        """
+        from advisor.runs.probes.suites import load_suites
+
+        check_shutdown(options.economics, date.today())
+        if options.suite and options.checks != "none":
+            load_suites(options.suite)  # a file that cannot be read is said before anything is run
+        loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
+        evalset = loaded.limited(train=options.train_limit, test=options.limit)
+        chosen, skipped = _choose(options.strategies, Task.of(evalset))
+        return cls(options, evalset, chosen, skipped, len(loaded.test))
+
+    def bench(self, store: Store, progress: Progress) -> runner.Bench:
+        """Open the model and put together what all strategies share."""
+        from advisor.models.local.embeddings import Embedder
+        from advisor.models.opening import open_model
+
+        options = self.options
+        return runner.Bench(
+            evalset=self.evalset,
+            model=open_model(options.model, jobs=options.jobs, offline=options.offline, progress=progress),
+            metric=metrics.for_task(self.evalset.metric, Task.of(self.evalset)),
+            store=store,
+            embed=Embedder(progress),
+            workdir=home() / "work",
+            model_spec=options.model,
+            progress=progress,
+            purse=Purse(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
+            open_other=partial(self._open_other, progress=progress),
+            kept=None if options.checks == "none" else {},
+        )
+
+    def _open_other(self, spec: str, progress: Progress) -> tuple[Model, Price]:
+        """Open a model that helps a strategy's `fit`, with what it charges."""
+        from advisor.models.opening import open_model
+
+        options = self.options
+        prices = prices_for(spec, usd_per_hour=options.economics.usd_per_hour)
+        model = open_model(spec, jobs=options.jobs, offline=options.offline, progress=progress)
+        return model, partial(request_cost, prices=prices, economics=options.economics)
+
+    @property
+    def parts(self) -> Parts:
+        """What has to be run for the learning curves; empty where none are asked for."""
+        from advisor.runs.curve_runs import Parts, plan_parts
+
+        if not self.options.learning_curve:
+            return Parts((), (), {})
+        return plan_parts(self.strategies, self.evalset, seed=self.options.seed, seeds=self.options.seeds)
+
+    @property
+    def curve_notes(self) -> tuple[str, ...]:
+        """Which strategies get no learning curve although they learn from examples."""
+        return tuple(f"{spec}: {why}." for spec, why in self.parts.left_out.items())
+
+    @property
+    def prices(self) -> Prices:
+        """What the model charges, as far as it is known."""
+        economics = self.options.economics
+        return economics.prices or prices_for(self.options.model, usd_per_hour=economics.usd_per_hour)
+
+    def seeds_of(self, spec: str) -> tuple[int, ...]:
+        """Return the seeds a strategy runs with: one, where it says that the seed cannot change its answers."""
+        stochastic = getattr(registry.make("strategies", spec), "stochastic", True)
+        return tuple(range(self.options.seed, self.options.seed + (self.options.seeds if stochastic else 1)))
+
+
+def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str, str]]:
+    everything, named = ALL in asked, tuple(spec for spec in asked if spec != ALL)
+    by_name = [entry.name for entry in registry.names("strategies") if not entry.problem]
+    order = registry.built_in_order("strategies")
+    by_name.sort(key=lambda name: order.index(name) if name in order else len(order))
+    skipped: dict[str, str] = {}
+    chosen: dict[str, str] = {}
+    classes: dict[str, tuple[type, str]] = {}
+    for spec in (*named, *(by_name if everything or not asked else ())):
+        strategy: Strategy = registry.make("strategies", spec)
+        reason = _applies(strategy, spec, task)
+        if reason and spec in named:
+            raise ConfigurationError(
+                f"strategy {spec!r} cannot run on {task.name!r}: {reason}", hint="leave it out, or see `advisor list`"
+            )
+        if not (reason or asked or getattr(strategy, "by_default", True)):
+            reason = f"it runs only when asked for: --strategy {spec}, or --strategy {ALL}"
+        if reason:
+            skipped[spec] = reason
+            continue
+        first, other = classes.setdefault(strategy.name, (type(strategy), spec))
+        if first is not type(strategy):
+            raise ConfigurationError(
+                f"{other!r} and {spec!r} are both called {strategy.name!r}, and a report could not tell them apart",
+                hint='give your own another name: name = "..." in its class',
+            )
+        chosen.setdefault(digest([strategy.name, registry.params_of(strategy)]), spec)
+    return tuple(chosen.values()), skipped
+
+
+def _applies(strategy: Strategy, spec: str, task: Task) -> str:
+    """Return why a strategy cannot run on `task`, or nothing; only the user's own code can break here."""
+    try:
+        reason = getattr(strategy, "applies", _always)(task)
+    except Exception as error:
+        raise ConfigurationError(f"{spec!r}: its applies(task) raised {type(error).__name__}: {error}") from error
+    if not isinstance(reason, str):
+        raise ConfigurationError(
+            f"{spec!r}: its applies(task) returned {reason!r}; a text is needed",
+            hint='return "" where it can run, and the reason where it cannot',
+        )
+    return reason
+
+
+def _always(task: Task) -> str:
+    return ""

@@ -1,0 +1,156 @@
+"""One strategy, or one model, asked again; every answer is kept like a run's, so that nothing is asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from advisor.core.errors import AdvisorError, ModelError
+from advisor.core.fingerprints import digest
+from advisor.core.model import Model
+from advisor.core.types import Example, Outcome, Run
+from advisor.decision.findings import Probe, ProbeName
+from advisor.runs.interception import Change
+from advisor.runs.metering import Meter, MeteredModel
+from advisor.runs.runner import CHUNK, Attempt, Bench, BrokenStrategyError, Way
+
+from . import suites
+
+PROBE_FORMAT = "1"
+CHANGED = ""
+"""The id of the stored line that says how many requests a probe changed; no example has an empty id."""
+
+EXPECTED = (AdvisorError, BrokenStrategyError)
+"""What may go wrong in a probe without ending the comparison."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of asking: outcomes in the order of the examples, and how many requests were changed on the way."""
+
+    outcomes: tuple[Outcome, ...]
+    changed: int
+
+
+class Asking:
+    """Asks the strategies of one comparison again; a fitted one is kept for its next probe.
+
+    Args:
+        bench: what the runs shared.
+        specs: by run id, what was typed for the strategy.
+    """
+
+    def __init__(self, bench: Bench, specs: dict[str, str]) -> None:
+        self.bench, self._specs = bench, specs
+        self._attempts: dict[str, Attempt] = {}
+
+    def made(self, run: Run) -> Attempt:
+        """Return the strategy behind a run, as it was kept, or new and not fitted yet."""
+        if run.id not in self._attempts:
+            self._attempts[run.id] = Attempt.of(self._specs[run.id], run.seed, self.bench)
+        return self._attempts[run.id]
+
+    def fitted(self, run: Run) -> Attempt:
+        """Return the strategy behind a run, fitted; what its fit asked and trained before comes from the store."""
+        attempt = self.made(run)
+        attempt.fit()
+        return attempt
+
+    def tuned(self, run: Run) -> Model:
+        """Return the model that the strategy behind `run` tuned last.
+
+        Raises:
+            ModelError: it tuned none through `ctx.model`.
+        """
+        tunings = () if self.trains_alone(run) else self.fitted(run).switch.tunings
+        if not tunings:
+            raise ModelError(f"{run.strategy} trains by itself, so its model cannot be asked by anybody else")
+        return tunings[-1].model
+
+    def trains_alone(self, run: Run) -> bool:
+        """Say whether a strategy is known to train without `ctx.model.tune`, so that it need not be fitted to see."""
+        return bool(getattr(self.made(run).strategy, "tunes", False)) and not run.fit_cost.training_seconds
+
+    def forget(self, run: Run) -> None:
+        """Let a fitted strategy go; it and its models are not needed any more."""
+        self._attempts.pop(run.id, None)
+        if self.bench.kept:
+            self.bench.kept.pop(run.id, None)
+
+    def strategy(
+        self,
+        run: Run,
+        examples: Sequence[Example],
+        identity: Sequence[object],
+        what: str,
+        change: Change | None = None,
+        way: Callable[[Attempt], Way] | None = None,
+    ) -> Asked:
+        """Ask the strategy behind `run` for some examples, each request changed by `change`.
+
+        Args:
+            run: whose strategy.
+            examples: with the inputs to ask.
+            identity: what tells these answers from others of the same run.
+            what: what the progress calls it.
+            change: what is changed in each request.
+            way: how to ask the strategy, where not by `predict`.
+
+        Raises:
+            AdvisorError, BrokenStrategyError: it could not be asked.
+        """
+        store, key = self.bench.store, digest(["probe", PROBE_FORMAT, run.id, *identity])
+        stored = store.outcomes(key)
+        missing = [example for example in examples if example.id not in stored or stored[example.id].error]
+        if missing:
+            attempt = self.fitted(run)
+            before = int(stored[CHANGED].output or 0) if CHANGED in stored else 0
+
+            def changed() -> list[Outcome]:
+                return [Outcome(CHANGED, str(before + attempt.switch.changed), None)]
+
+            with attempt.switch.changing(change):
+                attempt.answer(
+                    missing, key, done=len(examples) - len(missing), what=what, way=way and way(attempt), beside=changed
+                )
+            stored = store.outcomes(key)
+        found = tuple(stored[example.id] for example in examples if example.id in stored)
+        return Asked(found, int(stored[CHANGED].output or 0) if CHANGED in stored else 0)
+
+    def suite(self, model: Callable[[], Model], items: Sequence[Example], identity: Sequence[object]) -> Probe:
+        """Ask a model the items of a suite, and return the outcomes as a probe of the base model.
+
+        `model` is called only if something is left to ask.
+
+        Raises:
+            AdvisorError, BrokenStrategyError: it could not be asked.
+        """
+        bench, name = self.bench, suites.suite_of(items[0])
+        key = digest(["suite", PROBE_FORMAT, suites.fingerprint(items), *identity])
+        stored = bench.store.outcomes(key)
+        missing = [item for item in items if item.id not in stored or stored[item.id].error]
+        asked, score = (model(), suites.judge()) if missing else (None, None)
+        for start in range(0, len(missing), CHUNK):
+            chunk = missing[start : start + CHUNK]
+            assert asked is not None
+            assert score is not None
+            answers = asked.generate([suites.request_for(item) for item in chunk])
+            kept = []
+            for item, answer in zip(chunk, answers, strict=True):
+                known = None if answer.error else score(item, answer.content)
+                trace = {"group": item.group}
+                output = None if answer.error else answer.content
+                kept.append(Outcome(item.id, output, known, answer.error, answer.usage, trace, answer.cause))
+            bench.store.add_outcomes(key, kept)
+            bench.progress(f"{name} questions", len(items) - len(missing) + start + len(chunk), len(items))
+        stored = bench.store.outcomes(key)
+        return Probe(name, "", 0, tuple(stored[item.id] for item in items))
+
+    def base(self) -> Model:
+        """Return the model nothing was trained on, metered."""
+        return MeteredModel(self.bench.model, self.bench.store, Meter(), self.bench.purse)
+
+
+def as_probe(name: ProbeName, label: str, run: Run, asked: Asked, note: str) -> Probe:
+    """Put what came of asking into the shape that the guards read."""
+    return Probe(name, label, run.seed, tuple(replace(one, trace={}) for one in asked.outcomes), note)

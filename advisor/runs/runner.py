@@ -1,0 +1,432 @@
+"""Runs one strategy on one eval set with one seed, keeping every outcome as it comes.
+
+Targets stop here: a strategy gets training and dev examples and the inputs of the test split, nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any
+
+from advisor.core import registry
+from advisor.core.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError, StoreError
+from advisor.core.fingerprints import digest
+from advisor.core.model import Model
+from advisor.core.progress import Progress, silent
+from advisor.core.specs import Spec, recordable
+from advisor.core.strategy import Context, Strategy
+from advisor.core.types import EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
+from advisor.runs.interception import Switch, SwitchableModel
+from advisor.runs.metering import Meter, MeteredModel, Price, Purse, shares
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from advisor.core.metric import Metric
+    from advisor.runs.store import Store
+
+CHUNK = 64
+"""Examples that a strategy is asked for at once."""
+WAIT_SECONDS = 0.05
+"""How long outcomes may wait to be committed together; a chunk that takes longer is committed at once."""
+RUN_FORMAT = "1"
+Way = Callable[[Sequence[Example]], Any]
+"""How a strategy is asked for some examples: what it returns, unchecked."""
+_REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all strategies of one comparison share.
+
+    `kept` is where fitted strategies wait for their probes, by run id; `None` if there are none. One with a tuned model
+    is not kept, since that is large and comes back from its checkpoint at once. `pool` is `Context.pool`.
+    """
+
+    evalset: EvalSet
+    model: Model
+    metric: Metric
+    store: Store
+    embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    workdir: Path
+    model_spec: str = ""
+    progress: Progress = silent
+    purse: Purse = field(default_factory=Purse)
+    open_other: Callable[[str], tuple[Model, Price]] | None = None
+    kept: dict[str, Attempt] | None = None
+    pool: tuple[Example, ...] = ()
+
+    @cached_property
+    def task(self) -> Task:
+        """The eval set as strategies see it."""
+        return Task.of(self.evalset)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The eval set's content address, computed once."""
+        return self.evalset.fingerprint
+
+
+def run_strategy(spec: str, seed: int, bench: Bench) -> Run:
+    """Run what `spec` names and return its `Run`; examples that are stored already are not answered again.
+
+    A stored failure is no answer: it is tried again.
+
+    A strategy that breaks gives a Run with `error` and whatever it had answered.
+
+    Raises:
+        RegistryError, ConfigurationError: `spec` cannot be built.
+        ConfigurationError: the metric is the user's own and breaks.
+        ModelError: the model cannot be reached at all.
+        IncompleteError: the budget is reached.
+    """
+    attempt = Attempt.of(spec, seed, bench)
+    run = attempt.run()
+    if bench.kept is not None and attempt.fitted and not attempt.switch.tunings and not run.error:
+        bench.kept[run.id] = attempt
+    return run
+
+
+def note(run: Run) -> str:
+    """Return a run in a few words, for progress: its mean score, or what went wrong."""
+    if run.error:
+        return f"failed: {run.error}"
+    scores = [outcome.score for outcome in run.outcomes if outcome.score is not None]
+    failed = sum(bool(outcome.error) for outcome in run.outcomes)
+    mean = f"{run.metric} {sum(scores) / len(scores):.3f} on {len(scores)}" if scores else "no scores"
+    return f"{mean}, {failed} failed" if failed else mean
+
+
+class BrokenStrategyError(Exception):
+    """A strategy raised, or did not answer as the protocol asks; its run is then an error and nobody else's."""
+
+
+class Attempt:
+    """One strategy, fitted if anything is left to answer, answering what is missing."""
+
+    def __init__(self, strategy: Strategy, seed: int, bench: Bench) -> None:
+        self.strategy, self.bench = strategy, bench
+        self.meter, self.switch, self.fitted = Meter(), Switch(), False
+        self.others: list[tuple[Meter, Price]] = []
+        self.header = _header(strategy, seed, bench)
+
+    @classmethod
+    def of(cls, spec: str, seed: int, bench: Bench) -> Attempt:
+        """Make the strategy that `spec` names; one that was fitted and kept comes as it is."""
+        made = cls(registry.make("strategies", spec), seed, bench)
+        return (bench.kept or {}).get(made.header.id, made)
+
+    def run(self) -> Run:
+        """Answer what is missing, and return all."""
+        store, test = self.bench.store, self.bench.evalset.test
+        header, answered = self._stored()
+        if self._missing(answered):
+            with store.claimed(self.header.id, self.bench.progress, self.strategy.name):
+                header, answered = self._stored()  # whoever had it may have answered meanwhile
+                if missing := self._missing(answered):
+                    header = self._answered(header, missing)
+            answered = store.outcomes(self.header.id)
+        outcomes = tuple(answered[example.id] for example in test if example.id in answered)
+        answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
+        pairs = [(answers[example.id], example) for example in test if example.id in answers]
+        return replace(header, outcomes=outcomes, summaries=_summaries(self.bench.metric, pairs))
+
+    def _stored(self) -> tuple[Run, dict[str, Outcome]]:
+        outcomes = self.bench.store.outcomes(self.header.id)  # first: where there are any, the header was kept before
+        return self.bench.store.run(self.header.id) or self.header, outcomes
+
+    def _missing(self, answered: Mapping[str, Outcome]) -> list[Example]:
+        test = self.bench.evalset.test
+        return [example for example in test if example.id not in answered or answered[example.id].error]
+
+    def _answered(self, header: Run, missing: Sequence[Example]) -> Run:
+        try:
+            header = self._fit(header)
+            self.answer(missing, header.id, done=len(self.bench.evalset.test) - len(missing))
+        except BrokenStrategyError as error:
+            return replace(header, error=str(error))
+        return header
+
+    def fit(self) -> None:
+        """Fit, if that was not done yet; what was asked or trained before is taken from the store."""
+        if not self.fitted:
+            with self.bench.store.claimed(self.header.id, self.bench.progress, self.strategy.name):
+                self._fit(self.bench.store.run(self.header.id) or self.header)
+
+    def _fit(self, stored: Run) -> Run:
+        """Fit, and keep what it cost the first time; a resumed fit is cheaper than the real one."""
+        bench = self.bench
+        workdir = bench.workdir / self.header.id
+        workdir.mkdir(parents=True, exist_ok=True)
+        ctx = Context(
+            seed=self.header.seed,
+            workdir=workdir,
+            model=SwitchableModel(self._metered(bench.model, self.meter), self.switch),
+            task=bench.task,
+            dev=_copies(bench.evalset.dev),
+            metric=bench.metric,
+            embed=bench.embed,
+            progress=bench.progress,
+            pool=_copies(bench.pool),
+            **({"other_model": self._other_model} if bench.open_other else {}),
+        )
+        started = time.perf_counter()
+        self._guarded("fit", lambda: self.strategy.fit(_copies(bench.evalset.train), ctx))
+        self.fitted = True
+        if stored is not self.header:
+            return stored
+        reports = self.meter.reports
+        header = replace(
+            self.header,
+            fit_cost=FitCost(
+                seconds=time.perf_counter() - started,
+                usage=self.meter.usage,
+                examples=len(bench.evalset.train),
+                training_seconds=math.fsum(report.seconds for report in reports),
+                training_tokens=sum(report.tokens for report in reports),
+                other_usd=self._other_usd(),
+            ),
+            tuned=bool(reports) or bool(getattr(self.strategy, "tunes", False)),
+            selection=self._guarded("fit", lambda: _recorded(getattr(self.strategy, "selection", {}), "selection")),
+        )
+        bench.store.add_run(header)
+        return header
+
+    def _other_model(self, spec: str) -> Model:
+        """Open a model that helps `fit`, with a meter and a price of its own and the same purse and store."""
+        assert self.bench.open_other is not None
+        model, price = self.bench.open_other(spec)
+        meter = Meter()
+        self.others.append((meter, price))
+        return self._metered(model, meter, price)
+
+    def _metered(self, model: Model, meter: Meter, price: Price | None = None) -> MeteredModel:
+        return MeteredModel(model, self.bench.store, meter, self.bench.purse, price=price, run=self.header.id)
+
+    def _other_usd(self) -> float | None:
+        paid = [price(meter.usage) for meter, price in self.others if meter.usage.calls]
+        known = [usd for usd in paid if usd is not None]
+        return math.fsum(known) if len(known) == len(paid) else None
+
+    def answer(
+        self,
+        examples: Sequence[Example],
+        key: str,
+        *,
+        done: int = 0,
+        what: str = "",
+        way: Way | None = None,
+        beside: Callable[[], list[Outcome]] = list,
+    ) -> None:
+        """Answer some examples in chunks and keep the outcomes under `key`; the strategy is fitted.
+
+        Args:
+            examples: with the inputs to ask.
+            key: what the outcomes are stored under.
+            done: how many were answered before, for the progress.
+            what: what the progress calls it; by default the strategy's name.
+            way: how to ask; by default `predict` with the inputs.
+            beside: what else is kept in the same step as outcomes.
+        """
+        what, total = what or self.strategy.name, done + len(examples)
+        self.bench.progress(what, done, total)
+        waiting, since = list[Outcome](), time.monotonic()
+        try:
+            for start in range(0, len(examples), CHUNK):
+                chunk = examples[start : start + CHUNK]
+                waiting += self._outcomes(chunk, way or self._plain)
+                if time.monotonic() - since >= WAIT_SECONDS:
+                    self.bench.store.add_outcomes(key, [*waiting, *beside()])
+                    waiting, since = [], time.monotonic()
+                    self.bench.progress(what, done + start + len(chunk), total)
+        finally:
+            if waiting:
+                self.bench.store.add_outcomes(key, [*waiting, *beside()])
+        self.bench.progress(what, total, total)
+
+    def ask(self, examples: Sequence[Example]) -> list[Prediction]:
+        """Answer some examples and keep nothing; the strategy is fitted."""
+        return self._predict(examples, self._plain)
+
+    def _plain(self, examples: Sequence[Example]) -> Any:
+        return self.strategy.predict(tuple(example.input for example in examples))
+
+    def _outcomes(self, examples: Sequence[Example], way: Way) -> list[Outcome]:
+        """Answer some examples; where a call failed for good, halve until the failed ones stand alone."""
+        before, inside, started = self.meter.usage, self.meter.seconds, time.perf_counter()
+        try:
+            predictions = self._predict(examples, way)
+        except CallFailed as failure:
+            if len(examples) == 1:
+                return [Outcome(examples[0].id, output=None, score=None, error=str(failure), cause=failure.cause)]
+            middle = len(examples) // 2
+            return [*self._outcomes(examples[:middle], way), *self._outcomes(examples[middle:], way)]
+        around = (time.perf_counter() - started) - (self.meter.seconds - inside)
+        usages = shares(predictions, self.meter.usage - before, around)
+        return [
+            self._scored(example, prediction, usage)
+            for example, prediction, usage in zip(examples, predictions, usages, strict=True)
+        ]
+
+    def _predict(self, examples: Sequence[Example], way: Way) -> list[Prediction]:
+        answers = self._guarded("predict", lambda: self._asked(examples, way))
+        if len(answers) != len(examples):
+            raise BrokenStrategyError(
+                f"{self.strategy.name}.predict returned {len(answers)} answers for {len(examples)} inputs; "
+                "it must return one an input, in order"
+            )
+        for answer in answers:
+            if not isinstance(answer, str | Prediction):
+                raise BrokenStrategyError(
+                    f"{self.strategy.name}.predict returned a {type(answer).__name__}; "
+                    "an answer is a str or a Prediction"
+                )
+            if isinstance(answer, Prediction) and not isinstance(answer.output, str):
+                raise BrokenStrategyError(
+                    f"{self.strategy.name}.predict returned a Prediction whose output is a "
+                    f"{type(answer.output).__name__}; it must be a str"
+                )
+        return [Prediction(answer) if isinstance(answer, str) else answer for answer in answers]
+
+    def _asked(self, examples: Sequence[Example], way: Way) -> list[Any]:
+        """Ask the strategy; one text for all inputs would otherwise be taken for one answer a character."""
+        returned = way(examples)
+        if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
+            raise BrokenStrategyError(
+                f"{self.strategy.name}.predict returned a {type(returned).__name__}; it must return a list, one answer "
+                "an input, in order"
+            )
+        return list(returned)
+
+    def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
+        score = score_of(self.bench.metric, prediction.output, example)
+        trace = self._guarded("predict", lambda: _recorded(prediction.trace, "the trace of an answer"))
+        return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
+
+    def _guarded(self, what: str, call: Callable[[], Any]) -> Any:
+        """Call into the strategy; whatever breaks inside it is its own error, a dead model is everybody's."""
+        try:
+            return call()
+        except CallFailed as failure:
+            if what == "predict":
+                raise
+            raise BrokenStrategyError(f"fit could not finish: {failure}") from failure
+        except (IncompleteError, StoreError, BrokenStrategyError):
+            raise
+        except ModelError as error:
+            if str(error) == self.meter.tune_error:
+                raise BrokenStrategyError(f"{what}: {error}") from error
+            raise
+        except AdvisorError as error:
+            raise BrokenStrategyError(f"{what}: {error}") from error
+        except (Exception, SystemExit) as error:  # sys.exit() in a strategy ends that strategy, not the comparison
+            at = _last_line(error, type(self.strategy))
+            raise BrokenStrategyError(f"{what} raised {type(error).__name__}: {error}{at}") from error
+
+
+def score_of(metric: Metric, output: str, example: Example) -> float | None:
+    """Score one answer; a metric that breaks or leaves [0, 1] is nobody's low score."""
+    try:
+        score: Any = metric.score(output, example)
+        if score is None or 0.0 <= (score := float(score)) <= 1.0:
+            found: float | None = score
+            return found
+    except AdvisorError:
+        raise
+    except Exception as error:
+        raise _broken_metric(metric, "score", error) from error
+    raise ConfigurationError(
+        f"the metric {metric.name!r} gave {score!r} to example {example.id!r}; "
+        "allowed are 0 to 1, and None where it is undefined"
+    )
+
+
+def _summaries(metric: Metric, pairs: Sequence[tuple[str | None, Example]]) -> Mapping[str, float | None]:
+    try:
+        return metric.summarise(pairs) if pairs else {}
+    except AdvisorError:
+        raise
+    except Exception as error:
+        raise _broken_metric(metric, "summarise", error) from error
+
+
+def _broken_metric(metric: Metric, what: str, error: Exception) -> ConfigurationError:
+    at = _last_line(error, type(metric))
+    return ConfigurationError(f"the metric {metric.name!r}: {what} raised {type(error).__name__}: {error}{at}")
+
+
+def _copies(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Return examples whose metadata a strategy may change without any other one seeing it."""
+    return tuple(replace(each, metadata=deepcopy(each.metadata)) if each.metadata else each for each in examples)
+
+
+def _recorded(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BrokenStrategyError(f"{what} is a {type(value).__name__}; it must be a dict")
+    recorded: dict[str, Any] = recordable(value, what)
+    return recorded
+
+
+def _last_line(error: BaseException, strategy: type) -> str:
+    """Return where it broke: the last line in the strategy's own file, or the last of all where it has none there."""
+    frames = list(walk_tb(error.__traceback__))
+    try:
+        own = [frame for frame in frames if frame[0].f_code.co_filename == inspect.getsourcefile(strategy)]
+    except (TypeError, OSError):
+        own = []
+    at = (own or frames)[-1:]
+    return f" ({Path(at[0][0].f_code.co_filename).name}, line {at[0][1]})" if at else ""
+
+
+def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
+    """Describe the run before it starts; its id is the content of all that can change an answer."""
+    params = registry.params_of(strategy)
+    code = registry.source_digest(strategy)
+    key: tuple[object, ...] = (
+        RUN_FORMAT,
+        strategy.name,
+        params,
+        code,
+        bench.fingerprint,
+        seed,
+        bench.model.fingerprint,
+    )
+    if Spec.parse(bench.evalset.metric).target not in registry.built_in_order("metrics"):
+        key = (*key, registry.source_digest(bench.metric))  # the eval set knows its own metric by its name only
+    return Run(
+        id=digest(key),
+        strategy=strategy.name,
+        params=params,
+        seed=seed,
+        model=bench.model_spec or bench.model.name,
+        evalset=bench.evalset.name,
+        evalset_fingerprint=bench.fingerprint,
+        metric=bench.metric.name,
+        outcomes=(),
+        kind=str(getattr(strategy, "kind", "custom")),
+        tuned=bool(getattr(strategy, "tunes", False)),
+        versions=versions(),
+    )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a result."""
+    found = {"python": platform.python_version()}
+    for package in _REPORTED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from advisor.core.types import Outcome
+from advisor.decision.findings import Findings, Probe
+from advisor.decision.guards import check_guards, enough_data, nothing_missing, owed_baselines, strong_baseline
+from advisor.economics.inputs import Economics
+from tests.decision.planted_evidence import FEW, SEARCHED, TUNED, Plant, evidence
+
+RAG, CALLS = Plant("rag", 0.55, kind="rag"), Plant("function_calling", 0.5, kind="tools")
+ZERO = Plant("zero_shot", 0.4)
+EQUAL = replace(TUNED, quality=0.61)
+
+
+PLAIN = replace(FEW, selection={})
+OPTIMISED = Plant("optimised_prompt", 0.6, selection=SEARCHED)
+HELD = replace(PLAIN, label="few_shot(constrained=true)")
+
+
+@pytest.mark.parametrize(("plants", "carries", "owed"), [
+    ((PLAIN, OPTIMISED, TUNED), {}, ()),
+    ((FEW, TUNED), {}, ()),
+    ((PLAIN, TUNED), {}, ("optimised_prompt",)),
+    ((OPTIMISED, TUNED), {}, ("few_shot",)),
+    ((ZERO, TUNED), {}, ("few_shot", "optimised_prompt")),
+    ((PLAIN, replace(OPTIMISED, label="mine.py:Search"), TUNED), {}, ()),
+    ((PLAIN, replace(OPTIMISED, label="mine.py:Search", selection={"budget": 7}), TUNED), {}, ()),
+    ((PLAIN, replace(OPTIMISED, kind="fine_tuning"), TUNED), {}, ("optimised_prompt",)),
+    ((PLAIN, replace(OPTIMISED, selection={}), TUNED), {}, ("optimised_prompt",)),
+    ((PLAIN, replace(OPTIMISED, selection={**SEARCHED, "budget": 203}), TUNED), {}, ("optimised_prompt",)),
+    ((PLAIN, replace(OPTIMISED, selection={**SEARCHED, "budget": 204}), TUNED), {}, ()),
+    ((FEW, TUNED), {"docs": True}, ("rag",)),
+    ((FEW, RAG, TUNED), {"docs": True, "tools": True}, ("function_calling",)),
+    ((FEW, RAG, CALLS, TUNED), {"docs": True, "tools": True}, ()),
+    ((FEW, replace(RAG, label="mine.py:Lookup"), TUNED), {"docs": True}, ()),
+    ((replace(FEW, label="few_shot"), TUNED), {}, ()),
+    ((FEW, TUNED), {"schema": True}, ("few_shot(constrained=true)",)),
+    ((FEW, HELD, TUNED), {"schema": True}, ()),
+    ((FEW, replace(HELD, label="zero_shot(constrained=true)"), TUNED), {"schema": True}, ()),
+    ((FEW, replace(HELD, kind="fine_tuning", tuned=True), TUNED), {"schema": True}, ("few_shot(constrained=true)",)),
+    ((replace(FEW, selection={**SEARCHED, "constrained_tried": True}), TUNED), {"schema": True}, ()),
+    ((replace(FEW, selection={**SEARCHED, "constrained_tried": False}), TUNED), {"schema": True},
+     ("few_shot(constrained=true)",)),
+])  # fmt: skip
+def test_the_baselines_that_are_owed(plants, carries, owed):
+    case = evidence(*plants, **carries)
+    assert owed_baselines(case) == owed
+    found = strong_baseline(case)
+    assert found.state == ("fail" if owed else "pass")
+    assert all(name in found.finding for name in owed)
+    assert all(f"--strategy {shlex.quote(name)}" in found.remedy for name in owed)
+    assert bool(found.remedy) == bool(owed)
+    assert found.how
+
+
+def test_the_constrained_probe_of_a_prompting_strategy_counts():
+    outcome = Outcome("t1", "{}", 1.0)
+    case = evidence(FEW, TUNED, schema=True)
+    for label, outcomes, owed in (
+        (FEW.label, (outcome,), ()),
+        (FEW.label, (), ("few_shot(constrained=true)",)),
+        (TUNED.label, (outcome,), ("few_shot(constrained=true)",)),
+    ):
+        probed = replace(case, findings=Findings(probes=(Probe("constrained", label, 0, outcomes),)))
+        assert owed_baselines(probed) == owed
+
+
+def test_both_budgets_are_said():
+    said = "optimised_prompt had a budget of 300 calls (204 in fine-tuning's own choice)"
+    assert said in strong_baseline(evidence(PLAIN, OPTIMISED, TUNED)).finding
+    small = strong_baseline(evidence(PLAIN, replace(OPTIMISED, selection={**SEARCHED, "budget": 10}), TUNED))
+    assert "optimised_prompt had only a budget of 10 calls (204 in" in small.finding
+
+
+def test_the_line_to_type_keeps_the_baselines_that_are_there():
+    found = strong_baseline(evidence(PLAIN, RAG, TUNED, docs=True))
+    words = shlex.split(found.remedy.partition(": ")[2])
+    asked = [word for before, word in pairwise(words) if before == "--strategy"]
+    assert asked == ["optimised_prompt", "few_shot(k=8)", "rag", "fine_tuning"]
+
+
+def test_a_baseline_that_could_not_be_scored_is_owed_too():
+    case = evidence(FEW, ZERO, TUNED)
+    broken = tuple(replace(s, quality=None) if s.label == FEW.label else s for s in case.strategies)
+    assert owed_baselines(replace(case, strategies=broken)) == ("few_shot", "optimised_prompt")
+
+
+def test_a_tuned_strategy_is_no_baseline_for_itself():
+    assert owed_baselines(evidence(FEW, replace(TUNED, label="fine_tuning_rag", kind="rag"), docs=True)) == ("rag",)
+
+
+def test_a_real_difference_is_enough_and_the_limits_of_the_test_set_are_said():
+    found = enough_data(evidence(FEW, TUNED))
+    assert found.state == "pass"
+    assert "the 20 points over few_shot(k=8) are more than chance" in found.finding
+    small = enough_data(evidence(FEW, replace(EQUAL, quality=0.60, sd=0.02)))
+    assert "2 points can go unseen" in small.finding
+
+
+def test_a_gain_that_rests_on_a_difference_that_could_be_chance_fails():
+    assert enough_data(evidence(FEW, EQUAL)).state == "fail"
+
+
+def test_a_dear_rival_does_not_excuse_a_lead_over_the_alternative_that_could_be_chance():
+    dear = Plant("rag", 0.68, seconds=40.0, kind="rag", sd=0.0)
+    lucky = replace(TUNED, quality=0.62, sd=0.0)
+    found = evidence(FEW, dear, lucky, economics=Economics(1e6, 0.001))
+    assert (found.alternative, found.money.dominance.contenders) == (FEW.label, ("rag",))
+    assert found.money.probability_tuned_best >= 0.9
+    assert enough_data(found).state == "fail"
+
+
+def test_a_gain_that_rests_on_cost_alone_does_not_need_a_difference():
+    case = evidence(FEW, replace(EQUAL, seconds=0.1), economics=Economics(requests_per_month=100_000))
+    assert enough_data(case).state == "unknown"
+    assert enough_data(replace(case, economics=Economics(100_000, margin=0.06))).state == "pass"
+
+
+@pytest.mark.parametrize(("failed", "state"), [(0, "pass"), (5, "pass"), (6, "fail"), (500, "fail")])
+def test_more_than_one_percent_missing_fails(failed, state):
+    assert nothing_missing(evidence(replace(FEW, failed=failed), TUNED)).state == state
+
+
+def test_failures_are_counted_over_all_seeds():
+    assert nothing_missing(evidence(FEW, replace(TUNED, failed=10))).state == "pass"
+    assert nothing_missing(evidence(FEW, replace(TUNED, failed=11))).state == "fail"
+
+
+def test_a_strategy_nothing_rests_on_may_fail():
+    assert nothing_missing(evidence(FEW, TUNED, Plant("my_rules", 0.1, kind="custom", failed=400))).state == "pass"
+
+
+def test_what_was_not_looked_at_is_unknown_and_never_passing():
+    states = {guard.name: guard.state for guard in check_guards(evidence(FEW, TUNED))}
+    looked_at = {"strong baseline", "enough data", "nothing missing"}
+    assert {state for name, state in states.items() if name not in looked_at} == {"unknown"}

@@ -1,0 +1,139 @@
+"""A comparison as one file: it comes back whole on another machine, and a hostile file does nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from advisor.cli import app
+from advisor.core.errors import ConfigurationError
+from advisor.decision.comparison import Comparison
+from advisor.runs import archive, compare
+from advisor.runs.store import SCHEMA_VERSION, Store
+from tests.small_comparison import write_evalset
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Comparison:
+    (tmp_path / "answers.py").write_text("def answer(request): return 'billing'\n")
+    model = f"scripted:{tmp_path / 'answers.py'}:answer"
+    folder = write_evalset(tmp_path / "small")
+    return compare.compare(folder, strategies=["majority", "zero_shot"], model=model, checks="none", draws=200)
+
+
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("ADVISOR_HOME", str(tmp_path / "elsewhere"))
+    return tmp_path / "elsewhere"
+
+
+def test_there_and_back(made: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "run.zip"
+    assert CliRunner().invoke(app, ["export", "run", made.id[:8], "-o", str(file)]).exit_code == 0
+    elsewhere(monkeypatch, tmp_path)
+    done = CliRunner().invoke(app, ["import", str(file)])
+    assert done.exit_code == 0, done.output
+    assert f"advisor report {made.id}" in done.output
+    with Store() as store:
+        assert store.load_comparison() == made
+        for run in made.runs:
+            assert store.outcomes(run.id) == {outcome.example_id: outcome for outcome in run.outcomes}
+    again = compare.compare(
+        tmp_path / "small",
+        strategies=["majority", "zero_shot"],
+        model=f"scripted:{tmp_path / 'answers.py'}:answer",
+        checks="none",
+        draws=200,
+    )
+    assert again.runs == made.runs
+    with Store() as store:
+        assert store.unanswered(run.id for run in made.runs) == 0
+        assert sqlite3.connect(store.path).execute("SELECT COUNT(*) FROM attempts").fetchone() == (0,)
+
+
+def test_what_is_here_already_stays(made: Comparison, tmp_path: Path) -> None:
+    archive.write(made, tmp_path / "run.zip")
+    with Store() as store:
+        before = store.comparisons()
+        store.take_in(archive.read(tmp_path / "run.zip"))
+        assert store.comparisons() == before
+
+
+def test_an_export_says_where_it_cannot_be_written(made: Comparison, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["export", "run", "-o", str(tmp_path / "no" / "folder.zip")])
+    assert done.exit_code == 1
+    assert "cannot be written" in done.output
+    assert list(tmp_path.glob("**/.*")) == []
+
+
+def pack(path: Path, members: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def honest(content: bytes, **changed: object) -> dict[str, bytes]:
+    manifest = {"format": archive.FORMAT, "version": SCHEMA_VERSION, "sha256": hashlib.sha256(content).hexdigest()}
+    return {archive.MANIFEST: json.dumps(manifest | changed).encode(), archive.CONTENT: content}
+
+
+def mixed(count: int) -> bytes:
+    return b"[" + b",".join(b"%d" % (at * 7919 % 99991) for at in range(count))
+
+
+HOSTILE: dict[str, Callable[[], dict[str, bytes]]] = {
+    "no zip": dict,
+    "a path out": lambda: {**honest(b"{}"), "../../outside": b"x"},
+    "an absolute path": lambda: {**honest(b"{}"), "/tmp/outside": b"x"},
+    "other names": lambda: {"a": b"", "b": b""},
+    "no manifest": lambda: {archive.MANIFEST: b"[]", archive.CONTENT: b"{}"},
+    "half a manifest": lambda: {archive.MANIFEST: b'{"format', archive.CONTENT: b"{}"},
+    "newer": lambda: honest(b"{}", version=SCHEMA_VERSION + 1),
+    "changed": lambda: honest(b"{}", sha256="0" * 64),
+    "empty": lambda: honest(b"{}"),
+    "deep": lambda: honest(b"[" * 200_000),
+    "a bomb": lambda: honest(b"[" + b"[]," * 20_000_000),
+    "a huge bomb": lambda: honest(b" " * 400_000_000),
+    "many values": lambda: honest(mixed(4_100_000)),
+    "not a number": lambda: honest(b'{"id": NaN}'),
+    "binary": lambda: honest(bytes(range(256)) * 100),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_one_sentence(kind: str, tmp_path: Path, own_home: Path) -> None:
+    file = tmp_path / "in" / "hostile.zip"
+    file.parent.mkdir()
+    pack(file, HOSTILE[kind]())
+    if kind == "no zip":
+        file.write_bytes(b"PK\x03\x04 and nothing of the kind")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ConfigurationError, match="cannot be imported"):
+        archive.read(file)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 * 1024
+    assert sorted(path.name for path in tmp_path.rglob("*") if "home" not in str(path)) == ["hostile.zip", "in"]
+
+
+def test_ids_that_are_not_ours_are_refused(made: Comparison, tmp_path: Path) -> None:
+    from pydantic import TypeAdapter
+
+    plain = TypeAdapter(Comparison).dump_python(made, mode="json")
+    pack(tmp_path / "f.zip", honest(json.dumps({**plain, "id": "../../etc"}).encode()))
+    with pytest.raises(ConfigurationError, match="ids in it are not ours"):
+        archive.read(tmp_path / "f.zip")
+
+
+def test_every_cut_is_refused(made: Comparison, tmp_path: Path) -> None:
+    archive.write(made, tmp_path / "whole.zip")
+    whole = (tmp_path / "whole.zip").read_bytes()
+    for end in range(0, len(whole), max(1, len(whole) // 60)):
+        (tmp_path / "cut.zip").write_bytes(whole[:end])
+        with pytest.raises(ConfigurationError):
+            archive.read(tmp_path / "cut.zip")
