@@ -15,7 +15,7 @@ from advisor.economics.flags import MONEY_FLAGS
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
-    from advisor.runs.options import CompareOptions
+    from advisor.decision.request import CompareOptions
 
 _PARAMETERS = {key: flag.removeprefix("--").replace("-", "_") for key, flag in MONEY_FLAGS.items()}
 """Key in the ``economics:`` block → parameter of `compare`."""
@@ -106,8 +106,8 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
     Raises:
         ConfigurationError: a value cannot be used.
     """
+    from advisor.decision.request import CompareOptions
     from advisor.runs.comparison_file import check_comparison, read_comparison
-    from advisor.runs.options import CompareOptions
 
     file = read_comparison(given["config"]) if given.get("config") else check_comparison({})
     typed = _typed(given)

@@ -15,9 +15,10 @@ from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
 from advisor.core.progress import Progress, silent
 from advisor.core.types import EvalSet, Run
 from advisor.decision.findings import Findings
+from advisor.decision.request import CompareOptions, asked_flags
 from advisor.runs import runner
-from advisor.runs.options import CompareOptions, asked_flags, environment
 from advisor.runs.prepare import Prepared, load_evalset
+from advisor.runs.provenance import environment
 from advisor.runs.store import Store
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from advisor.core.model import Completion, Model, Request, TuningJob, TuningRepo
 from advisor.core.specs import Spec
 from advisor.core.strategy import Context
 from advisor.core.types import Task, Usage
+from advisor.decision.request import CompareOptions
 from advisor.economics.money import request_cost
 from advisor.runs.curve_runs import Part, label_of_part
-from advisor.runs.options import CompareOptions
 from advisor.runs.prepare import Prepared
 from advisor.testing import toy_task
 

@@ -15,12 +15,12 @@ from advisor.core.paths import home
 from advisor.core.progress import Progress
 from advisor.core.strategy import Strategy
 from advisor.core.types import EvalSet, Task
+from advisor.decision.request import ALL, CompareOptions
 from advisor.economics.horizon import check_shutdown
 from advisor.economics.money import request_cost
 from advisor.economics.prices import Prices, prices_for
 from advisor.runs import runner
 from advisor.runs.metering import Price, Purse
-from advisor.runs.options import ALL, CompareOptions
 from advisor.runs.store import Store
 
 if TYPE_CHECKING:

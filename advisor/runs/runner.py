@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import inspect
 import math
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
@@ -28,6 +26,7 @@ from advisor.core.strategy import Context, Strategy
 from advisor.core.types import EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Meter, MeteredModel, Price, Purse, shares
+from advisor.runs.provenance import versions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +42,6 @@ WAIT_SECONDS = 0.05
 RUN_FORMAT = "1"
 Way = Callable[[Sequence[Example]], Any]
 """How a strategy is asked for some examples: what it returns, unchecked."""
-_REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -418,15 +416,3 @@ def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
         tuned=bool(getattr(strategy, "tunes", False)),
         versions=versions(),
     )
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that can change a result."""
-    found = {"python": platform.python_version()}
-    for package in _REPORTED:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
-from tests.faults.test_malformed import child
 
 from advisor.core import metrics
 from advisor.core.errors import AdvisorError, ModelError
@@ -29,6 +28,7 @@ from advisor.testing import toy_task
 from tests.faults import payloads
 from tests.faults.bombs import bombs
 from tests.faults.sheet import FULL, Sheet, trials
+from tests.faults.test_malformed import child
 from tests.faults.tiny_model import tiny_adapter, tiny_model
 from tests.small_comparison import write_evalset
 

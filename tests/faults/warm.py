@@ -262,14 +262,14 @@ def _stop_the_calendar() -> None:
     """Have reports say the same minute, whenever they are made."""
     from datetime import UTC, datetime, tzinfo
 
-    from advisor.runs import options
+    from advisor.runs import provenance
 
     class Stopped(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
-    options.datetime = Stopped  # type: ignore[attr-defined]
+    provenance.datetime = Stopped  # type: ignore[attr-defined]
 
 
 def _write_acknowledgements() -> None:

@@ -12,7 +12,8 @@ import pytest
 from advisor.core.errors import CallFailed
 from advisor.core.model import Request
 from advisor.core.types import Message, ToolSpec
-from advisor.runs.options import CompareOptions, environment
+from advisor.decision.request import CompareOptions
+from advisor.runs.provenance import environment
 
 if TYPE_CHECKING:
     from advisor.models.local.model import LocalModel

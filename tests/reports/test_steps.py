@@ -8,9 +8,9 @@ from functools import cache
 from xml.etree import ElementTree
 
 import pytest
-from tests.reports.test_console import shown
 
 from tests.reports.sample import HOSTILE, PIVOT, comparison, report, without_money
+from tests.reports.test_console import shown
 
 numbers, steps, tornado = report("numbers"), report("steps"), report("tornado")
 html, markdown = report("html"), report("markdown")

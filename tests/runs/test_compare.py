@@ -21,11 +21,11 @@ from advisor.cli.compare import settle
 from advisor.core.errors import AdvisorError, ConfigurationError
 from advisor.core.progress import silent
 from advisor.decision.comparison import Comparison
+from advisor.decision.request import CompareOptions, command_line
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
 from advisor.runs.compare import _findings, compare_options
-from advisor.runs.options import CompareOptions, command_line
 from advisor.runs.prepare import Prepared
 from advisor.runs.store import Store
 from tests.small_comparison import STRATEGY, asked, write_evalset, write_model, write_strategy

@@ -14,8 +14,8 @@ import advisor
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError
 from advisor.decision.comparison import Comparison
+from advisor.decision.request import CompareOptions
 from advisor.runs.curve_runs import plan_parts, sizes_for
-from advisor.runs.options import CompareOptions
 from advisor.runs.plan import plan
 from advisor.runs.prepare import Prepared, load_evalset
 from advisor.runs.store import Store

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError
+from advisor.decision.request import CompareOptions
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
 from advisor.runs.compare import compare_options
-from advisor.runs.options import CompareOptions
 from advisor.runs.plan import Plan, PlanRow, plan
 from tests.small_comparison import asked, write_evalset, write_model, write_strategy
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from advisor.core.errors import ConfigurationError, did_you_mean
 from advisor.decision.findings import Checks
 from advisor.economics.flags import MONEY_FLAGS, typed
 from advisor.economics.inputs import Economics
-from advisor.runs import runner
 
 CHECKS: tuple[Checks, ...] = ("none", "quick", "full")
 
@@ -90,20 +86,6 @@ class CompareOptions:
             raise ConfigurationError(
                 f"retention_margin is {self.retention_margin!r}; allowed: above 0 and below 1 (0.05 is 5 points)"
             )
-
-
-def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
-    """Return what is needed to do a comparison again: command, versions, machine, date, seed, a local model's ways."""
-    ways = {name: str(getattr(model, name, "")) for name in ("precision", "device", "threads", "generation")}
-    return {
-        "command": command_line(options),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        **{name: way for name, way in ways.items() if way},
-        "seed": str(options.seed),
-        "bootstrap draws": str(options.draws),
-        **{f"{name} version": number for name, number in runner.versions().items()},
-    }
 
 
 _FLAGS = ("seeds", "limit", "train_limit", "seed", "checks", "suite", "retention_margin")

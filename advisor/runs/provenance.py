@@ -1,0 +1,39 @@
+"""What is needed to do a comparison again: command, versions, machine, date, seed, a local model's ways."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from advisor.decision.request import CompareOptions, command_line
+
+_REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
+
+
+def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
+    """Return by name what a reader needs to do this comparison again."""
+    ways = {name: str(getattr(model, name, "")) for name in ("precision", "device", "threads", "generation")}
+    return {
+        "command": command_line(options),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        **{name: way for name, way in ways.items() if way},
+        "seed": str(options.seed),
+        "bootstrap draws": str(options.draws),
+        **{f"{name} version": number for name, number in versions().items()},
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that can change a result."""
+    found = {"python": platform.python_version()}
+    for package in _REPORTED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
