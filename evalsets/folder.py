@@ -9,7 +9,7 @@ from typing import Any
 
 from advisor.core.errors import EvalSetError, did_you_mean
 from advisor.core.schemas import check_schema
-from advisor.core.tools import load_tools
+from advisor.core.tool_files import load_tools
 from advisor.core.types import Document, Example, Tool
 
 from . import splitting

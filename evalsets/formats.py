@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from advisor.core.errors import did_you_mean
-from advisor.core.tools import spec_from_json
+from advisor.core.tool_files import spec_from_json
 from advisor.core.types import Chat, Example, Input, Message, Role, ToolCall, ToolSpec
 
 from .readers import Row, parse_json

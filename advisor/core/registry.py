@@ -19,7 +19,6 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -27,8 +26,9 @@ from types import ModuleType
 from typing import Any
 
 from advisor.core.errors import AdvisorError, ConfigurationError, RegistryError, did_you_mean
+from advisor.core.fingerprints import constructor_parameters
 from advisor.core.shipped import FOLDERS, shipped
-from advisor.core.specs import Spec, recordable
+from advisor.core.specs import Spec
 
 KINDS = ("strategies", "models", "metrics", "evalsets", "readers", "reports")
 OURS = "tuneworthy"
@@ -137,7 +137,7 @@ def construct(target: Any, params: dict[str, Any], spec: str) -> Any:
         raise RegistryError(
             f"{spec!r} is a {type(target).__name__} and cannot be called; a class or a function is needed"
         )
-    allowed, takes_any = _parameters(target)
+    allowed, takes_any = constructor_parameters(target)
     unknown = [] if takes_any else [name for name in params if name not in allowed]
     if unknown:
         raise ConfigurationError(f"{spec!r} has no parameter {unknown[0]!r}; {did_you_mean(unknown[0], allowed)}")
@@ -149,91 +149,6 @@ def construct(target: Any, params: dict[str, Any], spec: str) -> Any:
         what = str(error) if isinstance(error, TypeError | ValueError) else f"{type(error).__name__}: {error}"
         listed = ", ".join(allowed) or "(none)"
         raise ConfigurationError(f"{spec!r} cannot be built: {what}; its parameters are: {listed}") from error
-
-
-# --- what a strategy is, for the record ------------------------------------------------------------------------------
-
-
-def params_of(strategy: object) -> dict[str, Any]:
-    """Return the constructor parameters of `strategy` with their values, as JSON types, defaults included.
-
-    Raises:
-        RegistryError: a parameter is not stored under its own name, or its value cannot be recorded.
-    """
-    values: dict[str, Any] = {}
-    for name in _parameters(type(strategy))[0]:
-        if not hasattr(strategy, name):
-            raise RegistryError(
-                f"{type(strategy).__name__} takes the parameter {name!r} and does not keep it, so the run cannot "
-                "record it",
-                hint=f"write self.{name} = {name} in its __init__",
-            )
-        values[name] = recordable(getattr(strategy, name), f"parameter {name!r} of {type(strategy).__name__}")
-    return values
-
-
-def source_digest(strategy: object) -> str:
-    """Return the SHA-256 (hex) of the files that define the class of `strategy`, its bases and their sibling imports.
-
-    Part of the run key: editing a strategy's code runs it again. A class without a file (typed at a prompt) is
-    represented by its compiled methods.
-    """
-    files: set[Path] = set()
-    codes: list[str] = []
-    for cls in type(strategy).__mro__[:-1]:
-        if cls.__module__.partition(".")[0] in sys.stdlib_module_names:
-            continue
-        path = _file_of(cls)
-        if path is None:
-            codes.append(_compiled(cls))
-        else:
-            _with_siblings(path, files)
-    contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
-    return hashlib.sha256("\n".join([*contents, *codes]).encode()).hexdigest()
-
-
-def _file_of(cls: type) -> Path | None:
-    try:
-        name = inspect.getsourcefile(cls)
-    except (TypeError, OSError):
-        return None
-    return Path(name) if name and Path(name).is_file() else None
-
-
-def _with_siblings(path: Path, seen: set[Path]) -> None:
-    """Add `path` and every file of the same folder that it imports, relatively or (PYTHONPATH) by its bare name."""
-    if path in seen:
-        return
-    seen.add(path)
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        for head in _imported_heads(node):
-            if (sibling := path.parent / f"{head}.py").is_file():
-                _with_siblings(sibling, seen)
-
-
-def _imported_heads(node: ast.AST) -> list[str]:
-    """Return the first part of what an import statement names; nothing for what lies in a folder above."""
-    if isinstance(node, ast.Import):
-        return [alias.name.split(".")[0] for alias in node.names]
-    if not isinstance(node, ast.ImportFrom) or node.level > 1:
-        return []
-    return [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
-
-
-def _compiled(cls: type) -> str:
-    """Describe a class by its methods' instructions and constants, without addresses."""
-
-    def describe(value: Any) -> str:
-        if inspect.iscode(value):
-            return f"{value.co_code.hex()} {value.co_names} {[describe(constant) for constant in value.co_consts]}"
-        return repr(value) if isinstance(value, str | bytes | int | float | tuple | None) else type(value).__name__
-
-    members = sorted(
-        (name, getattr(member, "__code__", member))
-        for name, member in vars(cls).items()
-        if name[:2] != "__" or name == "__init__"
-    )
-    return "\n".join(f"{name} {describe(member)}" for name, member in members)
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------
@@ -373,18 +288,6 @@ def _names_no_class(path: Path) -> RegistryError:
             classes = []
     example = f"{path}:{classes[0] if classes else 'Class'}"
     return RegistryError(f"{str(path)!r} names a file and no class in it", hint=f"write {example}")
-
-
-def _parameters(target: Callable[..., Any]) -> tuple[list[str], bool]:
-    """Names of the keywords a constructor takes, and whether it takes any keyword at all."""
-    if inspect.isclass(target) and target.__init__ is object.__init__ and target.__new__ is object.__new__:
-        return [], False
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):
-        return [], True
-    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    return named, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _first_doc_line(target: str) -> str:

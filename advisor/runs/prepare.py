@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.core import metrics, registry
 from advisor.core.errors import ConfigurationError
-from advisor.core.fingerprints import digest
+from advisor.core.fingerprints import digest, params_of
 from advisor.core.paths import home
 from advisor.core.progress import Progress
 from advisor.core.strategy import Strategy
@@ -156,7 +156,7 @@ def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str
                 f"{other!r} and {spec!r} are both called {strategy.name!r}, and a report could not tell them apart",
                 hint='give your own another name: name = "..." in its class',
             )
-        chosen.setdefault(digest([strategy.name, registry.params_of(strategy)]), spec)
+        chosen.setdefault(digest([strategy.name, params_of(strategy)]), spec)
     return tuple(chosen.values()), skipped
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.core import registry
 from advisor.core.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError, StoreError
-from advisor.core.fingerprints import digest
+from advisor.core.fingerprints import digest, params_of, source_digest
 from advisor.core.model import Model
 from advisor.core.progress import Progress, silent
 from advisor.core.specs import Spec, recordable
@@ -389,8 +389,8 @@ def _last_line(error: BaseException, strategy: type) -> str:
 
 def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
     """Describe the run before it starts; its id is the content of all that can change an answer."""
-    params = registry.params_of(strategy)
-    code = registry.source_digest(strategy)
+    params = params_of(strategy)
+    code = source_digest(strategy)
     key: tuple[object, ...] = (
         RUN_FORMAT,
         strategy.name,
@@ -401,7 +401,7 @@ def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
         bench.model.fingerprint,
     )
     if Spec.parse(bench.evalset.metric).target not in registry.built_in_order("metrics"):
-        key = (*key, registry.source_digest(bench.metric))  # the eval set knows its own metric by its name only
+        key = (*key, source_digest(bench.metric))  # the eval set knows its own metric by its name only
     return Run(
         id=digest(key),
         strategy=strategy.name,

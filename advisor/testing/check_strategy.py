@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from advisor.core import registry
 from advisor.core.errors import AdvisorError, ConfigurationError
-from advisor.core.fingerprints import digest
+from advisor.core.fingerprints import digest, params_of
 from advisor.core.metrics import for_task
 from advisor.core.model import Model, Request
 from advisor.core.strategy import Context
@@ -93,7 +93,7 @@ def _factory(strategy: object) -> Callable[[], Any]:
     if isinstance(strategy, type):
         return lambda: registry.construct(strategy, {}, strategy.__name__)
     cls = type(strategy)
-    params = {name: getattr(strategy, name) for name in registry.params_of(strategy)}
+    params = {name: getattr(strategy, name) for name in params_of(strategy)}
     return lambda: registry.construct(cls, params, cls.__name__)
 
 
@@ -214,7 +214,7 @@ def _check_shape(bench: _Bench) -> CheckResult:
 
 def _check_parameters(bench: _Bench) -> CheckResult:
     with bench.fitted() as strategy:
-        before, after = registry.params_of(bench.make()), registry.params_of(strategy)
+        before, after = params_of(bench.make()), params_of(strategy)
     changed = [name for name in before if before[name] != after[name]]
     wrong = f"fit changes the constructor parameter {changed[0]!r}; keep what is learned elsewhere" if changed else ""
     return _result("parameters", wrong, f"kept under their own names: {', '.join(before) or 'none'}")

@@ -238,7 +238,7 @@ def look_up(word: str) -> str:
     raise RuntimeError("the directory is down")
 '''
 CALLING = """
-from advisor.types import ToolCall
+from advisor.core.types import ToolCall
 
 def answer(request):
     said = request.messages[-1].content

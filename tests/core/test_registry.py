@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from advisor.core import registry
 from advisor.core.errors import ConfigurationError, RegistryError
+from advisor.core.fingerprints import params_of, source_digest
 from advisor.core.specs import Spec, recordable
 
 WriteModule = Callable[..., Path]
@@ -113,7 +114,7 @@ def test_every_built_in_points_to_something_documented(entry: registry.Entry) ->
 
 def test_listing_imports_nothing() -> None:
     code = (
-        "import sys\nfrom advisor import registry\n"
+        "import sys\nfrom advisor.core import registry\n"
         "summaries = [entry.summary for kind in registry.KINDS for entry in registry.names(kind)]\n"
         "heavy = {'torch', 'transformers', 'openai', 'chromadb', 'pandas', 'numpy', 'scipy', 'sklearn', 'altair'}\n"
         "print(sorted(heavy & set(sys.modules)), 'advisor.strategies.floors' in sys.modules)"
@@ -158,7 +159,7 @@ def test_what_lacks_a_method_is_no_strategy() -> None:
 def test_class_in_a_file_with_postponed_dataclass(write: WriteModule) -> None:
     made = registry.make("strategies", f'{write(GOOD)}:Constant(answer="no", times=2)')
     assert made.predict(["a", "b"]) == ["nono", "nono"]
-    assert registry.params_of(made) == {"answer": "no", "times": 2}
+    assert params_of(made) == {"answer": "no", "times": 2}
 
 
 def test_file_is_loaded_again_after_a_change_only(write: WriteModule) -> None:
@@ -225,7 +226,7 @@ def test_forgotten_parameter_is_named() -> None:
         def __init__(self, k: int = 3) -> None: ...
 
     with pytest.raises(RegistryError, match=r"takes the parameter 'k'(.|\n)*self\.k = k"):
-        registry.params_of(Forgetful())
+        params_of(Forgetful())
 
 
 def test_recordable_values() -> None:
@@ -247,10 +248,10 @@ def len_of(text: str) -> int:
 
 def test_digest_follows_the_code(write: WriteModule) -> None:
     spec = f"{write(GOOD)}:Constant"
-    first = registry.source_digest(registry.make("strategies", spec))
-    assert first == registry.source_digest(registry.make("strategies", f"{spec}(times=5)"))
+    first = source_digest(registry.make("strategies", spec))
+    assert first == source_digest(registry.make("strategies", f"{spec}(times=5)"))
     write(GOOD.replace("self.times", "self.times + 0"))
-    assert registry.source_digest(registry.make("strategies", spec)) != first
+    assert source_digest(registry.make("strategies", spec)) != first
 
 
 @pytest.mark.parametrize(
@@ -262,12 +263,12 @@ def test_digest_follows_the_files_beside_it_however_they_are_imported(tmp_path: 
     digests = set()
     for word in ("yes", "no"):
         helper.write_text(f"WORD = {word!r}\n", encoding="utf-8")
-        digests.add(registry.source_digest(registry.make("strategies", f"{main}:Constant")))
+        digests.add(source_digest(registry.make("strategies", f"{main}:Constant")))
     assert len(digests) == 2
 
 
 def test_digest_of_built_ins_follows_what_they_share() -> None:
-    digests = {name: registry.source_digest(registry.make("strategies", name)) for name in ("majority", "zero_shot")}
+    digests = {name: source_digest(registry.make("strategies", name)) for name in ("majority", "zero_shot")}
     assert len(set(digests.values())) == 2
 
 
@@ -278,9 +279,9 @@ def test_digest_of_a_class_without_a_file() -> None:
         return space["Mine"]()
 
     code = "class Mine:\n    rate = 1\n    def predict(self, inputs):\n        return [str(i) + 'x' for i in inputs]"
-    assert registry.source_digest(made(code)) == registry.source_digest(made("\n\n" + code))
+    assert source_digest(made(code)) == source_digest(made("\n\n" + code))
     for old, new in (("'x'", "'y'"), ("str(i)", "repr(i)"), ("rate = 1", "rate = 2")):
-        assert registry.source_digest(made(code)) != registry.source_digest(made(code.replace(old, new)))
+        assert source_digest(made(code)) != source_digest(made(code.replace(old, new)))
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,12 @@ from pydantic import Field
 
 from advisor.core.errors import CallFailed, ConfigurationError, EvalSetError
 from advisor.core.schemas import check_schema, problem
+from advisor.core.tool_files import load_tools, spec_from_json
 from advisor.core.tools import (
-    load_tools,
     parse_call,
     parse_calls,
     render_result,
     render_specs,
-    spec_from_json,
     tool_from_function,
     validate_call,
 )

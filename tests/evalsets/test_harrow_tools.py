@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from advisor.core.tools import load_tools
+from advisor.core.tool_files import load_tools
 from advisor.core.types import Tool
 
 FOLDER = Path(__file__).parents[2] / "evalsets" / "data" / "harrow_tools"

@@ -20,7 +20,8 @@ from pathlib import Path
 from advisor.advice.file import read_answers
 from advisor.core.errors import AdvisorError, CallFailed
 from advisor.core.model import Request
-from advisor.core.tools import parse_calls, spec_from_json
+from advisor.core.tool_files import spec_from_json
+from advisor.core.tools import parse_calls
 from advisor.core.types import Message
 from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint.retry import Retry

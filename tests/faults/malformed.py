@@ -117,7 +117,8 @@ def _suite() -> Parser:
 
 def _tool_schemas() -> Parser:
     """Tool schemas as data sets hold them."""
-    from advisor.core.tools import render_specs, spec_from_json
+    from advisor.core.tool_files import spec_from_json
+    from advisor.core.tools import render_specs
 
     def read(path: Path) -> None:
         try:

@@ -19,8 +19,8 @@ PROCESSES = 8
 WRITER = """
 import sys
 from pathlib import Path
-from advisor.store import Store
-from advisor.types import Outcome
+from advisor.runs.store import Store
+from advisor.core.types import Outcome
 path, worker, writes = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with Store(path) as store:
     for number in range(writes):

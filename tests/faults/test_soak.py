@@ -15,7 +15,7 @@ from tests.small_comparison import write_evalset
 SLOPE_MB_PER_10_000, REPORT_SECONDS = 1.0, 10.0
 RUN = """
 import json, resource, sys, time
-from advisor import api
+from advisor import compare
 from pathlib import Path
 
 PAGE = resource.getpagesize()
@@ -27,7 +27,7 @@ def progress(what, done, total):
 
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 started = time.monotonic()
-comparison = api.compare(folder / "small", strategies=["zero_shot"], model=f"scripted:{folder / 'answers.py'}:answer",
+comparison = compare(folder / "small", strategies=["zero_shot"], model=f"scripted:{folder / 'answers.py'}:answer",
                          checks="none", draws=1000, progress=progress)
 whole = time.monotonic() - started
 reports = {}

@@ -518,9 +518,9 @@ def test_ctrl_c_need_not_wait_for_a_silent_server(serve: Any) -> None:
 
     _, server = serve(default=silent)
     code = f"""
-from advisor.models.base import Request
+from advisor.core.model import Request
 from advisor.models.endpoint import EndpointModel
-from advisor.types import Message
+from advisor.core.types import Message
 EndpointModel("m", url={server.url!r}).generate([Request((Message("user", str(n)),)) for n in range(20)])
 """
     child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)

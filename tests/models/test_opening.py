@@ -32,7 +32,7 @@ FILE = """
         def __init__(self, word="own"):
             self.word = word
         def generate(self, requests):
-            from advisor.models.base import Completion
+            from advisor.core.model import Completion
             return [Completion(self.word) for _ in requests]
         def tune(self, job):
             raise NotImplementedError

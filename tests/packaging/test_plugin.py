@@ -31,7 +31,8 @@ def ask(run: Any, tmp_path: Path, plugin: Path) -> Ask:
     """Python where the plug-in is installed."""
 
     def run_it(code: str) -> Answer:
-        done = run("-c", f"from advisor import registry\n{code}", cwd=tmp_path, paths=(ROOT, plugin))
+        imports = "from advisor.core import registry\nfrom advisor.core.fingerprints import params_of"
+        done = run("-c", f"{imports}\n{code}", cwd=tmp_path, paths=(ROOT, plugin))
         return done.returncode, done.stdout, done.stderr
 
     return run_it
@@ -56,7 +57,7 @@ def test_listing_imports_no_plugin(ask: Ask) -> None:
 def test_plugin_is_made_with_parameters(ask: Ask) -> None:
     code, out, err = ask(
         "made = registry.make('strategies', 'last_word(upper=true)')\n"
-        "print(type(made).__module__, registry.params_of(made), registry.make('metrics', 'same_length').name)",
+        "print(type(made).__module__, params_of(made), registry.make('metrics', 'same_length').name)",
     )
     assert (code, out.strip()) == (0, "last_word {'upper': True} same_length"), err
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 Lines = Callable[..., list[str]]
 ASK = """
 import sys, advisor
-from advisor import registry
+from advisor.core import registry
 strategy = registry.make("strategies", "majority")
 print(advisor.__file__)
 print(type(strategy).__module__)
@@ -75,7 +75,8 @@ def test_wheel_runs_outside_the_checkout(lines: Lines, installed: Path, tmp_path
 
 
 PLANTED = """
-from advisor import load_evalset, metrics
+from advisor import load_evalset
+from advisor.core import metrics
 evalset = load_evalset("planted")
 print(metrics.for_task(evalset.metric, evalset).score("YES", evalset.test[0]), evalset.fingerprint)
 """

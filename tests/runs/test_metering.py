@@ -313,9 +313,9 @@ def test_a_model_that_cannot_be_tuned_fails_one_strategy_and_a_dead_one_fails_al
 
 
 FALLS_BACK = """
-from advisor.errors import ModelError
-from advisor.models.base import Request, TuningJob
-from advisor.types import Message
+from advisor.core.errors import ModelError
+from advisor.core.model import Request, TuningJob
+from advisor.core.types import Message
 
 class FallsBack:
     name = "falls_back"

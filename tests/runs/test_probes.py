@@ -28,8 +28,8 @@ from advisor.runs.store import Store
 from advisor.testing import toy_task
 
 CUSTOM = """
-    from advisor.models.base import Request, TuningConfig, TuningExample, TuningJob
-    from advisor.types import Message
+    from advisor.core.model import Request, TuningConfig, TuningExample, TuningJob
+    from advisor.core.types import Message
 
     class Shows:
         name = "shows"

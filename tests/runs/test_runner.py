@@ -26,8 +26,8 @@ from advisor.runs.store import Store
 from advisor.testing import toy_task
 
 ASKS = """
-    from advisor.models.base import Request
-    from advisor.types import Message, Prediction
+    from advisor.core.model import Request
+    from advisor.core.types import Message, Prediction
 
     class Asks:
         name = "asks"
@@ -387,8 +387,8 @@ def test_a_broken_metric_is_said_and_no_score(tmp_path: Path, body: str, message
 
 
 HELPED = """
-from advisor.models.base import Request
-from advisor.types import Message
+from advisor.core.model import Request
+from advisor.core.types import Message
 
 
 class Helped:

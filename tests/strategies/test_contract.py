@@ -57,7 +57,7 @@ def test_the_classifier_needs_labels():
 
 def test_loading_the_classes_imports_no_heavy_package():
     code = (
-        "import sys; from advisor import registry\n"
+        "import sys; from advisor.core import registry\n"
         f"for name in {BUILT_INS!r}: registry.load('strategies', name)\n"
         "print(sorted({'torch', 'chromadb', 'sklearn', 'openai', 'transformers'} & set(sys.modules)))"
     )
