@@ -37,5 +37,5 @@ def pilot_from(run: str) -> Pilot:
     n = pair.n if pair else min(rows[ours].n, rows[theirs].n)
     error = (pair.interval.high - pair.interval.low) / (2.0 * _Z) if pair else None
     source = f"comparison {comparison.id[:12]} ({ours} against {theirs})"
-    name = theirs.partition("(")[0]
+    name = rows[theirs].strategy
     return Pilot(scores[ours], scores[theirs], n, error, source, name if name in PROMPTED_BY else None)

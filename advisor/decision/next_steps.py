@@ -267,12 +267,12 @@ def _sd(desk: Desk) -> float:
 
 def _not_run(evidence: Evidence) -> list[str]:
     """Return what is owed or could be run here, is registered, and was not asked for."""
-    run = {one.label.partition("(")[0] for one in evidence.strategies} | {one.kind for one in evidence.strategies}
+    run = {one.strategy for one in evidence.strategies} | {one.kind for one in evidence.strategies}
     could = [
         *owed_baselines(evidence),
         *LIFTS,
-        *["rag"] * evidence.has_docs,
-        *["function_calling"] * evidence.has_tools,
+        *(["rag"] if evidence.has_docs else []),
+        *(["function_calling"] if evidence.has_tools else []),
     ]
     known = {entry.name for entry in registry.names("strategies") if not entry.problem}
     kinds = {"function_calling": "tools"}

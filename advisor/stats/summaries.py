@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from advisor.core.fingerprints import digest
 from advisor.core.specs import Spec
 from advisor.core.types import EvalSet, Example, FitCost, Interval, Outcome, Run, Usage
 from advisor.stats.bootstrap import FloatArray, IntArray, Panel
-
-if TYPE_CHECKING:
-    pass
 
 SHOWN_DISAGREEMENTS = 12
 _TINY = 1e-12
@@ -167,8 +164,6 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
 
     A run that failed as a whole counts every test example as failed and is named in `errors`.
     """
-    pass
-
     first = (group.answered or group.runs)[0]
     flat = [outcome for row in table.outcomes for outcome in row]
     answers = [outcome for outcome in flat if outcome is not None and outcome.output is not None]
@@ -176,6 +171,7 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
     silent = (len(group.runs) - len(group.answered)) * len(test)
     return StrategySummary(
         label=group.label,
+        strategy=first.strategy,
         kind=first.kind,
         tuned=any(run.tuned for run in group.runs),
         seeds=tuple(run.seed for run in group.answered or group.runs),
@@ -235,8 +231,6 @@ def disagreements(groups: Sequence[Group], tables: Sequence[Table], evalset: Eva
 
     Ties keep the order of the test split. The answers are those of each strategy's first seed.
     """
-    pass
-
     scores = np.stack([table.common for table in tables]) if tables else np.empty((0, len(evalset.test)))
     known = np.isfinite(scores)
     count = np.maximum(known.sum(axis=0), 1)
@@ -264,6 +258,7 @@ class StrategySummary:
 
     Attributes:
         label: its name, with parameters where the same strategy runs twice, e.g. ``few_shot(k=8)``.
+        strategy: its name alone, e.g. ``few_shot``.
         kind: floor, prompting, rag, tools, fine_tuning, classifier or custom.
         tuned: a model's weights were trained for it.
         seeds: the training seeds that have outcomes; all that were tried where none has.
@@ -281,6 +276,7 @@ class StrategySummary:
     """
 
     label: str
+    strategy: str
     kind: str
     tuned: bool
     seeds: tuple[int, ...]

@@ -51,6 +51,7 @@ def summary(plant: Plant) -> StrategySummary:
     q = plant.quality
     return StrategySummary(
         label=plant.label,
+        strategy=plant.label.partition("(")[0],
         kind=plant.kind,
         tuned=plant.tuned,
         seeds=plant.seeds,

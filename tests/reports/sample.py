@@ -171,6 +171,7 @@ def _summary(plan: Plan, runs: tuple[Run, ...], payload: str) -> StrategySummary
     halves = {"short": (float(np.nanmean(scores[:80])), 80), f"{payload}long": (float(np.nanmean(scores[80:])), 120)}
     return StrategySummary(
         label=plan.label,
+        strategy=plan.label.partition("(")[0],
         kind=plan.kind,
         tuned=plan.tuned,
         seeds=plan.seeds,

@@ -23,8 +23,14 @@ HOW = (
 
 def owed(evidence: Evidence) -> tuple[str, ...]:
     """Return the strategies that fine-tuning must be held against on this eval set."""
-    carried = [*["rag"] * evidence.has_docs, *["function_calling"] * evidence.has_tools]
-    return ("few_shot", "optimised_prompt", *carried, *[CONSTRAINED] * evidence.has_schema)
+    found = ["few_shot", "optimised_prompt"]
+    if evidence.has_docs:
+        found.append("rag")
+    if evidence.has_tools:
+        found.append("function_calling")
+    if evidence.has_schema:
+        found.append(CONSTRAINED)
+    return tuple(found)
 
 
 def owed_baselines(evidence: Evidence) -> tuple[str, ...]:
@@ -42,11 +48,7 @@ def _counts_as(name: str, one: StrategySummary, evidence: Evidence) -> bool:
         return one.kind == "prompting" and _constrained(one, evidence)
     if name == "optimised_prompt":
         return one.kind == "prompting" and _budget(one) is not None and not _too_small(one)
-    return name == _name(one) or one.kind == STAND_INS.get(name)
-
-
-def _name(one: StrategySummary) -> str:
-    return one.label.partition("(")[0]
+    return name == one.strategy or one.kind == STAND_INS.get(name)
 
 
 def _constrained(one: StrategySummary, evidence: Evidence) -> bool:

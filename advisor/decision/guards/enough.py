@@ -65,7 +65,7 @@ def missing_shares(evidence: Evidence) -> dict[str, float]:
     names |= {held.instead} if held else set()
     shares = {}
     for one in evidence.strategies:
-        if one.label in names or one.label.partition("(")[0] in owed(evidence):
+        if one.label in names or one.strategy in owed(evidence):
             outcomes = max(1, evidence.n_test * max(1, len(one.seeds)))
             shares[one.label] = (one.failed + one.undefined) / outcomes
     return shares

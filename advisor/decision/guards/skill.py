@@ -106,7 +106,7 @@ def _rest(state: str) -> str:
 def _remedy(evidence: Evidence, parts: Parts, state: str) -> str:
     if state == "pass":
         return ""
-    names = [one.label.partition("(")[0] for one in evidence.strategies]
+    names = {one.strategy for one in evidence.strategies}
     known = [f"{name}(constrained=true)" for name in ("few_shot", "zero_shot") if name in names]
     if state == "fail" and known:
         return f"Hold the answers to their form and compare again: {evidence.line([*known, evidence.tuned])}"
