@@ -18,6 +18,13 @@ from advisor.models.local import embeddings, weights
 from advisor.models.local.embeddings import DIMENSIONS, Embedder
 
 pytestmark = pytest.mark.weights
+ORACLE = Path(__file__).with_name("minilm_vectors.npy")
+"""What sentence-transformers 6.2.0 (torch 2.13, transformers 5.23, on a CPU) makes of `OF_MANY_LENGTHS`."""
+_WORDS = "my parcel is late, when does the refund of order #1234 arrive? café 日本語 İstanbul 😀 http://x.y/z".split()
+_SHORT = ["", " ", "\n", "x", "\x00", "[SEP]", "[CLS] hello [MASK]", "Ünïcödé", "MiXeD CaSe", "\ufb01 \u00bd", "\u200b"]
+OF_MANY_LENGTHS = [" ".join(_WORDS[(at + k) % len(_WORDS)] for k in range(round(1.13**at))) for at in range(52)]
+OF_MANY_LENGTHS += [*_SHORT, "a" * 5000]
+"""64 texts: of 1 to over 500 words (the model sees 256 tokens), and some that a tokenizer may trip over."""
 SMALL = 48
 """A block here: longer than the batches within it."""
 TEXTS = [f"Message {at} about {'a parcel and ' * (at % 7)}an invoice." for at in range(120)]
@@ -67,6 +74,19 @@ def kept(cache: Path) -> list[Path]:
 def child(die_after: int) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-c", CHILD, str(Path(__file__).parents[2]), str(die_after)]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_vectors_are_those_of_sentence_transformers() -> None:
+    found = Embedder()(OF_MANY_LENGTHS)
+    assert np.max(np.abs(found - np.load(ORACLE))) <= 1e-6
+    assert np.max(np.abs(np.linalg.norm(found, axis=1) - 1.0)) <= 1e-6
+
+
+def test_the_end_of_a_long_text_is_not_seen() -> None:
+    long = "word " * 400
+    first, second, short = Embedder()([long + "apple", long + "pear", "word " * 100 + "apple"])
+    assert np.max(np.abs(first - second)) <= 1e-6
+    assert np.max(np.abs(first - short)) > 1e-3
 
 
 def test_killed_after_a_block_it_goes_on_from_there(cache: Path) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,11 @@ from advisor.models.local import runtime, weights
 DIMENSIONS = 384
 BLOCK = 1024
 """Texts that are embedded together, in some seconds; whole blocks are kept on disk, so that they are not done again."""
-FORMAT = 1
+TOKENS = 256
+"""What is longer is cut here: the length that all-MiniLM-L6-v2 was made for."""
+BATCH = 32
+"""Texts of similar length in one pass."""
+FORMAT = 2
 """Of the files, and of how texts are embedded; another number lets all that was kept lie."""
 _FORGOTTEN_SECONDS = 3600.0
 
@@ -36,7 +39,7 @@ class Embedder:
 
     def __init__(self, progress: Progress = silent) -> None:
         self._progress = progress
-        self._model: Any = None
+        self._model: _MiniLM | None = None
         self._known: dict[bytes, NDArray[np.float32]] = {}
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -70,19 +73,50 @@ class Embedder:
         self._known.update(zip(wanted, vectors, strict=True))
 
     def _computed(self, texts: list[str]) -> NDArray[np.float32]:
-        vectors = self._load().encode(texts, batch_size=32, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(vectors, dtype=np.float32)
-
-    def _load(self) -> Any:
         if self._model is None:
-            runtime.settle()
-            import transformers
-            from sentence_transformers import SentenceTransformer
+            self._model = _MiniLM(weights.fetch(weights.MINILM, self._progress))
+        return self._model.encode(texts)
 
-            transformers.utils.logging.disable_progress_bar()
-            folder = weights.fetch(weights.MINILM, self._progress)
-            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
-        return self._model
+
+class _MiniLM:
+    """The model itself. A text's vector is the mean of the last layer over its tokens, scaled to length 1.
+
+    So the model's authors publish it, and so sentence-transformers computes it (Reimers and Gurevych 2019); the test
+    holds vectors of that library.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        runtime.settle()
+        import torch
+        import transformers
+
+        transformers.utils.logging.disable_progress_bar()
+        self._tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, model_max_length=TOKENS
+        )
+        self._model = transformers.AutoModel.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32
+        ).eval()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return one row a text; longest texts first, so that a batch has little padding."""
+        order = sorted(range(len(texts)), key=lambda at: -len(texts[at]))
+        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            vectors[batch] = self._pass([texts[at] for at in batch])
+        return vectors
+
+    def _pass(self, texts: list[str]) -> NDArray[np.float32]:
+        import torch
+
+        tokens = self._tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            states = self._model(**tokens).last_hidden_state
+            counted = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
+            means = (states * counted).sum(dim=1) / counted.sum(dim=1)
+            found: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=1).numpy()
+        return found
 
 
 # --- blocks on disk: float32 rows, and behind them their SHA-256 -----------------------------------------------------
@@ -90,8 +124,7 @@ class Embedder:
 
 @cache
 def _made_by() -> bytes:
-    packages = ("torch", "transformers", "sentence-transformers")
-    parts = [str(FORMAT), weights.MINILM.file_sha256, *(version(package) for package in packages)]
+    parts = [str(FORMAT), weights.MINILM.file_sha256, version("torch"), version("transformers")]
     return "|".join(parts).encode()
 
 
