@@ -13,62 +13,84 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from advisor.advice import Advice, Costs, Pilot, Situation, ask
-    from advisor.core.errors import AdvisorError
+    from advisor.core.data_check import DataCheckResult, DataCheckSettings, DataFindings, DataReport, Leak
+    from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
+    from advisor.core.metric import Metric
+    from advisor.core.metrics import score
     from advisor.core.model import Completion, Model, Request, TuningConfig, TuningExample, TuningJob
+    from advisor.core.shipped import check_data, load_evalset, save_evalset
     from advisor.core.strategy import Context, Strategy
-    from advisor.core.tools import tool_from_function
+    from advisor.core.tools import render_tool_specs, tool_from_function, validate_tool_call
     from advisor.core.types import (
         Chat,
         Document,
+        Embed,
         EvalSet,
         Example,
+        FitCost,
+        Input,
         Message,
+        Outcome,
         Prediction,
         Run,
         Task,
         Tool,
         ToolCall,
+        ToolSpec,
         Usage,
     )
-    from advisor.decision.comparison import Comparison
+    from advisor.decision.comparison import Comparison, compare_runs
     from advisor.decision.evidence import Verdict
+    from advisor.decision.findings import Findings
     from advisor.economics.amounts import Range
     from advisor.economics.inputs import Economics
     from advisor.economics.prices import Prices
+    from advisor.models.endpoint import EndpointModel, EndpointOptions, Retry
     from advisor.models.scripted import ScriptedModel
-    from advisor.runs.compare import compare, save_evalset
-    from advisor.runs.prepare import load_evalset
+    from advisor.runs.compare import compare
+    from advisor.stats.power import detectable_difference, power, required_examples
     from advisor.testing.check_strategy import CheckReport, check_strategy
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "advisor.advice": ("Advice", "Costs", "Pilot", "Situation", "ask"),
-    "advisor.core.errors": ("AdvisorError",),
+    "advisor.core.data_check": ("DataCheckResult", "DataCheckSettings", "DataFindings", "DataReport", "Leak"),
+    "advisor.core.errors": ("AdvisorError", "ConfigurationError", "did_you_mean"),
+    "advisor.core.metric": ("Metric",),
+    "advisor.core.metrics": ("score",),
     "advisor.core.model": ("Completion", "Model", "Request", "TuningConfig", "TuningExample", "TuningJob"),
+    "advisor.core.shipped": ("check_data", "load_evalset", "save_evalset"),
     "advisor.core.strategy": ("Context", "Strategy"),
-    "advisor.core.tools": ("tool_from_function",),
+    "advisor.core.tools": ("render_tool_specs", "tool_from_function", "validate_tool_call"),
     "advisor.core.types": (
         "Chat",
         "Document",
+        "Embed",
         "EvalSet",
         "Example",
+        "FitCost",
+        "Input",
         "Message",
+        "Outcome",
         "Prediction",
         "Run",
         "Task",
         "Tool",
         "ToolCall",
+        "ToolSpec",
         "Usage",
     ),
-    "advisor.decision.comparison": ("Comparison",),
+    "advisor.decision.comparison": ("Comparison", "compare_runs"),
     "advisor.decision.evidence": ("Verdict",),
+    "advisor.decision.findings": ("Findings",),
     "advisor.economics.amounts": ("Range",),
     "advisor.economics.inputs": ("Economics",),
     "advisor.economics.prices": ("Prices",),
+    "advisor.models.endpoint": ("EndpointModel", "EndpointOptions", "Retry"),
     "advisor.models.scripted": ("ScriptedModel",),
-    "advisor.runs.compare": ("compare", "save_evalset"),
-    "advisor.runs.prepare": ("load_evalset",),
+    "advisor.runs.compare": ("compare",),
+    "advisor.stats.power": ("detectable_difference", "power", "required_examples"),
     "advisor.testing.check_strategy": ("CheckReport", "check_strategy"),
 }
 _HOME_OF = {name: module for module, public in _HOMES.items() for name in public}
@@ -80,19 +102,34 @@ __all__ = [
     "CheckReport",
     "Comparison",
     "Completion",
+    "ConfigurationError",
     "Context",
     "Costs",
+    "DataCheckResult",
+    "DataCheckSettings",
+    "DataFindings",
+    "DataReport",
     "Document",
     "Economics",
+    "Embed",
+    "EndpointModel",
+    "EndpointOptions",
     "EvalSet",
     "Example",
+    "Findings",
+    "FitCost",
+    "Input",
+    "Leak",
     "Message",
+    "Metric",
     "Model",
+    "Outcome",
     "Pilot",
     "Prediction",
     "Prices",
     "Range",
     "Request",
+    "Retry",
     "Run",
     "ScriptedModel",
     "Situation",
@@ -100,6 +137,7 @@ __all__ = [
     "Task",
     "Tool",
     "ToolCall",
+    "ToolSpec",
     "TuningConfig",
     "TuningExample",
     "TuningJob",
@@ -107,11 +145,20 @@ __all__ = [
     "Verdict",
     "__version__",
     "ask",
+    "check_data",
     "check_strategy",
     "compare",
+    "compare_runs",
+    "detectable_difference",
+    "did_you_mean",
     "load_evalset",
+    "power",
+    "render_tool_specs",
+    "required_examples",
     "save_evalset",
+    "score",
     "tool_from_function",
+    "validate_tool_call",
 ]
 
 

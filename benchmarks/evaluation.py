@@ -69,7 +69,7 @@ class Case:
 
 def cases(count: int, tokenizer: Any, evalset: str = "harrow_routing") -> dict[str, Case]:
     """Return the three jobs; which examples are shown and asked is drawn once and for all."""
-    from advisor.runs.prepare import load_evalset
+    from advisor.core.shipped import load_evalset
 
     routing, answers, draw = load_evalset(evalset), load_evalset("harrow_answers"), random.Random(0)
     shown = [{"role": "system", "content": routing.instruction}]
@@ -100,7 +100,7 @@ def cases(count: int, tokenizer: Any, evalset: str = "harrow_routing") -> dict[s
 
 def contexts(tokenizer: Any) -> list[str]:
     """Return the shipped documents, cut into pieces of the length of a context; no two share text."""
-    from advisor.runs.prepare import load_evalset
+    from advisor.core.shipped import load_evalset
 
     documents = [each for name in ("harrow_answers", "harrow_desk", "harrow_voice") for each in load_evalset(name).docs]
     ids = tokenizer("\n".join(each.text for each in documents), verbose=False)["input_ids"]

@@ -157,8 +157,8 @@ def real(parts: int) -> list[dict[str, Any]]:
     from sklearn.linear_model import LogisticRegression
 
     from advisor.core.progress import silent
+    from advisor.core.shipped import load_evalset
     from advisor.models.local.embeddings import Embedder
-    from advisor.runs.prepare import load_evalset
 
     warnings.filterwarnings("ignore", category=UserWarning)
     embed, found = Embedder(silent), []

@@ -8,8 +8,8 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from advisor.core import registry
 from advisor.core.model import Request
+from advisor.core.shipped import load_suite, score_suite_answer
 from advisor.core.types import Message
 from advisor.models.opening import open_model
 
@@ -17,10 +17,8 @@ ANSWER_TOKENS = 24
 
 
 def main() -> None:
-    load = registry.load("evalsets", "advisor.evalsets.suites:load")
-    score = registry.load("evalsets", "advisor.evalsets.suites:score")
     model = open_model(sys.argv[1] if len(sys.argv) > 1 else "smollm2")
-    items = load("general")
+    items = load_suite("general")
     requests = [
         Request((Message("user", item.input),), max_tokens=ANSWER_TOKENS, choices=item.metadata["choices"])
         for item in items
@@ -28,7 +26,7 @@ def main() -> None:
     scores, closed = defaultdict(list), defaultdict(int)
     for item, answer in zip(items, model.generate(requests), strict=True):
         key = item.metadata["suite"], item.metadata["slice"]
-        scores[key].append(score(item, answer.text))
+        scores[key].append(score_suite_answer(item, answer.text))
         closed[key] += bool(item.metadata["choices"])
     print("| suite | slice | items | right | by guessing |\n|---|---|---|---|---|")
     for key, found in sorted(scores.items()):

@@ -83,9 +83,9 @@ def main() -> None:
     parser.add_argument("--slack", type=int, default=2, help="dev answers that a trainer may be worse and still count")
     parser.add_argument("--trainers", default="", help="only those whose names end with one of these texts, by ;")
     asked = parser.parse_args()
+    from advisor.core.shipped import load_evalset
     from advisor.models.local import weights
     from advisor.models.local.model import open_local
-    from advisor.runs.prepare import load_evalset
 
     folder = weights.fetch(weights.SMOLLM2)
     evalset, model = load_evalset("harrow_routing"), open_local("smollm2", precision="fp32")  # rounds no adapter away

@@ -10,44 +10,37 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from advisor.core.data_check import DataChange, DataCheckSettings
 from advisor.core.errors import ConfigurationError, EvalSetError, StoreError
-from advisor.core.progress import Progress, silent
-from advisor.core.types import Chat, Document, Example, Input
+from advisor.core.progress import Progress
+from advisor.core.types import Chat, Document, Embed, Example, Input
 
 from . import writing
-from .checking import duplicates, privacy, texts
-from .checking.subject import Embed, Settings, Subject
 from .configuration import read_configuration
+from .data_checks import duplicates, privacy, texts
+from .data_checks.subject import Subject
 from .draft import SPLITS, Draft
+from .loading import read
 
 LOG = "changes.jsonl"
 _REPLACED = {f"{split}.jsonl" for split in SPLITS} | {"docs.jsonl", LOG}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change: where, what was done and why. Private texts are never repeated here."""
-
-    split: str
-    id: str
-    change: str
-    why: str
-
-
-def fix(
-    draft: Draft, target: Path, embed: Embed | None, settings: Settings, progress: Progress = silent
-) -> tuple[Change, ...]:
-    """Write a cleaned copy of `draft` into the new folder `target`; return what was changed.
-
-    Raises:
-        ConfigurationError: `target` exists already, or is the folder itself.
-        EvalSetError: nothing would be left of train or test, or the set's tools are code without a file.
-        StoreError: it cannot be written; nothing is left behind.
-    """
+def fix_data(
+    source: str,
+    target: Path,
+    *,
+    columns: Mapping[str, str] | None,
+    embed: Embed | None,
+    settings: DataCheckSettings,
+    progress: Progress,
+) -> tuple[DataChange, ...]:
+    """Write a cleaned copy into the new folder `target`; see `advisor.core.shipped.fix_data`."""
+    draft = read(source, columns=columns, seed=settings.seed)
     if target.exists():
         raise ConfigurationError(
             f"--fix {str(target)!r} exists already; a cleaned copy is never written over anything",
@@ -57,7 +50,7 @@ def fix(
         raise EvalSetError(
             f"the tools of {draft.name!r} are code, which a copy cannot hold", hint="copy its folder by hand"
         )
-    changes = [Change("", "", "left out", problem) for problem in draft.refused]
+    changes = [DataChange("", "", "left out", problem) for problem in draft.refused]
     cleaned = _without_copies(_mended(_named(draft, changes), changes), embed, settings, changes, progress)
     for split in ("train", "test"):
         if not cleaned.splits[split]:
@@ -69,7 +62,7 @@ def fix(
 # --- row by row ------------------------------------------------------------------------------------------------------
 
 
-def _named(draft: Draft, changes: list[Change]) -> Draft:
+def _named(draft: Draft, changes: list[DataChange]) -> Draft:
     """Leave out examples with a label that is none, and rename ids that stand there twice."""
     allowed = set(draft.labels) if any("not among the labels" in one for one in draft.refused) else set()
     seen: set[str] = set()
@@ -81,7 +74,7 @@ def _named(draft: Draft, changes: list[Change]) -> Draft:
                 continue  # its reason stands among the refused rows
             if example.id in seen:
                 name = f"{split}-{example.id}"
-                changes.append(Change(split, example.id, "renamed", f"the id stood there twice; now {name!r}"))
+                changes.append(DataChange(split, example.id, "renamed", f"the id stood there twice; now {name!r}"))
                 example = replace(example, id=name)
             seen.add(example.id)
             kept.append(example)
@@ -89,7 +82,7 @@ def _named(draft: Draft, changes: list[Change]) -> Draft:
     return replace(draft, splits=parts)
 
 
-def _mended(draft: Draft, changes: list[Change]) -> Draft:
+def _mended(draft: Draft, changes: list[DataChange]) -> Draft:
     """Mend damaged characters and replace private texts, in inputs, answers and documents alike."""
     steps: tuple[tuple[str, str, Callable[[str], str]], ...] = (
         ("mended", "damaged characters", texts.repaired),
@@ -100,13 +93,13 @@ def _mended(draft: Draft, changes: list[Change]) -> Draft:
     for change, why, mend in steps:
         for split in SPLITS:
             parts[split] = tuple(
-                _example(one, mend, Change(split, one.id, change, why), changes) for one in parts[split]
+                _example(one, mend, DataChange(split, one.id, change, why), changes) for one in parts[split]
             )
-        docs = tuple(_document(one, mend, Change("docs", one.id, change, why), changes) for one in docs)
+        docs = tuple(_document(one, mend, DataChange("docs", one.id, change, why), changes) for one in docs)
     return replace(draft, splits=parts, docs=docs)
 
 
-def _example(example: Example, mend: Callable[[str], str], change: Change, changes: list[Change]) -> Example:
+def _example(example: Example, mend: Callable[[str], str], change: DataChange, changes: list[DataChange]) -> Example:
     metadata = {name: _plain(value, mend) for name, value in example.metadata.items()}
     mended = replace(example, input=_input(example.input, mend), target=mend(example.target), metadata=metadata)
     if mended == example:
@@ -129,7 +122,9 @@ def _input(asked: Input, mend: Callable[[str], str]) -> Input:
     return mend(asked)
 
 
-def _document(document: Document, mend: Callable[[str], str], change: Change, changes: list[Change]) -> Document:
+def _document(
+    document: Document, mend: Callable[[str], str], change: DataChange, changes: list[DataChange]
+) -> Document:
     mended = replace(document, title=mend(document.title), text=mend(document.text))
     if mended != document:
         changes.append(change)
@@ -140,7 +135,7 @@ def _document(document: Document, mend: Callable[[str], str], change: Change, ch
 
 
 def _without_copies(
-    draft: Draft, embed: Embed | None, settings: Settings, changes: list[Change], progress: Progress
+    draft: Draft, embed: Embed | None, settings: DataCheckSettings, changes: list[DataChange], progress: Progress
 ) -> Draft:
     subject = Subject(draft, embed, settings, progress)
     repeated = duplicates.repeats(subject).rows
@@ -159,7 +154,7 @@ def _without_copies(
             elif split != "test" and example.id in clashing:
                 why = "it asks what another one asks, with another answer"
             if why:
-                changes.append(Change(split, example.id, "left out", why))
+                changes.append(DataChange(split, example.id, "left out", why))
             else:
                 kept.append(example)
         parts[split] = tuple(kept)
@@ -169,7 +164,7 @@ def _without_copies(
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _write(draft: Draft, target: Path, changes: list[Change]) -> None:
+def _write(draft: Draft, target: Path, changes: list[DataChange]) -> None:
     """Write the folder beside `target` and rename it into place, so that it is whole or not there."""
     half = target.with_name(f".{target.name}.half")
     try:

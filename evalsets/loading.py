@@ -20,18 +20,7 @@ from .readers import exists
 
 
 def load(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
-    """Load an eval set.
-
-    Args:
-        source: a shipped or installed name (``harrow_desk``), a folder with an ``evalset.yaml``, one ``.jsonl``,
-            ``.csv``, ``.tsv`` or ``.parquet`` file, or ``path/to/file.py:function``. A name wins over a folder of the
-            same name; write ``./name`` for the folder.
-        columns: for one file, what it calls our fields: ``{"input": "question", "target": "answer", "group": "user"}``.
-        seed: decides which rows go where, wherever a split has to be made.
-
-    Raises:
-        EvalSetError: it does not exist or is malformed; names file, line and field.
-    """
+    """Load an eval set; see `advisor.core.shipped.load_evalset`."""
     found = _find(source, columns, seed, None)
     return found if isinstance(found, EvalSet) else found.finished(seed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +11,15 @@ from numpy.typing import NDArray
 from advisor.core.data_check import DataFindings
 from advisor.core.errors import AdvisorError
 from advisor.core.progress import Progress, silent
-from advisor.core.types import EvalSet, Example
+from advisor.core.types import Embed, EvalSet, Example
 
 from . import labels, leaks
 from .sameness import answers_of, key_of, text_of
 
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to float32 (n, d), rows of unit length."""
-
 EMBEDDED_AT_ONCE = 1024
 
 
-def look_at(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progress: Progress = silent) -> DataFindings:
+def look_at_data(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progress: Progress = silent) -> DataFindings:
     """Look for leaks from train and dev into test, conflicts and wrong labels in train; see docs/reading-a-verdict.md.
 
     Costs the embeddings of all inputs, and beside them seconds: 10,000 train and 3,000 test examples take less than a

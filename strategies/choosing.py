@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from advisor.core.model import Completion
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input
+from advisor import Completion, Context, Example, Input, Metric
 
 from .prompts import tidy
-
-if TYPE_CHECKING:
-    from advisor.core.metric import Metric
 
 Answering = Callable[[Sequence[Input]], Sequence[Completion]]
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from advisor.core.types import Example, Input
-
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+from advisor import Embed, Example, Input
 
 
 def varied(

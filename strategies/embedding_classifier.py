@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input, Prediction, Task, Usage
+from advisor import Context, Example, Input, Prediction, Task, Usage
 
 from .choosing import mean_score
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from advisor.core.model import Model, TuningConfig, TuningExample, TuningJob
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input, Message, Prediction, Task
+from advisor import Context, Example, Input, Message, Model, Prediction, Task, TuningConfig, TuningExample, TuningJob
 
 from .prompts import max_tokens_for, predictions_of, request_for, task_messages
 

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from advisor.core.model import TuningConfig, TuningExample
-from advisor.core.strategy import Context
-from advisor.core.types import Document, Example, Input, Message, Prediction
+from advisor import Context, Document, Example, Input, Message, Prediction, TuningConfig, TuningExample
 
 from .fine_tuning import bare, tune
 from .prompts import clip, max_tokens_for, passage_text, predictions_of, request_for, task_messages

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.core.errors import ConfigurationError
-from advisor.core.model import TuningConfig, TuningExample
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input, Message, Prediction, Task
+from advisor import ConfigurationError, Context, Example, Input, Message, Prediction, Task, TuningConfig, TuningExample
 
 from .fine_tuning import bare, tune
 from .prompts import task_messages

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input, Prediction, Usage
+from advisor import Context, Example, Input, Prediction, Usage
 
 from .demonstrations import Neighbours
 

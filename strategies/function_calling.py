@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input, Message, Prediction, Task
+from advisor import Context, Example, Input, Message, Prediction, Task
 
 from .demonstrations import varied
 from .prompts import question, task_messages

@@ -9,10 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.core.errors import ConfigurationError
-from advisor.core.model import Completion
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input, Message, Prediction, Task
+from advisor import Completion, ConfigurationError, Context, Example, Input, Message, Prediction, Task
 
 from .choosing import mean
 from .demonstrations import Neighbours, varied

@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from advisor.core.model import Completion
-from advisor.core.strategy import Context
-from advisor.core.types import Example
+from advisor import Completion, Context, Example
 
 from .choosing import mean, score_of
 

@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.core.errors import ConfigurationError, did_you_mean
-from advisor.core.model import Completion
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Input, Message, Prediction
+from advisor import Completion, ConfigurationError, Context, Example, Input, Message, Prediction, did_you_mean
 
 from .choosing import choose_on_dev
 from .demonstrations import Neighbours, varied

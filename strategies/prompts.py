@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from advisor.core.model import Completion, Request
-from advisor.core.tools import render_specs
-from advisor.core.types import Document, Example, Input, Message, Prediction, Task
+from advisor import Completion, Document, Example, Input, Message, Prediction, Request, Task, render_tool_specs
 
 MOST_LISTED_LABELS = 30
 MOST_LISTED_TOKENS = 600
@@ -54,7 +52,7 @@ def question(input: Input, context: Sequence[Document] = (), *, show_tools: bool
     if isinstance(input, str):
         return (Message("user", "\n\n".join([*before, f"Question: {input}" if before else input])),)
     if input.tools and show_tools:
-        before.insert(0, f"Functions:\n{render_specs(input.tools)}")
+        before.insert(0, f"Functions:\n{render_tool_specs(input.tools)}")
     turns = [message for message in input.messages if message.role != "system"]
     last = max((at for at, message in enumerate(turns) if message.role == "user"), default=None)
     if before and last is not None:

@@ -12,10 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from advisor.core.errors import ConfigurationError
-from advisor.core.model import Completion
-from advisor.core.strategy import Context
-from advisor.core.types import Document, Example, Input, Message, Prediction, Task
+from advisor import Completion, ConfigurationError, Context, Document, Example, Input, Message, Prediction, Task
 
 from .choosing import choose_on_dev
 from .demonstrations import varied

@@ -12,10 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from advisor.core.errors import AdvisorError
-from advisor.core.model import Model, Request
-from advisor.core.strategy import Context
-from advisor.core.types import Example, Message
+from advisor import AdvisorError, Context, Example, Message, Model, Request
 
 from .choosing import score_of
 from .prompt_search import Prompt, Trials

@@ -7,10 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from advisor.core.errors import AdvisorError
-from advisor.core.model import Completion, Model, Request
-from advisor.core.tools import validate_call
-from advisor.core.types import Chat, Example, Input, Message, Prediction, Task, Tool, ToolCall, ToolSpec, Usage
+from advisor import (
+    AdvisorError,
+    Chat,
+    Completion,
+    Example,
+    Input,
+    Message,
+    Model,
+    Prediction,
+    Request,
+    Task,
+    Tool,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    validate_tool_call,
+)
 
 from .prompts import question, tidy, tokens_for
 
@@ -104,7 +117,7 @@ def run_call(call: ToolCall, tools: Sequence[Tool]) -> str:
     Raises:
         CallFailed: the tool itself could not be reached, which says nothing about the answer.
     """
-    if wrong := validate_call(call, [tool.spec for tool in tools]):
+    if wrong := validate_tool_call(call, [tool.spec for tool in tools]):
         return f"error: {wrong}"
     tool = next(tool for tool in tools if tool.spec.name == call.name)
     try:

@@ -26,11 +26,10 @@ import advisor
 from advisor.cli import app, common
 from advisor.core import errors, registry
 from advisor.core.errors import AdvisorError, EvalSetError
-from advisor.core.shipped import shipped
+from advisor.core.shipped import load_evalset, shipped
 from advisor.decision.comparison import Comparison
 from advisor.decision.guards import check_guards
 from advisor.runs.comparison_file import check_comparison
-from advisor.runs.prepare import load_evalset
 from tests.decision.planted_evidence import FEW, TUNED, evidence
 
 ROOT = Path(__file__).parents[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -36,6 +37,46 @@ def test_type_checkers_see_the_same_names_from_the_same_places() -> None:
     }
     assert set(typed) | {"__version__"} == set(advisor.__all__)
     assert typed == advisor._HOME_OF
+
+
+DOCUMENTED = [
+    (f"{page.name}:{text.count(chr(10), 0, block.start()) + 1}", block["code"])
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    for text in [page.read_text(encoding="utf-8")]
+    for block in re.finditer(r"^```python\n(?P<code>.*?)^```$", text, re.M | re.S)
+]
+
+
+@pytest.mark.parametrize(("place", "code"), DOCUMENTED, ids=[place for place, _ in DOCUMENTED])
+def test_documentation_uses_public_names_only(place: str, code: str) -> None:
+    assert used_of_advisor(code) <= set(advisor.__all__), place
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "strategies").glob("*.py")), ids=lambda path: path.name)
+def test_built_in_strategies_use_public_names_only(path: Path) -> None:
+    assert used_of_advisor(path.read_text(encoding="utf-8")) <= set(advisor.__all__)
+
+
+def test_names_that_are_not_public_would_be_found() -> None:
+    assert used_of_advisor("import advisor\nadvisor.compare\nadvisor.core.types") == {"compare", "core"}
+    assert used_of_advisor("import advisor as a\nfrom advisor import Run\na.b()") == {"b", "Run"}
+    assert used_of_advisor("from advisor.core.types import Run\nimport advisor.core") == {"core.types", "core"}
+
+
+def used_of_advisor(code: str) -> set[str]:
+    """Return the names that `code` takes from `advisor`; those from its modules with the module before them."""
+    nodes = list(ast.walk(ast.parse(code)))
+    plain = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    called = {alias.asname or alias.name for alias in plain if alias.name == "advisor"}
+    found = {alias.name.partition(".")[2] for alias in plain if alias.name.startswith("advisor.")}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module == "advisor":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").startswith("advisor."):
+            found.add((node.module or "").partition(".")[2])
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in called:
+            found.add(node.attr)
+    return found
 
 
 def test_unknown_name() -> None:

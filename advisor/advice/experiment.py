@@ -14,7 +14,7 @@ from advisor.advice.situation import Situation
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import FloatArray
-from advisor.stats.power import required_items
+from advisor.stats.power import required_examples
 
 DISCORDANCE = 0.20
 """Assumed share of examples on which the two differ; a comparison measures it."""
@@ -61,8 +61,8 @@ def design(
     """
     margin = economics.margin
     expected = min(1.0, max(abs(float(np.median(drawn.lift))), margin, 0.01))
-    items = max(LEAST_ITEMS, required_items(expected, max(DISCORDANCE, expected)))
-    finest = required_items(margin, DISCORDANCE) if margin > 0.0 else None
+    items = max(LEAST_ITEMS, required_examples(expected, max(DISCORDANCE, expected)))
+    finest = required_examples(margin, DISCORDANCE) if margin > 0.0 else None
     train = TRAIN if situation.examples is None else min(TRAIN, max(situation.examples, 10))
     strategies = _strategies(situation)
     words = ["advisor", "compare", place[0], *(["--model", place[1]] if place[1] else [])]

@@ -13,6 +13,7 @@ import typer
 from advisor._util import interrupts
 from advisor.cli import ask_options as options
 from advisor.cli import common
+from advisor.core import shipped
 from advisor.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def ask(  # noqa: PLR0913  (typer reads the flags from the parameters; the verb 
     if as_json:
         typer.echo(common.as_json(advice), nl=False)
     else:
-        _report("show")(advice)
+        shipped.show_advice(advice)
 
 
 def settle(given: Mapping[str, Any], *, ask_more: bool = False) -> Question:
@@ -157,10 +158,4 @@ def _calibrate(as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2))
     else:
-        _report("show_calibration")(found)
-
-
-def _report(name: str) -> Any:
-    from advisor.core import registry
-
-    return registry.load("reports", f"advisor.reports.advice:{name}")
+        shipped.show_calibration(found)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from advisor.cli import common
 from advisor.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from advisor.core.data_check import DataChange
 
 FORMATS = ("html", "json")
 
@@ -52,27 +56,30 @@ def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
     a cleaned copy. Exits with 100 if a check fails.
     """
     from advisor.cli.progress import ProgressLine
-    from advisor.core import registry
+    from advisor.core import shipped
+    from advisor.core.data_check import DataCheckSettings
     from advisor.models.local.embeddings import Embedder
 
     outputs = output or []
     common.check_outputs(outputs, FORMATS)
     if margin is not None and not 0.0 < margin <= 1.0:
         raise ConfigurationError(f"--margin is {margin!r}; allowed: above 0 and at most 1", hint="--margin 0.05")
-    settings = registry.load("evalsets", "advisor.evalsets.checking:Settings")(
-        margin=margin, context_tokens=context_tokens, embedded=embed, seed=seed
-    )
+    settings = DataCheckSettings(margin=margin, context_tokens=context_tokens, embedded=embed, seed=seed)
     with ProgressLine(quiet=quiet or as_json) as progress:
         embedder = Embedder(progress) if embed else None
         columns = common.pairs(column or (), "--column") or None
-        checking = registry.load("evalsets", "advisor.evalsets.checking:check")
-        found, draft = checking(evalset, embedder, settings, columns=columns, progress=progress)
+        found = shipped.check_data(evalset, columns=columns, embed=embedder, settings=settings, progress=progress)
         changes = None
         if fix is not None:
-            changes = registry.load("evalsets", "advisor.evalsets.fixing:fix")(draft, fix, embedder, settings, progress)
-    _tell(found, as_json=as_json, quiet=quiet)
+            changes = shipped.fix_data(
+                evalset, fix, columns=columns, embed=embedder, settings=settings, progress=progress
+            )
+    if as_json:
+        typer.echo(shipped.data_report_json(found))
+    else:
+        shipped.show_data_report(found, short=quiet)
     for path in outputs:
-        registry.load("reports", "advisor.reports.checkup:save")(found, path)
+        shipped.save_data_report(found, path)
         common.say_written(path, quiet=quiet)
     if changes is not None and fix is not None:
         typer.echo(f"Wrote {fix}: {_counted(changes)}; every one stands in {fix / 'changes.jsonl'}", err=True)
@@ -81,16 +88,7 @@ def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
         raise typer.Exit(common.GATE_FAILED)
 
 
-def _tell(found: Any, *, as_json: bool, quiet: bool) -> None:
-    from advisor.core import registry
-
-    if as_json:
-        typer.echo(registry.load("reports", "advisor.reports.checkup:as_json")(found))
-    else:
-        registry.load("reports", "advisor.reports.checkup:show")(found, short=quiet)
-
-
-def _counted(changes: Any) -> str:
+def _counted(changes: Sequence[DataChange]) -> str:
     from collections import Counter
 
     counts = Counter(change.change for change in changes)

@@ -143,9 +143,9 @@ def check_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
 
 def show(comparison: Any) -> None:
     """Print a comparison's report on the terminal."""
-    from advisor.core import registry
+    from advisor.core.shipped import show_comparison
 
-    registry.load("reports", "advisor.reports.console:show")(comparison)
+    show_comparison(comparison)
 
 
 def as_json(comparison: Any) -> str:

@@ -35,17 +35,16 @@ def evalset(
 
     Every row is checked before anything is written.
     """
-    from advisor.core import registry
-    from advisor.runs.prepare import load_evalset
+    from advisor.core.shipped import load_evalset, tuning_file, validate_tuning_file
 
     if check:
-        count = registry.load("evalsets", "advisor.evalsets.exporting:validate")(Path(source), kind)
+        count = validate_tuning_file(Path(source), kind)
         typer.echo(f"{source}: {count:,} rows are fine for {kind}")
         return
     if split not in ("train", "dev", "test"):
         raise ConfigurationError(f"--split is {split!r}; allowed: train, dev, test")
     loaded = load_evalset(source, columns=common.pairs(column or (), "--column") or None)
-    text = registry.load("evalsets", "advisor.evalsets.exporting:export")(loaded, split, kind)
+    text = tuning_file(loaded, split, kind)
     if output is None:
         typer.echo(text, nl=False)
         return

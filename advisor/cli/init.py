@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from advisor.cli import common
 from advisor.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from advisor.core.types import EvalSet
 
 app = typer.Typer(no_args_is_help=True, help="Write a scaffold that runs as it is: evalset, strategy or comparison.")
 
@@ -84,6 +87,8 @@ def evalset(
     force: Force = False,
 ) -> None:
     """Write an eval-set folder: a small example to edit, or your own file split into train, dev and test."""
+    from advisor.core.shipped import evalset_yaml, split_lines
+
     if (column or split) and not source:
         raise ConfigurationError(
             f"--{'column' if column else 'split'} is about a file, and no file is given", hint="add --from FILE"
@@ -101,10 +106,9 @@ def evalset(
             raise ConfigurationError(
                 f"{str(folder / file)!r} exists already and is kept", hint="add --force to overwrite"
             )
-    yaml_of, lines_of = (_writing(what) for what in ("evalset_yaml", "split_lines"))
-    common.write_new(folder / "evalset.yaml", yaml_of(loaded, name), force=force)
+    common.write_new(folder / "evalset.yaml", evalset_yaml(loaded, name), force=force)
     for split, examples in splits.items():
-        common.write_new(folder / f"{split}.jsonl", lines_of(examples), force=force)
+        common.write_new(folder / f"{split}.jsonl", split_lines(examples), force=force)
     counts = ", ".join(f"{len(examples)} {split}" for split, examples in splits.items())
     typer.echo(
         f"Wrote {folder} ({counts} examples). Edit instruction and metric in {folder / 'evalset.yaml'}, then type:"
@@ -144,20 +148,13 @@ def comparison(
     typer.echo(f"  advisor compare --config {common.quoted(file)}")
 
 
-def _loaded(source: str, column: Iterable[str], split: str | None) -> Any:
-    from advisor.core import registry
-    from advisor.runs.prepare import load_evalset
+def _loaded(source: str, column: Iterable[str], split: str | None) -> EvalSet:
+    from advisor.core.shipped import load_evalset, split_file
 
     columns = common.pairs(column, "--column") or None
     if split is None:
         return load_evalset(source, columns=columns)
-    return registry.load("evalsets", "advisor.evalsets.loading:load_split")(source, split, columns=columns)
-
-
-def _writing(what: str) -> Any:
-    from advisor.core import registry
-
-    return registry.load("evalsets", f"advisor.evalsets.writing:{what}")
+    return split_file(source, split, columns=columns)
 
 
 def _identifier(text: str, joint: str) -> str:

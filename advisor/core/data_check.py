@@ -13,12 +13,33 @@ GATES: tuple[Gate, ...] = ("fail", "warn", "unknown", "ok")
 """From the worst to the best. `unknown`: could not be looked at, so it is never counted as passed."""
 
 
+EMBEDDED = 1_000
+"""How many questions are embedded at most, unless more are asked for: about 20 seconds on two busy cores."""
+
+
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DataCheckSettings:
+    """What may be set from outside.
+
+    Attributes:
+        margin: the difference in score that must show, in (0, 1]; `None` where nobody said.
+        context_tokens: what the model can read at once.
+        embedded: at most so many questions are embedded, chosen by content; 0 leaves out what needs embeddings.
+        seed: for folds and draws.
+    """
+
+    margin: float | None = None
+    context_tokens: int = 8_192
+    embedded: int = EMBEDDED
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheckResult:
     """What one check says.
 
     Attributes:
-        check: the name of the check, as the rule table has it.
+        check: the name of the check, as the table of data checks has it.
         family: what it is about: sizes, duplicates, labels, texts, privacy, answers, metric.
         gate: `fail` stops a gate (exit code 100), `warn` is to be read, `unknown` could not be looked at.
         figure: what was found, as one sentence with its numbers.
@@ -37,8 +58,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkup:
-    """All findings on one eval set, in the order of the rule table.
+class DataReport:
+    """All findings on one eval set, in the order of the table of data checks.
 
     Attributes:
         evalset: its name.
@@ -51,7 +72,7 @@ class Checkup:
     evalset: str
     asked_as: str
     counts: Mapping[str, int]
-    findings: tuple[Finding, ...]
+    findings: tuple[DataCheckResult, ...]
     notes: tuple[str, ...] = ()
     not_asked: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,9 +81,19 @@ class Checkup:
         """The worst gate of all findings, where `unknown` is no worse than a warning."""
         return min((one.gate for one in self.findings), key=GATES.index, default="ok")
 
-    def with_gate(self, gate: Gate) -> tuple[Finding, ...]:
+    def with_gate(self, gate: Gate) -> tuple[DataCheckResult, ...]:
         """Return the findings that have this gate."""
         return tuple(one for one in self.findings if one.gate == gate)
+
+
+@dataclass(frozen=True, slots=True)
+class DataChange:
+    """One change of ``advisor check --fix``: where, what was done and why. Private texts are never repeated here."""
+
+    split: str
+    id: str
+    change: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

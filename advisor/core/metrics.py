@@ -40,6 +40,20 @@ def for_task(spec: str, task: Task | EvalSet) -> Metric:
     return cast(Metric, registry.make("metrics", spec, **given))
 
 
+def score(metric: str, output: str, target: str) -> float | None:
+    """Return how right `output` is, from 0 to 1, where `target` is the accepted answer; `None` where undefined.
+
+    Args:
+        metric: a name, e.g. ``token_f1``, with parameters where it takes any, or ``path/to/metric.py:Metric``.
+        output: what was answered.
+        target: what would have been right.
+
+    Raises:
+        RegistryError: there is no such metric.
+    """
+    return cast(Metric, registry.make("metrics", metric)).score(output, Example("", "", target))
+
+
 class _PerExample:
     """A metric with nothing to say beyond its mean."""
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib
 import importlib.util
 import inspect
 import re
@@ -27,7 +26,7 @@ from typing import Any
 
 from advisor.core.errors import AdvisorError, ConfigurationError, RegistryError, did_you_mean
 from advisor.core.fingerprints import constructor_parameters
-from advisor.core.shipped import FOLDERS, shipped
+from advisor.core.shipped import imported, shipped
 from advisor.core.specs import Spec
 
 KINDS = ("strategies", "models", "metrics", "evalsets", "readers", "reports")
@@ -102,7 +101,7 @@ def load(kind: str, name: str) -> Any:
     if name in entries:
         return _load_entry(entries[name])
     if colon and re.fullmatch(r"\w+(\.\w+)*", place):
-        return _attribute(_module(place, f"{kind} {name!r}"), attribute, name)
+        return _attribute(imported(place, f"{kind} {name!r}"), attribute, name)
     working = [entry.name for entry in entries.values() if not entry.problem]
     raise RegistryError(
         f"there is no {_singular(kind)} {name!r}; {did_you_mean(name, working)}",
@@ -159,12 +158,7 @@ def _built_ins(kind: str) -> list[Entry]:
         raise RegistryError(f"there is no kind {kind!r} of plug-in; {did_you_mean(kind, KINDS)}")
     table = dict(CORE.get(kind, {}))
     if folder := _HOMES.get(kind):
-        try:
-            table.update(shipped(folder).BUILT_INS.get(kind, {}))
-        except ModuleNotFoundError as error:
-            raise RegistryError(
-                f"the installation is incomplete: {error}", hint="pip install --force-reinstall tuneworthy"
-            ) from error
+        table.update(shipped(folder).BUILT_INS.get(kind, {}))
     return [Entry(kind, name, target, OURS) for name, target in table.items()]
 
 
@@ -211,21 +205,7 @@ def _load_entry(entry: Entry) -> Any:
             f"{what} cannot be used: {entry.problem}", hint=f"uninstall one distribution, or ask for it as {module}"
         )
     place, _, attribute = entry.target.partition(":")
-    return _attribute(_module(place, what), attribute.split("[")[0].strip(), entry.target)
-
-
-def _module(name: str, what: str) -> ModuleType:
-    try:
-        if name.startswith("advisor.") and (folder := name.split(".")[1]) in FOLDERS:
-            shipped(folder)
-        return importlib.import_module(name)
-    except AdvisorError:
-        raise
-    except Exception as error:
-        raise RegistryError(
-            f"{what} cannot be imported: {type(error).__name__}: {error}",
-            hint=f'to see where: python -c "import {name}"',
-        ) from error
+    return _attribute(imported(place, what), attribute.split("[")[0].strip(), entry.target)
 
 
 def _module_from_file(path: Path, kind: str) -> ModuleType:

@@ -24,12 +24,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from advisor.core.errors import ConfigurationError
 from advisor.core.progress import Progress, silent
-from advisor.core.types import Example, Input, Prediction, Task
+from advisor.core.types import Embed, Example, Input, Prediction, Task
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from advisor.core.metric import Metric
     from advisor.core.model import Model
 
@@ -76,7 +73,7 @@ class Context:
     task: Task
     dev: tuple[Example, ...]
     metric: Metric
-    embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    embed: Embed
     progress: Progress = field(default=silent)
     other_model: Callable[[str], Model] = field(default=_no_other_model)
     pool: tuple[Example, ...] = ()

@@ -184,7 +184,7 @@ def _short_floats(value: Any) -> Any:
 # --- into a prompt and back ------------------------------------------------------------------------------------------
 
 
-def render_specs(specs: Sequence[ToolSpec], *, describe_parameters: bool = False) -> str:
+def render_tool_specs(specs: Sequence[ToolSpec], *, describe_parameters: bool = False) -> str:
     """Write tools for a small model's prompt, a line each.
 
     For example ``lookup_order(order_id: string, field?: "status" | "total") - Looks up one field.`` A question
@@ -268,7 +268,7 @@ def _as_call(value: Any) -> ToolCall | None:
     return ToolCall(name, arguments, str(value.get("id") or ""))
 
 
-def validate_call(call: ToolCall, specs: Sequence[ToolSpec]) -> str:
+def validate_tool_call(call: ToolCall, specs: Sequence[ToolSpec]) -> str:
     """Return ``""`` if `call` fits one of `specs`, else one sentence on what is wrong with it."""
     spec = next((spec for spec in specs if spec.name == call.name), None)
     if spec is None:

@@ -8,15 +8,21 @@ Data flows one way through them::
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from advisor.core.errors import Cause, EvalSetError
 from advisor.core.fingerprints import digest
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Role = Literal["system", "user", "assistant", "tool"]
 JSONObject = Mapping[str, Any]
+Embed = Callable[[Sequence[str]], "NDArray[np.float32]"]
+"""Texts to float32 (n, d), rows of unit length."""
 MIN_DEV = 40
 
 

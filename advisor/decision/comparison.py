@@ -11,6 +11,7 @@ import numpy as np
 
 from advisor._util import formats
 from advisor.core.fingerprints import digest
+from advisor.core.shipped import save_comparison
 from advisor.core.types import EvalSet, Interval, Run
 from advisor.decision.evidence import Evidence, Verdict
 from advisor.decision.findings import Findings
@@ -86,13 +87,7 @@ class Comparison:
             ConfigurationError: there is no report format of that name.
             StoreError: the file cannot be written.
         """
-        from importlib import import_module
-
-        from advisor.core.shipped import shipped
-
-        shipped("reports")
-        written: Path = import_module("advisor.reports.writing").save(self, Path(path))
-        return written
+        return save_comparison(self, path)
 
     def __str__(self) -> str:
         return f"{self.verdict.headline}\n\n{self.to_frame().to_string(index=False)}"

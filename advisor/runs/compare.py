@@ -1,43 +1,27 @@
-"""What users call from Python: `compare` and `load_evalset`; the command line is a thin layer over the same."""
+"""What users call from Python: `compare`; the command line is a thin layer over the same."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor._util.environment import NO_NETWORK, variables
-from advisor.core import registry
-from advisor.core.data_check import DataFindings
 from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
 from advisor.core.progress import Progress, silent
+from advisor.core.shipped import look_at_data
 from advisor.core.types import EvalSet, Run
 from advisor.decision.findings import Findings
 from advisor.decision.request import CompareOptions, asked_flags
 from advisor.runs import runner
-from advisor.runs.prepare import Prepared, load_evalset
+from advisor.runs.prepare import Prepared
 from advisor.runs.provenance import environment
 from advisor.runs.store import Store
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
     from advisor.stats.curve_points import SizedRun
-
-__all__ = ["compare", "compare_options", "load_evalset", "save_evalset"]
-
-
-def save_evalset(evalset: EvalSet, folder: str | os.PathLike[str]) -> Path:
-    """Write an eval set as a new folder in the format of docs/evalset-format.md, and return the folder.
-
-    Tools are code and are not written: put your ``tools.py`` beside it and name it in ``evalset.yaml``.
-
-    Raises:
-        ConfigurationError: the folder exists already.
-    """
-    written: Path = registry.load("evalsets", "advisor.evalsets.writing:write_folder")(evalset, Path(folder))
-    return written
 
 
 def compare(
@@ -140,9 +124,8 @@ def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> F
     if not any(run.tuned for run in runs):
         return Findings(skipped={"data": "looked at only where a strategy was tuned"})
     try:
-        look_at = registry.load("evalsets", "advisor.evalsets.quality:look_at")
         rng = np.random.default_rng(prepared.options.seed)
-        data: DataFindings = look_at(prepared.evalset, bench.embed, rng, bench.progress)
+        data = look_at_data(prepared.evalset, bench.embed, rng, bench.progress)
     except Exception as error:
         return Findings(skipped={"data": f"could not be looked at: {type(error).__name__}: {error}"})
     return Findings(data=data)

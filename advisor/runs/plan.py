@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from advisor.core import metrics, registry
 from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.shipped import load_suite
 from advisor.core.specs import Spec
 from advisor.core.strategy import Context
 from advisor.core.types import Task, Usage
@@ -221,7 +222,7 @@ def _checks(prepared: Prepared, planned: Sequence[_Planned]) -> _Counting:
     tuned = [one for one in asked if one.row_tokens]
     if tuned:
         with suppress(AdvisorError):  # the comparison itself says what is wrong with the suites, and goes on
-            items = suites.load_suites(options.suite)
+            items = load_suite(options.suite)
             parts = [[e for e in items if suites.suite_of(e) == name][: sizes.suite] for name in suites.SUITES]
             for _ in ("the base model", "the tuned one"):
                 for part in parts:

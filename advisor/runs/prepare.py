@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor.core import metrics, registry
 from advisor.core.errors import ConfigurationError
 from advisor.core.fingerprints import digest, params_of
 from advisor.core.paths import home
 from advisor.core.progress import Progress
+from advisor.core.shipped import load_evalset, load_suite
 from advisor.core.strategy import Strategy
 from advisor.core.types import EvalSet, Task
 from advisor.decision.request import ALL, CompareOptions
@@ -26,21 +27,6 @@ from advisor.runs.store import Store
 if TYPE_CHECKING:
     from advisor.core.model import Model
     from advisor.runs.curve_runs import Parts
-
-
-def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
-    """Load an eval set: by name, a folder, a file or a pandas frame (`columns` maps our field names to its own).
-
-    Raises:
-        EvalSetError: it is missing or malformed; says file, line and field.
-    """
-    if type(source).__module__.partition(".")[0] == "pandas":
-        framed: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load_frame")(
-            source, columns=columns, seed=seed
-        )
-        return framed
-    loaded: EvalSet = registry.load("evalsets", "advisor.evalsets.loading:load")(source, columns=columns, seed=seed)
-    return loaded
 
 
 @dataclass(frozen=True)
@@ -65,11 +51,9 @@ class Prepared:
             ConfigurationError: nothing is left to run, a strategy that was asked for does not apply, or the base model
                 is said to be gone already.
         """
-        from advisor.runs.probes.suites import load_suites
-
         check_shutdown(options.economics, date.today())
         if options.suite and options.checks != "none":
-            load_suites(options.suite)  # a file that cannot be read is said before anything is run
+            load_suite(options.suite)  # a file that cannot be read is said before anything is run
         loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
         evalset = loaded.limited(train=options.train_limit, test=options.limit)
         chosen, skipped = _choose(options.strategies, Task.of(evalset))

@@ -23,15 +23,12 @@ from advisor.core.model import Model
 from advisor.core.progress import Progress, silent
 from advisor.core.specs import Spec, recordable
 from advisor.core.strategy import Context, Strategy
-from advisor.core.types import EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
+from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Meter, MeteredModel, Price, Purse, shares
 from advisor.runs.provenance import versions
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from advisor.core.metric import Metric
     from advisor.runs.store import Store
 
@@ -56,7 +53,7 @@ class Bench:
     model: Model
     metric: Metric
     store: Store
-    embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    embed: Embed
     workdir: Path
     model_spec: str = ""
     progress: Progress = silent

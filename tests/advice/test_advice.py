@@ -13,7 +13,7 @@ from advisor.advice.advice import DISCLAIMER, Advice
 from advisor.advice.situation import KINDS, Costs, Pilot, default_economics
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError
-from advisor.stats.power import required_items
+from advisor.stats.power import required_examples
 
 STRONG = {"kind": "format", "prompted": 0.5, "prompted_by": "optimised_prompt", "examples": 2_000}
 RICH = replace(default_economics(), requests_per_month=1e6, usd_per_correct_answer=1.0)
@@ -101,9 +101,9 @@ def test_every_answer_is_whole(kind, how):
 
 def test_the_test_is_as_large_as_the_margin_and_the_lead_ask():
     found = say(None, RICH, **STRONG)
-    assert found.experiment.test_examples_for_margin == required_items(0.02, 0.2)
+    assert found.experiment.test_examples_for_margin == required_examples(0.02, 0.2)
     expected = max(found.lift.median, 0.02)
-    assert found.experiment.test_examples == max(50, required_items(expected, max(0.2, expected)))
+    assert found.experiment.test_examples == max(50, required_examples(expected, max(0.2, expected)))
     assert "says yes" in found.experiment.flips
 
 

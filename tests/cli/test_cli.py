@@ -20,9 +20,10 @@ from advisor.cli.common import pairs, table
 from advisor.cli.compare import settle
 from advisor.cli.progress import ProgressLine, seconds
 from advisor.core.errors import ConfigurationError
+from advisor.core.shipped import load_evalset
+from advisor.decision.request import CompareOptions
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
-from advisor.runs import compare
 from advisor.runs.comparison_file import read_comparison
 from advisor.testing.check_strategy import check_strategy
 from advisor.testing.toy_task import toy_evalset
@@ -119,11 +120,11 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
     assert options.economics.requests_per_month == Range(10, 20)
     assert options.economics.usd_per_correct_answer == Range(0.1, 0.2)
     assert options.economics.horizon_months == 6
-    assert options.seeds == compare.CompareOptions().seeds
+    assert options.seeds == CompareOptions().seeds
 
 
 def test_no_options_are_the_defaults() -> None:
-    assert settle({}) == (compare.CompareOptions(), ())
+    assert settle({}) == (CompareOptions(), ())
     assert settle({})[0].economics == Economics()
 
 
@@ -133,7 +134,7 @@ def test_every_plain_flag_arrives() -> None:
         "train_limit": 5, "seed": 6, "jobs": 7, "budget": 8.0, "offline": True, "output": ["r.md"],
     }  # fmt: skip
     options, outputs = settle(given)
-    expected = compare.CompareOptions(
+    expected = CompareOptions(
         evalset="e", model="m", strategies=("a", "b"), columns={"input": "q"}, seeds=3, limit=4,
         train_limit=5, seed=6, jobs=7, budget_usd=8.0, offline=True,
     )  # fmt: skip
@@ -279,7 +280,7 @@ def test_init_strategy_works_as_it_is(advise: Advise, tmp_path: Path) -> None:
 def test_init_evalset_works_as_it_is(advise: Advise, tmp_path: Path) -> None:
     done = advise("init", "evalset", "My Set")
     assert done.stdout.splitlines()[-1] == "  advisor compare 'My Set'"
-    loaded = compare.load_evalset(str(tmp_path / "My Set"))
+    loaded = load_evalset(str(tmp_path / "My Set"))
     toy = toy_evalset()
     assert (loaded.train, loaded.dev, loaded.test, loaded.labels) == (toy.train, toy.dev, toy.test, toy.labels)
     assert loaded.name == "my-set"
@@ -291,8 +292,8 @@ def test_init_evalset_from_a_file(advise: Advise, tmp_path: Path) -> None:
     columns = ["--column", "input=question", "--column", "target=answer"]
     done = advise("init", "evalset", "sums", "--from", "sums.csv", *columns)
     assert done.returncode == 0, done.stderr
-    loaded = compare.load_evalset(str(tmp_path / "sums"))
-    direct = compare.load_evalset(str(tmp_path / "sums.csv"), columns={"input": "question", "target": "answer"})
+    loaded = load_evalset(str(tmp_path / "sums"))
+    direct = load_evalset(str(tmp_path / "sums.csv"), columns={"input": "question", "target": "answer"})
     assert (loaded.train, loaded.dev, loaded.test) == (direct.train, direct.dev, direct.test)
     refused(advise("init", "evalset", "other", "--column", "input=question"), 2, "add --from FILE")
 

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import advisor
 from advisor.core import registry
 from advisor.core.errors import ConfigurationError, RegistryError
 from advisor.core.metric import Metric
@@ -45,6 +47,25 @@ def example(target: str, **metadata: Any) -> Example:
 
 def score(name: str, output: str, target: str, **metadata: Any) -> float | None:
     return metric(name).score(output, example(target, **metadata))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("target", ["the parcel", "12", "", '{"a": 1}', '{"name": "find", "arguments": {"k": 1}}'])
+def test_one_output_is_scored_as_by_the_metric_itself(name: str, target: str) -> None:
+    for output in (target, "The parcel.", "12.0", "", "nothing of it"):
+        assert advisor.score(name, output, target) == score(name, output, target)
+
+
+def test_scoring_with_parameters_with_a_file_and_with_what_is_no_metric(tmp_path: Path) -> None:
+    assert advisor.score('label_accuracy(labels=["a", "A"])', "A", "a") == 0.0
+    assert advisor.score("label_accuracy", "A", "a") == 1.0
+    own = tmp_path / "own.py"
+    own.write_text(
+        "class Same:\n    name = 'same'\n    def score(self, output, example): return float(output == example.target)\n"
+    )
+    assert advisor.score(f"{own}:Same", "x", "x") == 1.0
+    with pytest.raises(RegistryError, match="exact_match"):
+        advisor.score("exact_mach", "x", "x")
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------

@@ -18,9 +18,9 @@ from advisor.core.tools import (
     parse_call,
     parse_calls,
     render_result,
-    render_specs,
+    render_tool_specs,
     tool_from_function,
-    validate_call,
+    validate_tool_call,
 )
 from advisor.core.types import ToolCall, ToolSpec
 
@@ -118,7 +118,7 @@ def test_richer_hints() -> None:
     tool = tool_from_function(find)
     assert tool.spec.parameters["properties"]["limit"]["description"] == "At most."
     assert tool.call({"place": {"title": "x"}, "sizes": [1, 2.5]}) == "x 3.5 3"
-    assert render_specs([tool.spec]) == "find(place: object, sizes: number[], limit?: integer) - Find."
+    assert render_tool_specs([tool.spec]) == "find(place: object, sizes: number[], limit?: integer) - Find."
     assert "title" in json.dumps(tool.spec.parameters["$defs"])
     with pytest.raises(ValueError, match=r"argument 'limit' is 0"):
         tool.call({"place": {"title": "x"}, "sizes": [], "limit": 0})
@@ -289,10 +289,10 @@ def test_render_specs() -> None:
         'lookup_order(order_id: string, field: "status" | "total", copy?: integer, note?: string | null)'
         " - Look up one field of an order. Over several lines."
     )
-    assert render_specs([TOOL.spec]) == line
-    described = render_specs([TOOL.spec], describe_parameters=True).splitlines()
+    assert render_tool_specs([TOOL.spec]) == line
+    described = render_tool_specs([TOOL.spec], describe_parameters=True).splitlines()
     assert described == [line, "  order_id: The number on the receipt.", "  field: What to look up."]
-    assert render_specs([]) == ""
+    assert render_tool_specs([]) == ""
 
 
 CALL = '{"name": "f", "arguments": {"a": {"b": [1, "}"]}}}'
@@ -365,7 +365,7 @@ def test_parsing_never_fails(text: str) -> None:
     ],
 )
 def test_validate_call(call: ToolCall, said: str) -> None:
-    found = validate_call(call, [TOOL.spec])
+    found = validate_tool_call(call, [TOOL.spec])
     assert found == said if not said else said in found
 
 

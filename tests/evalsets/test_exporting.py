@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from advisor.cli import app
 from advisor.core import registry
 from advisor.core.errors import ConfigurationError, EvalSetError
+from advisor.core.shipped import load_evalset
 from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
-from advisor.runs import compare
 from advisor.testing.toy_task import toy_evalset
 
 exporting = registry.load("evalsets", "advisor.evalsets.exporting:export").__globals__
@@ -115,7 +115,7 @@ def test_the_verb_writes_checks_and_never_overwrites(tmp_path: Path) -> None:
 
     target = str(tmp_path / "train.jsonl")
     assert run("harrow_desk", "-o", target).exit_code == 0
-    count = len(compare.load_evalset("harrow_desk").train)
+    count = len(load_evalset("harrow_desk").train)
     assert f"{count} rows are fine for openai" in run(target, "--check").stdout
     assert run("harrow_desk", "-o", target).exit_code == 2
     assert run("harrow_desk", "--split", "all").exit_code == 2

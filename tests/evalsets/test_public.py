@@ -15,7 +15,7 @@ import pytest
 
 from advisor.core import registry
 from advisor.core.errors import EvalSetError
-from advisor.runs import compare
+from advisor.core.shipped import load_evalset
 
 public = registry.load("evalsets", "advisor.evalsets.public:read_public").__globals__
 fetching = registry.load("evalsets", "advisor.evalsets.fetching:fetch").__globals__
@@ -201,13 +201,13 @@ def test_the_table_has_sets_of_all_five_families_with_all_that_is_needed() -> No
 @pytest.mark.parametrize("name", MIRRORED)
 def test_what_lies_in_the_mirror_loads_by_its_public_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADVISOR_DATA_MIRROR", str(DATASETS))
-    found = compare.load_evalset(f"public:{name}")
-    assert found.fingerprint == compare.load_evalset(str(DATASETS / name)).fingerprint
+    found = load_evalset(f"public:{name}")
+    assert found.fingerprint == load_evalset(str(DATASETS / name)).fingerprint
 
 
 def test_a_set_that_only_the_mirror_has_says_so(server: Server) -> None:
     with pytest.raises(EvalSetError, match="ADVISOR_DATA_MIRROR"):
-        compare.load_evalset("public:bible_plain")
+        load_evalset("public:bible_plain")
 
 
 # --- fetching --------------------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_a_set_that_only_the_mirror_has_says_so(server: Server) -> None:
 @pytest.mark.parametrize("name", RAW)
 def test_a_set_is_fetched_read_and_kept(name: str, server: Server) -> None:
     serve(server, name)
-    found = compare.load_evalset(f"public:{name}")
+    found = load_evalset(f"public:{name}")
     assert found.train
     assert found.test
     assert found.licence == public["table"]()[name].licence
@@ -225,13 +225,13 @@ def test_a_set_is_fetched_read_and_kept(name: str, server: Server) -> None:
     assert str(found.train[0].input).startswith(asked)
     assert found.train[0].target.startswith(told)
     count = len(server.asked)
-    assert compare.load_evalset(f"public:{name}").fingerprint == found.fingerprint
+    assert load_evalset(f"public:{name}").fingerprint == found.fingerprint
     assert len(server.asked) == count
 
 
 def test_passages_hold_the_answers_that_name_them(server: Server) -> None:
     serve(server, "covidqa")
-    found = compare.load_evalset("public:covidqa")
+    found = load_evalset("public:covidqa")
     texts = {document.id: document.text for document in found.docs}
     assert len(texts) > 5
     for example in (*found.train, *found.dev, *found.test):
@@ -241,7 +241,7 @@ def test_passages_hold_the_answers_that_name_them(server: Server) -> None:
 
 def test_whole_plays_are_held_out(server: Server) -> None:
     serve(server, "shakespeare")
-    found = compare.load_evalset("public:shakespeare")
+    found = load_evalset("public:shakespeare")
     assert {str(one.input).split()[1] for one in found.dev} == {"twelfthnight"}
     assert {str(one.input).split()[1] for one in found.test} == {"romeojuliet"}
 
@@ -288,19 +288,19 @@ def test_only_https_is_fetched_also_where_a_server_sends_us_on(server: Server) -
 
 def test_offline_nothing_is_asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(server, "gsm8k")
-    compare.load_evalset("public:gsm8k")
+    load_evalset("public:gsm8k")
     monkeypatch.setenv("ADVISOR_OFFLINE", "1")
     count = len(server.asked)
-    assert compare.load_evalset("public:gsm8k").train
+    assert load_evalset("public:gsm8k").train
     for source in ("public:svamp", "hf:a/b@main"):
         with pytest.raises(EvalSetError, match="switched off"):
-            compare.load_evalset(source)
+            load_evalset(source)
     assert len(server.asked) == count
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(EvalSetError, match="banking77"):
-        compare.load_evalset("public:banking7")
+        load_evalset("public:banking7")
 
 
 # --- the Hub ---------------------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def test_a_set_of_the_hub_is_read_with_its_own_splits(server: Server) -> None:
     body = rows("train", 40)
     files = {"README.md": b"", "mine.py": b"exit()", "data/train.jsonl": body, "data/test.jsonl": rows("test", 12)}
     hub(server, files, {"data/train.jsonl": hashlib.sha256(body).hexdigest()})
-    found = compare.load_evalset("hf:org/mine@main")
+    found = load_evalset("hf:org/mine@main")
     assert (len(found.train) + len(found.dev), len(found.test)) == (40, 12)
     assert found.metric == "label_accuracy"
     assert any(COMMIT in note for note in found.notes)
@@ -332,31 +332,31 @@ def test_a_set_of_the_hub_is_read_with_its_own_splits(server: Server) -> None:
 
 def test_a_set_of_the_hub_without_splits_is_split(server: Server) -> None:
     hub(server, {"all.csv": b"text,label\n" + b"".join(b"message %d,%d\n" % (n, n % 3) for n in range(40))})
-    found = compare.load_evalset("hf:org/mine@main")
+    found = load_evalset("hf:org/mine@main")
     assert len(found.train) + len(found.dev) + len(found.test) == 40
 
 
 def test_a_wrong_checksum_of_the_hub_is_refused(server: Server) -> None:
     hub(server, {"train.jsonl": rows("a", 9), "test.jsonl": rows("b", 9)}, {"train.jsonl": "0" * 64})
     with pytest.raises(EvalSetError, match="is wanted"):
-        compare.load_evalset("hf:org/mine@main")
+        load_evalset("hf:org/mine@main")
 
 
 def test_code_and_pickles_of_the_hub_are_never_read(server: Server) -> None:
     hub(server, {"mine.py": b"raise SystemExit", "data.pkl": b"cos\nsystem\n"})
     with pytest.raises(EvalSetError, match="never run"):
-        compare.load_evalset("hf:org/mine@main")
+        load_evalset("hf:org/mine@main")
     with pytest.raises(EvalSetError, match="answers 404"):
-        compare.load_evalset("hf:org/other@main")
+        load_evalset("hf:org/other@main")
     with pytest.raises(EvalSetError, match="not written"):
-        compare.load_evalset("hf:../../etc@main")
+        load_evalset("hf:../../etc@main")
 
 
 def test_columns_name_the_fields_of_a_set_of_the_hub(server: Server) -> None:
     hub(server, {"all.jsonl": lines([{"a": f"q {n}", "b": f"r {n}"} for n in range(20)])})
     with pytest.raises(EvalSetError, match="cannot be told"):
-        compare.load_evalset("hf:org/mine@main")
-    assert compare.load_evalset("hf:org/mine@main", columns={"input": "a", "target": "b"}).train
+        load_evalset("hf:org/mine@main")
+    assert load_evalset("hf:org/mine@main", columns={"input": "a", "target": "b"}).train
 
 
 @pytest.mark.parametrize("body", [b"", b"[[[", b'{"a": 1}', b'[{"a": 1}]', b"a,b\n1,2\n", b"\xff\xfe\x00"])
@@ -366,4 +366,4 @@ def test_files_that_are_not_what_they_should_be_are_one_sentence(body: bytes, se
         revision = public["table"]()[name].revision
         server.files.update({f"/{revision}/{path}": body for path in RAW[name]})
         with pytest.raises(EvalSetError):
-            compare.load_evalset(f"public:{name}")
+            load_evalset(f"public:{name}")

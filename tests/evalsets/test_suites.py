@@ -12,7 +12,7 @@ from advisor.core import registry
 from advisor.core.errors import EvalSetError
 from advisor.core.metrics import ExactMatch
 from advisor.core.normalisation import normalise
-from advisor.runs import compare
+from advisor.core.shipped import load_evalset
 
 suites = registry.load("evalsets", "advisor.evalsets.suites:load").__globals__
 load, score, says_unknown = suites["load"], suites["score"], suites["says_unknown"]
@@ -94,7 +94,7 @@ def test_the_answer_of_a_twin_is_in_the_passage_it_shares_with_the_question_that
 
 
 def test_nothing_is_shared_with_the_shipped_eval_set() -> None:
-    shop = compare.load_evalset("harrow_desk")
+    shop = load_evalset("harrow_desk")
     known = {normalise(str(e.input)) for e in (*shop.train, *shop.dev, *shop.test)}
     assert not known & {normalise(question(item)) for item in ITEMS}
 

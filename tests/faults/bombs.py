@@ -20,13 +20,13 @@ from pathlib import Path
 from advisor.advice.file import read_answers
 from advisor.core.errors import AdvisorError, CallFailed
 from advisor.core.model import Request
+from advisor.core.shipped import load_evalset
 from advisor.core.tool_files import spec_from_json
 from advisor.core.tools import parse_calls
 from advisor.core.types import Message
 from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint.retry import Retry
 from advisor.runs.comparison_file import read_comparison
-from advisor.runs.prepare import load_evalset
 from tests.faults.http_faults import FAULTS, endless
 from tests.faults.malformed_input import EVALSET, LONG, SPECIAL, STARTS, parquet_special
 from tests.models.fake_server import FakeServer, Item, http, status

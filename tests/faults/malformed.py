@@ -64,7 +64,7 @@ class Parser:
 
 def _both_ways(path: Path) -> None:
     """Read an eval set as `advisor check` does, which collects what is wrong, and as `advisor compare` does."""
-    from advisor.runs.prepare import load_evalset
+    from advisor.core.shipped import load_evalset
 
     with suppress(AdvisorError):
         registry.load("evalsets", "advisor.evalsets.loading:read")(str(path))
@@ -118,14 +118,14 @@ def _suite() -> Parser:
 def _tool_schemas() -> Parser:
     """Tool schemas as data sets hold them."""
     from advisor.core.tool_files import spec_from_json
-    from advisor.core.tools import render_specs
+    from advisor.core.tools import render_tool_specs
 
     def read(path: Path) -> None:
         try:
             plain = json.loads(path.read_bytes())
         except RecursionError:
             return  # the reader of the row has refused it
-        render_specs([spec_from_json(plain)], describe_parameters=True)
+        render_tool_specs([spec_from_json(plain)], describe_parameters=True)
 
     return Parser(read, "schema.json", STARTS["schema"], also=(ValueError,), places=False, is_file=False)
 

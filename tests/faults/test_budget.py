@@ -17,7 +17,7 @@ from advisor.core.errors import BudgetReached
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
 from advisor.core.types import Message, Usage
 from advisor.models.endpoint import EndpointModel, EndpointOptions
-from advisor.models.endpoint.concurrency import Spread
+from advisor.models.endpoint.retry import Spread
 from advisor.runs.metering import Meter, MeteredModel, Purse
 from advisor.runs.store import Store
 from tests.faults.sheet import Sheet, trials

@@ -174,7 +174,7 @@ def test_a_redirect_takes_no_key_along(code: int, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("key", ["base_url", "url", "model", "endpoint", "api_base", "api_key", "headers", "proxy"])
 def test_a_data_set_cannot_say_where_to_send(key: str, tmp_path: Path) -> None:
-    from advisor.runs.prepare import load_evalset
+    from advisor.core.shipped import load_evalset
 
     write_evalset(tmp_path / "set", **{key: "http://evil.invalid/v1"})
     with pytest.raises(ConfigurationError, match=f"unknown key '{key}'"):

@@ -19,9 +19,9 @@ from packaging.version import Version
 from advisor.core import metrics
 from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.model import TuningConfig
+from advisor.core.shipped import load_evalset
 from advisor.core.types import Document, EvalSet, Example, Task
 from advisor.models.scripted import ScriptedModel
-from advisor.runs.prepare import load_evalset
 from advisor.runs.runner import Bench, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task

@@ -26,11 +26,9 @@ from advisor.core import metrics
 from advisor.core.errors import ConfigurationError, ModelError
 from advisor.core.model import Completion, Model, Request
 from advisor.core.types import Message, Task, ToolCall, ToolSpec
-from advisor.models.endpoint import EndpointModel, EndpointOptions, concurrency
+from advisor.models.endpoint import EndpointModel, EndpointOptions, retry
 from advisor.models.endpoint.client import Address, Key
-from advisor.models.endpoint.concurrency import Spread, within
-from advisor.models.endpoint.failures import OverdueError
-from advisor.models.endpoint.retry import Retry, retry_after
+from advisor.models.endpoint.retry import OverdueError, Retry, Spread, retry_after, within
 from advisor.models.endpoint.wire import Dialect, Reply, read_completion, wire_names, write_messages, write_request
 from advisor.runs.metering import Meter, MeteredModel, Purse
 from advisor.runs.runner import Bench, run_strategy
@@ -558,7 +556,7 @@ def test_an_error_starts_nothing_new() -> None:
 
 
 def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "_idle", deque())
+    monkeypatch.setattr(retry, "_idle", deque())
     gate, late = threading.Event(), list[int]()
 
     def dawdle() -> None:
@@ -575,8 +573,8 @@ def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another(monkeypatch:
 
 def test_calls_in_one_thread_share_no_context_and_an_idle_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     idle: deque[Any] = deque()
-    monkeypatch.setattr(concurrency, "_idle", idle)
-    monkeypatch.setattr(concurrency, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "_idle", idle)
+    monkeypatch.setattr(retry, "IDLE_SECONDS", 0.2)
     word = contextvars.ContextVar("word", default="nothing")
     first = within(5.0, lambda: (word.set("a secret"), threading.get_ident())[1])
     assert within(5.0, lambda: (word.get(), threading.get_ident())) == ("nothing", first)

@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 import advisor
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError
+from advisor.core.shipped import load_evalset
 from advisor.decision.comparison import Comparison
 from advisor.decision.request import CompareOptions
 from advisor.runs.curve_runs import plan_parts, sizes_for
 from advisor.runs.plan import plan
-from advisor.runs.prepare import Prepared, load_evalset
+from advisor.runs.prepare import Prepared
 from advisor.runs.store import Store
 from tests.small_comparison import asked, write_evalset, write_model, write_rows, write_strategy
 

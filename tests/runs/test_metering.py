@@ -16,7 +16,7 @@ from advisor.core import metrics
 from advisor.core.errors import BudgetReached, CallFailed, ModelError
 from advisor.core.model import Completion, Model, Request, TuningExample, TuningJob, TuningReport
 from advisor.core.types import Message, Task, ToolCall, ToolSpec, Usage
-from advisor.models.endpoint.concurrency import Spread
+from advisor.models.endpoint.retry import Spread
 from advisor.models.scripted import ScriptedModel
 from advisor.runs.metering import Meter, MeteredModel, Purse
 from advisor.runs.runner import Bench, run_strategy

@@ -19,7 +19,7 @@ from advisor.stats.intervals import (
     wild_interval,
 )
 from advisor.stats.paired import paired_statistics
-from advisor.stats.power import detectable_difference, required_items
+from advisor.stats.power import detectable_difference, required_examples
 
 SPATIAL = [48, 36, 20, 29, 42, 42, 20, 42, 22, 41, 45, 14, 6, 0, 33, 28, 34, 4, 32, 24, 47, 41, 24, 26, 30, 41]
 """Efron and Tibshirani 1993, table 14.1, test A of 26 children."""
@@ -68,7 +68,7 @@ def test_the_sample_size_is_statsmodels(difference: float, discordance: float) -
     oracle = normal_sample_size_one_tail(
         difference, 0.80, 0.025, std_null=discordance**0.5, std_alternative=(discordance - difference**2) ** 0.5
     )
-    assert required_items(difference, discordance) == np.ceil(oracle - 1e-9)
+    assert required_examples(difference, discordance) == np.ceil(oracle - 1e-9)
     found = detectable_difference(round(oracle * 1e6), discordance, design_effect=1e6)
     assert found == pytest.approx(difference, abs=1e-6)
 

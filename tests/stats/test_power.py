@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.core.errors import ConfigurationError
-from advisor.stats.power import detectable_difference, required_items
+from advisor.stats.power import detectable_difference, power, required_examples
 
 
 @pytest.mark.parametrize(("points", "items"), [(0.03, 1742), (0.05, 626), (0.10, 155)])
 def test_the_figures_of_the_documentation(points: float, items: int) -> None:
-    assert required_items(points, 0.20) == items
+    assert required_examples(points, 0.20) == items
     assert detectable_difference(items, 0.20) == pytest.approx(points, abs=2e-4)
 
 
@@ -32,9 +32,26 @@ def test_the_two_are_inverses(n: int, discordance: float) -> None:
     found = detectable_difference(n, discordance)
     assert found is not None
     assert 0.0 < found <= 1.0
-    assert required_items(found, discordance) <= n + 1
+    assert required_examples(found, discordance) <= n + 1
     assert found * 0.98 > 0
-    assert required_items(found * 0.98, discordance) >= n
+    assert required_examples(found * 0.98, discordance) >= n
+
+
+@given(st.integers(30, 20_000), st.floats(0.01, 1.0), st.floats(0.5, 0.99))
+def test_what_is_detectable_is_found_with_just_that_power(n: int, discordance: float, wanted: float) -> None:
+    found = detectable_difference(n, discordance, power=wanted)
+    assert found is not None
+    if found < 0.99 * discordance**0.5:  # beyond it a difference leaves no spread, and the power jumps to 1
+        assert power(n, found, discordance) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_power_rises_with_n_and_falls_with_noise() -> None:
+    assert power(0, 0.05, 0.2) < 0.03
+    assert power(300, 0.05, 0.2) == pytest.approx(0.4906, abs=1e-4)
+    assert power(626, 0.05, 0.2) == pytest.approx(0.80, abs=1e-3)
+    assert power(3 * 626, 0.05, 0.2, design_effect=3.0) == pytest.approx(0.80, abs=1e-3)
+    assert power(626, 0.05, 0.4) < 0.80 < power(1_000, 0.05, 0.2)
+    assert (power(1, 1.0, 1.0), power(4, 1.0, 1.0)) == (0.0, 1.0)
 
 
 @given(st.integers(10, 5_000), st.floats(0.0, 1.0))
@@ -61,7 +78,7 @@ def test_graded_scores_are_the_paired_t_test_with_known_spread() -> None:
 
 
 def test_design_effect_multiplies() -> None:
-    assert required_items(0.05, 0.2, design_effect=3.0) == pytest.approx(3 * 626, abs=3)
+    assert required_examples(0.05, 0.2, design_effect=3.0) == pytest.approx(3 * 626, abs=3)
 
 
 @pytest.mark.parametrize(
@@ -77,4 +94,7 @@ def test_design_effect_multiplies() -> None:
 )
 def test_bad_arguments_are_named(arguments: dict[str, float], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        required_items(**arguments)
+        required_examples(**arguments)
+    if "power" not in arguments:
+        with pytest.raises(ConfigurationError, match=said):
+            power(100, **arguments)

@@ -20,19 +20,21 @@ from advisor.core.fingerprints import digest
 from advisor.core.model import Completion, Request, TuningJob, TuningReport
 from advisor.core.types import Usage
 from advisor.models.endpoint.client import OPENAI_URL, Address, EndpointOptions, Key, http_library, open_client
-from advisor.models.endpoint.concurrency import Pace, Spread, within
-from advisor.models.endpoint.failures import (
+from advisor.models.endpoint.retry import (
     LostError,
     OverdueError,
+    Pace,
+    Spread,
     cause_of,
     is_out_of_credit,
     is_push_back,
     is_transient,
     never_connected,
+    persistently,
     speaks_of_key,
     speaks_of_model,
+    within,
 )
-from advisor.models.endpoint.retry import persistently
 from advisor.models.endpoint.wire import Dialect, Reply, one_line, read_completion, write_request
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any
 
 from advisor.core.errors import ModelError
 from advisor.core.model import TuningExample
-from advisor.core.tools import parse_call, render_specs
+from advisor.core.tools import parse_call, render_tool_specs
 from advisor.core.types import Message, ToolCall, ToolSpec
 
 CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
@@ -103,7 +103,7 @@ class ChatFormat:
         turns = [{"role": message.role, "content": _content(message)} for message in messages]
         if tools:
             told = (
-                f"You can call these tools:\n{render_specs(tools)}\n"
+                f"You can call these tools:\n{render_tool_specs(tools)}\n"
                 f'To call one, write {CALL_OPEN}{{"name": ..., "arguments": {{...}}}}{CALL_CLOSE} and nothing else.'
             )
             if turns and turns[0]["role"] == "system":

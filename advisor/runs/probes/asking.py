@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.fingerprints import digest
 from advisor.core.model import Model
+from advisor.core.shipped import score_suite_answer
 from advisor.core.types import Example, Outcome, Run
 from advisor.decision.findings import Probe, ProbeName
 from advisor.runs.interception import Change
@@ -129,15 +130,14 @@ class Asking:
         key = digest(["suite", PROBE_FORMAT, suites.fingerprint(items), *identity])
         stored = bench.store.outcomes(key)
         missing = [item for item in items if item.id not in stored or stored[item.id].error]
-        asked, score = (model(), suites.judge()) if missing else (None, None)
+        asked = model() if missing else None
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
             assert asked is not None
-            assert score is not None
             answers = asked.generate([suites.request_for(item) for item in chunk])
             kept = []
             for item, answer in zip(chunk, answers, strict=True):
-                known = None if answer.error else score(item, answer.content)
+                known = None if answer.error else score_suite_answer(item, answer.content)
                 trace = {"group": item.group}
                 output = None if answer.error else answer.content
                 kept.append(Outcome(item.id, output, known, answer.error, answer.usage, trace, answer.cause))

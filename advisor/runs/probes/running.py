@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from advisor.core.fingerprints import digest
+from advisor.core.shipped import load_suite
 from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
 from advisor.decision.findings import Checks, Findings, Flips, Probe, ProbeName, Service, TrainingFindings
 from advisor.runs.runner import Attempt, Bench, Way, score_of
@@ -276,7 +277,7 @@ class _Looking:
     def suites(self, subject: Subject) -> None:
         """Ask the tuned model and its base model the general questions."""
         with self._noting("suites", ""):
-            items = suites.load_suites(self.closer.suite)
+            items = load_suite(self.closer.suite)
             for name in suites.SUITES:
                 of_suite = [item for item in items if suites.suite_of(item) == name]
                 if of_suite:

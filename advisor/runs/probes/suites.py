@@ -6,32 +6,16 @@ answers (`choices`). Both models are asked the bare question in one user turn; `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
-from advisor.core import registry
 from advisor.core.fingerprints import digest
 from advisor.core.model import Request
 from advisor.core.types import Chat, Example, Message
 
 Suite = Literal["retention", "refusals"]
 SUITES: tuple[Suite, ...] = ("retention", "refusals")
-Judge = Callable[[Example, str], float | None]
-GENERAL = "general"
-"""In place of a file: the suites that are shipped."""
-
 ANSWER_TOKENS = 32
-_SUITES = "advisor.evalsets.suites"
-
-
-def load_suites(source: str = "") -> tuple[Example, ...]:
-    """Return the items of the shipped suites, or of a file of the user's own.
-
-    Raises:
-        AdvisorError: the file is missing or malformed.
-    """
-    loaded: tuple[Example, ...] = registry.load("evalsets", f"{_SUITES}:load")(source or GENERAL)
-    return loaded
 
 
 def suite_of(example: Example) -> Suite:
@@ -51,9 +35,3 @@ def request_for(example: Example) -> Request:
     choices = tuple(str(choice) for choice in example.metadata.get("choices", ()) or ())
     longest = max((len(choice) for choice in choices), default=0)
     return Request(messages, max_tokens=max(8, longest) if choices else ANSWER_TOKENS, choices=choices)
-
-
-def judge() -> Judge:
-    """Return the function that says how right an answer to an item is, as the suites themselves see it."""
-    found: Judge = registry.load("evalsets", f"{_SUITES}:score")
-    return found

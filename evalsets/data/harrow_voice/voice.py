@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from advisor.core.types import Example
+from advisor import Example
 
 SIGN_OFF = "Mind the weather, Harrow & Pine"
 WORDS = {word: n for n, word in enumerate("two three four five six seven eight nine ten".split(), 2)}

@@ -7,7 +7,7 @@ from collections import Counter
 
 from advisor._util import formats
 from advisor.core.types import MIN_DEV
-from advisor.stats.power import detectable_difference, required_items
+from advisor.stats.power import detectable_difference, required_examples
 
 from .subject import Found, NotAsked, Subject, cut, several
 
@@ -27,7 +27,7 @@ def test_size(subject: Subject) -> Found:
     asked = subject.settings.margin
     margin = asked or DEFAULT_MARGIN
     finest = detectable_difference(n, DISCORDANCE)
-    needed = required_items(margin, DISCORDANCE)
+    needed = required_examples(margin, DISCORDANCE)
     shows = f"show differences from {formats.points(finest)} on" if finest else "cannot show any difference"
     grouped = f" in {groups:,} groups, which tell less than as many single ones," if groups < n else ""
     figure = (
@@ -38,7 +38,7 @@ def test_size(subject: Subject) -> Found:
         gate = "fail"
     else:
         gate = "warn" if finest > (asked or FINE) else "ok"
-    wanted = required_items(asked or FINE, DISCORDANCE)
+    wanted = required_examples(asked or FINE, DISCORDANCE)
     todo = f"write more test examples: {wanted:,} show {formats.points(asked or FINE)}" if gate != "ok" else ""
     return Found(gate, figure, todo)  # type: ignore[arg-type]
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.core.data_check import GATES, Checkup, Finding
+from advisor.core.data_check import GATES, DataCheckResult, DataReport
 
 from . import numbers
 from .console import print_report
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
 
 SCHEMA_VERSION = 1
-TEMPLATE = "checkup.html.jinja"
+TEMPLATE = "data_report.html.jinja"
 HEADLINES = {
     "fail": "Not fit to be trusted yet",
     "warn": "Fit to be used; read the warnings",
@@ -30,34 +30,34 @@ WORDS = {"fail": "fail", "warn": "warn", "unknown": "not known", "ok": "ok"}
 COLOURS = {"fail": "red", "warn": "yellow", "unknown": "blue", "ok": "green"}
 
 
-def counted(found: Checkup) -> str:
+def counted(found: DataReport) -> str:
     """Return how many checks ended how: ``2 fail, 1 warn, 20 ok``."""
     counts = {gate: len(found.with_gate(gate)) for gate in GATES}
     return ", ".join(f"{numbers.count(count)} {WORDS[gate]}" for gate, count in counts.items() if count)
 
 
-def sizes(found: Checkup) -> str:
+def sizes(found: DataReport) -> str:
     """Return how large the eval set is: ``harrow_desk: 441 train, 100 dev, 220 test, 60 documents``."""
     counts = [f"{numbers.count(count)} {what}" for what, count in found.counts.items() if count]
     return f"{found.evalset}: {', '.join(counts)}"
 
 
-def ordered(found: Checkup) -> list[Finding]:
-    """Return the findings, the worst first, else as the rule table has them."""
+def ordered(found: DataReport) -> list[DataCheckResult]:
+    """Return the findings, the worst first, else as the table of data checks has them."""
     return sorted(found.findings, key=lambda one: GATES.index(one.gate))
 
 
 # --- terminal --------------------------------------------------------------------------------------------------------
 
 
-def show(found: Checkup, console: Console | None = None, *, short: bool = False) -> None:
+def show(found: DataReport, console: Console | None = None, *, short: bool = False) -> None:
     """Print the findings; `short` leaves out what is ok."""
     from rich.console import Console
 
     print_report(render(found, short=short), console or Console(highlight=False))
 
 
-def render(found: Checkup, *, short: bool = False) -> Group:
+def render(found: DataReport, *, short: bool = False) -> Group:
     """Return the findings as one rich renderable. Foreign text goes in as `Text`, without terminal escapes."""
     from rich.console import Group
     from rich.panel import Panel
@@ -78,7 +78,7 @@ def render(found: Checkup, *, short: bool = False) -> Group:
     return Group(*parts)
 
 
-def _detailed(one: Finding) -> list[RenderableType]:
+def _detailed(one: DataCheckResult) -> list[RenderableType]:
     from rich.padding import Padding
     from rich.text import Text
 
@@ -89,7 +89,7 @@ def _detailed(one: Finding) -> list[RenderableType]:
     return [Text(""), head, *(Padding(text, (0, 0, 0, 9)) for text in body)]
 
 
-def _fine(found: Checkup) -> list[RenderableType]:
+def _fine(found: DataReport) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
@@ -107,13 +107,13 @@ def _fine(found: Checkup) -> list[RenderableType]:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def as_json(found: Checkup) -> str:
+def as_json(found: DataReport) -> str:
     """Return the findings as JSON with a schema version; all ids of the examples concerned are in it."""
     plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "gate": found.gate, **asdict(found)}
     return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
 
 
-def as_html(found: Checkup) -> str:
+def as_html(found: DataReport) -> str:
     """Return the findings as one page that loads nothing; every foreign text in it is escaped and cleaned."""
     content = {
         "title": f"{HEADLINES[found.gate]} – {found.evalset}",
@@ -131,7 +131,7 @@ def as_html(found: Checkup) -> str:
 _FORMATS = {"html": as_html, "json": as_json}
 
 
-def save(found: Checkup, path: str) -> None:
+def save(found: DataReport, path: str) -> None:
     """Write the findings to a file, whole or not at all, in the format of its extension."""
     write_atomically(Path(path), _FORMATS[Path(path).suffix.lower().removeprefix(".")](found))
 

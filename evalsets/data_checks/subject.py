@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.core.data_check import Gate
+from advisor.core.data_check import DataCheckSettings, Gate
 from advisor.core.errors import AdvisorError
 from advisor.core.fingerprints import digest
 from advisor.core.progress import Progress, silent
-from advisor.core.types import Example
+from advisor.core.types import Embed, Example
 
 from ..draft import SPLITS, Draft
 from ..leaks import Wording
 from ..quality import embedded
 from ..sameness import answers_of, key_of, text_of
 
-Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-
 SHOWN, SHOWN_CHARACTERS = 5, 160
 """How many rows or pairs a finding shows, and how much of each text."""
-EMBEDDED = 1_000
-"""How many questions are embedded at most, unless more are asked for: about 20 seconds on two busy cores."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What may be set from outside.
-
-    Attributes:
-        margin: the difference in score that must show, in (0, 1]; `None` where nobody said.
-        context_tokens: what the model can read at once.
-        embedded: at most so many questions are embedded, chosen by content; 0 leaves out what needs embeddings.
-        seed: for folds and draws.
-    """
-
-    margin: float | None = None
-    context_tokens: int = 8_192
-    embedded: int = EMBEDDED
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a check found, as in `advisor.core.data_check.Finding`; the rule table adds its name and family."""
+    """What a data check found: a `DataCheckResult` without the name and the family, which the table adds."""
 
     gate: Gate
     figure: str
@@ -82,9 +61,9 @@ class Subject:
     """An eval set under examination."""
 
     def __init__(
-        self, draft: Draft, embed: Embed | None, settings: Settings | None = None, progress: Progress = silent
+        self, draft: Draft, embed: Embed | None, settings: DataCheckSettings | None = None, progress: Progress = silent
     ) -> None:
-        self.draft, self.settings, self.progress = draft, settings or Settings(), progress
+        self.draft, self.settings, self.progress = draft, settings or DataCheckSettings(), progress
         self._embed = embed
 
     @cached_property
@@ -214,5 +193,15 @@ def rows_found(
 
 
 __all__ = [
-    "AdvisorError", "Found", "NotAsked", "Sample", "Settings", "Subject", "cut", "pair", "row", "rows_found", "several",
+    "AdvisorError",
+    "DataCheckSettings",
+    "Found",
+    "NotAsked",
+    "Sample",
+    "Subject",
+    "cut",
+    "pair",
+    "row",
+    "rows_found",
+    "several",
 ]  # fmt: skip

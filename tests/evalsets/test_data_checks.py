@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from advisor.cli import app
-from advisor.core import registry
-from advisor.core.data_check import Checkup
+from advisor.core.data_check import DataCheckSettings, DataReport
 from advisor.core.errors import ConfigurationError, ModelError
-from advisor.runs import compare
+from advisor.core.shipped import check_data, fix_data, load_evalset, shipped
 from tests.evalsets.planted_defects import CLEAN, DEFECTS, KEY, WORDS, Defect, routing
 
-checking = registry.load("evalsets", "advisor.evalsets.checking:check").__globals__
-fixing = registry.load("evalsets", "advisor.evalsets.fixing:fix").__globals__
-texts = registry.load("evalsets", "advisor.evalsets.checking.texts:damage").__globals__
-privacy = registry.load("evalsets", "advisor.evalsets.checking.privacy:redacted").__globals__
+shipped("evalsets")
+data_checks = import_module("advisor.evalsets.data_checks")
+texts = import_module("advisor.evalsets.data_checks.texts")
+privacy = import_module("advisor.evalsets.data_checks.privacy")
 LETTERS = re.compile("[a-z]+")
 
 
@@ -35,12 +35,11 @@ def embed(found: Any) -> Any:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def look(folder: Path, **settings: Any) -> Checkup:
-    found: Checkup = checking["check"](str(folder), embed, checking["Settings"](**settings))[0]
-    return found
+def look(folder: Path, **settings: Any) -> DataReport:
+    return check_data(str(folder), embed=embed, settings=DataCheckSettings(**settings))
 
 
-def wrong(found: Checkup) -> dict[str, str]:
+def wrong(found: DataReport) -> dict[str, str]:
     return {one.check: one.gate for one in found.findings if one.gate != "ok"}
 
 
@@ -49,7 +48,7 @@ def test_a_clean_set_is_clean(name: str, tmp_path: Path) -> None:
     found = look(CLEAN[name]().write(tmp_path / name))
     assert wrong(found) == {}
     assert found.gate == "ok"
-    assert {one.check for one in found.findings} | set(found.not_asked) == {rule.name for rule in checking["RULES"]}
+    assert {one.check for one in found.findings} | set(found.not_asked) == {one.name for one in data_checks.DATA_CHECKS}
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
@@ -67,7 +66,7 @@ def test_a_planted_defect_is_found_by_its_check_and_by_no_other(defect: Defect, 
 
 def test_every_check_is_planted_at_least_once() -> None:
     planted = {defect.check for defect in DEFECTS}
-    rules = {rule.name for rule in checking["RULES"]}
+    rules = {one.name for one in data_checks.DATA_CHECKS}
     assert rules - planted == {"training size", "development size", "label shift", "more than one answer"}
     assert len(planted) >= 20
 
@@ -86,10 +85,10 @@ def test_every_check_is_planted_at_least_once() -> None:
     ],
 )
 def test_private_text_is_replaced_by_its_mark(text: str, kind: str) -> None:
-    redacted = privacy["redacted"](text)
+    redacted = privacy.redacted(text)
     assert kind in redacted
     assert redacted.partition(kind)[0] == text[: len(redacted.partition(kind)[0])]
-    assert privacy["redacted"](redacted) == redacted
+    assert privacy.redacted(redacted) == redacted
 
 
 @pytest.mark.parametrize(
@@ -105,17 +104,17 @@ def test_private_text_is_replaced_by_its_mark(text: str, kind: str) -> None:
     ],
 )
 def test_what_only_looks_private_is_left(text: str) -> None:
-    assert privacy["redacted"](text) == text
+    assert privacy.redacted(text) == text
 
 
 @pytest.mark.parametrize("text", ["café für Ångström", "“fine” – naïve…", "Привет, как дела", "日本語", "50 % & more"])
 def test_sound_characters_are_not_damaged(text: str) -> None:
-    assert texts["damage"](text) == ""
-    assert texts["repaired"](text) == text
+    assert texts.damage(text) == ""
+    assert texts.repaired(text) == text
     broken = text.encode().decode("cp1252", "replace")
     if "\ufffd" not in broken and broken != text:
-        assert texts["damage"](broken)
-        assert texts["repaired"](broken) == text
+        assert texts.damage(broken)
+        assert texts.repaired(broken) == text
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,7 @@ def test_sound_characters_are_not_damaged(text: str) -> None:
     ],
 )
 def test_language(text: str, language: str) -> None:
-    assert texts["language_of"](text) == language
+    assert texts.language_of(text) == language
 
 
 def test_without_embeddings_the_rest_is_still_looked_at(tmp_path: Path) -> None:
@@ -138,12 +137,12 @@ def test_without_embeddings_the_rest_is_still_looked_at(tmp_path: Path) -> None:
         raise ModelError("no weights")
 
     folder = routing().write(tmp_path / "set")
-    found = checking["check"](str(folder), none, checking["Settings"]())[0]
+    found = check_data(str(folder), embed=none)
     unknown = {one.check: one.figure for one in found.with_gate("unknown")}
     assert "likely wrong labels" in unknown
     assert all("no weights" in figure for figure in unknown.values())
     assert found.gate == "unknown"
-    left_out = checking["check"](str(folder), None, checking["Settings"](embedded=0))[0]
+    left_out = check_data(str(folder), settings=DataCheckSettings(embedded=0))
     assert left_out.not_asked["likely wrong labels"] == "embeddings were left out"
     assert left_out.gate == "ok"
 
@@ -185,9 +184,8 @@ def spoilt(tmp_path: Path) -> Path:
 def test_fix_writes_a_clean_copy_and_logs_every_change(tmp_path: Path) -> None:
     folder = spoilt(tmp_path)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    found, draft = checking["check"](str(folder), embed, checking["Settings"]())
-    assert found.gate == "fail"
-    changes = fixing["fix"](draft, tmp_path / "copy", embed, checking["Settings"]())
+    assert look(folder).gate == "fail"
+    changes = fix_data(str(folder), tmp_path / "copy", embed=embed)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert wrong(look(tmp_path / "copy")) == {}
     logged = [json.loads(line) for line in (tmp_path / "copy" / "changes.jsonl").read_text().splitlines()]
@@ -208,16 +206,14 @@ def rows_of(folder: Path, split: str = "train") -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", CLEAN)
 def test_the_copy_of_a_clean_set_is_the_same_set(name: str, tmp_path: Path) -> None:
     folder = CLEAN[name]().write(tmp_path / name)
-    draft = checking["check"](str(folder), embed, checking["Settings"]())[1]
-    assert fixing["fix"](draft, tmp_path / "copy", embed, checking["Settings"]()) == ()
-    assert compare.load_evalset(str(tmp_path / "copy")).fingerprint == compare.load_evalset(str(folder)).fingerprint
+    assert fix_data(str(folder), tmp_path / "copy", embed=embed) == ()
+    assert load_evalset(str(tmp_path / "copy")).fingerprint == load_evalset(str(folder)).fingerprint
 
 
 def test_fix_never_writes_over_anything(tmp_path: Path) -> None:
     folder = routing().write(tmp_path / "set")
-    draft = checking["check"](str(folder), None, checking["Settings"]())[1]
     with pytest.raises(ConfigurationError, match="exists already"):
-        fixing["fix"](draft, folder, None, checking["Settings"]())
+        fix_data(str(folder), folder)
 
 
 # --- the verb --------------------------------------------------------------------------------------------------------
