@@ -17,7 +17,7 @@ from advisor.core.errors import BudgetReached
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
 from advisor.core.types import Message, Usage
 from advisor.models.endpoint import EndpointModel, EndpointOptions
-from advisor.models.endpoint.retry import Spread
+from advisor.models.endpoint.concurrency import WorkerPool
 from advisor.runs.metering import Meter, MeteredModel, Purse
 from advisor.runs.store import Store
 from tests.faults.sheet import Sheet, trials
@@ -39,8 +39,8 @@ class Costly:
         self.begun_after_the_end = 0
         self.begun: list[int] = []
 
-    def stream(self, requests: Sequence[Request]) -> Spread[Completion]:
-        return Spread(lambda at: self._one(requests[at]), len(requests), self.jobs)
+    def stream(self, requests: Sequence[Request]) -> WorkerPool[Completion]:
+        return WorkerPool(lambda at: self._one(requests[at]), len(requests), self.jobs)
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         return [done for _, done in sorted(self.stream(requests))]

@@ -15,7 +15,8 @@ from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.model import Request
 from advisor.core.types import Message, Run, Task
 from advisor.models.endpoint import EndpointModel, EndpointOptions
-from advisor.models.endpoint.retry import Retry, within
+from advisor.models.endpoint.concurrency import within
+from advisor.models.endpoint.retry import Retry
 from advisor.runs.runner import Bench, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task

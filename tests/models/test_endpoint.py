@@ -26,9 +26,11 @@ from advisor.core import metrics
 from advisor.core.errors import ConfigurationError, ModelError
 from advisor.core.model import Completion, Model, Request
 from advisor.core.types import Message, Task, ToolCall, ToolSpec
-from advisor.models.endpoint import EndpointModel, EndpointOptions, retry
+from advisor.models.endpoint import EndpointModel, EndpointOptions, concurrency
 from advisor.models.endpoint.client import Address, Key
-from advisor.models.endpoint.retry import OverdueError, Retry, Spread, retry_after, within
+from advisor.models.endpoint.concurrency import WorkerPool, within
+from advisor.models.endpoint.failures import OverdueError
+from advisor.models.endpoint.retry import Retry, retry_after
 from advisor.models.endpoint.wire import Dialect, Reply, read_completion, wire_names, write_messages, write_request
 from advisor.runs.metering import Meter, MeteredModel, Purse
 from advisor.runs.runner import Bench, run_strategy
@@ -549,14 +551,14 @@ def test_an_error_starts_nothing_new() -> None:
         raise KeyError(at)
 
     with pytest.raises(KeyError):
-        list(Spread(work, 1000, 3))
+        list(WorkerPool(work, 1000, 3))
     assert len(begun) <= 6
     with pytest.raises(ZeroDivisionError):
         within(1.0, lambda: 1 // 0)
 
 
 def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_idle", deque())
+    monkeypatch.setattr(concurrency, "_idle", deque())
     gate, late = threading.Event(), list[int]()
 
     def dawdle() -> None:
@@ -573,8 +575,8 @@ def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another(monkeypatch:
 
 def test_calls_in_one_thread_share_no_context_and_an_idle_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     idle: deque[Any] = deque()
-    monkeypatch.setattr(retry, "_idle", idle)
-    monkeypatch.setattr(retry, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(concurrency, "_idle", idle)
+    monkeypatch.setattr(concurrency, "IDLE_SECONDS", 0.2)
     word = contextvars.ContextVar("word", default="nothing")
     first = within(5.0, lambda: (word.set("a secret"), threading.get_ident())[1])
     assert within(5.0, lambda: (word.get(), threading.get_ident())) == ("nothing", first)
@@ -587,7 +589,7 @@ def test_calls_in_one_thread_share_no_context_and_an_idle_thread_ends(monkeypatc
 
 def test_answers_that_are_done_can_be_taken_at_once() -> None:
     gate = threading.Event()
-    spread = Spread(lambda at: at if at < 4 else gate.wait(10), 5, 5)
+    spread = WorkerPool(lambda at: at if at < 4 else gate.wait(10), 5, 5)
     found = [next(spread)]
     while len(found) < 4:
         found += spread.ready()
@@ -603,7 +605,7 @@ def test_an_error_among_those_that_are_done_comes_when_it_is_its_turn() -> None:
             raise ValueError("no")
         return at
 
-    spread, found = Spread(work, 2, 1), list[tuple[int, int]]()
+    spread, found = WorkerPool(work, 2, 1), list[tuple[int, int]]()
     found.append(next(spread))
     found += spread.ready()
     with pytest.raises(ValueError, match="no"):

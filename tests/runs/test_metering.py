@@ -16,7 +16,7 @@ from advisor.core import metrics
 from advisor.core.errors import BudgetReached, CallFailed, ModelError
 from advisor.core.model import Completion, Model, Request, TuningExample, TuningJob, TuningReport
 from advisor.core.types import Message, Task, ToolCall, ToolSpec, Usage
-from advisor.models.endpoint.retry import Spread
+from advisor.models.endpoint.concurrency import WorkerPool
 from advisor.models.scripted import ScriptedModel
 from advisor.runs.metering import Meter, MeteredModel, Purse
 from advisor.runs.runner import Bench, run_strategy
@@ -363,7 +363,7 @@ class InThreads(Recorder):
         self.may_break, self.both = threading.Event(), threading.Barrier(2)
         self.store, self.rows = store, list[int]()
 
-    def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> Spread[Completion]:
+    def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> WorkerPool[Completion]:
         def answer(at: int) -> Completion:
             if at < 2:
                 self.both.wait(10)
@@ -376,7 +376,7 @@ class InThreads(Recorder):
                 self.rows.append(len(_endings(self.store)))
             return self._one(text)
 
-        return Spread(answer, len(requests), 2)
+        return WorkerPool(answer, len(requests), 2)
 
 
 def _endings(store: Store) -> list[str | None]:
@@ -425,7 +425,7 @@ def test_a_model_that_does_not_say_what_it_sends_has_each_call_in_the_ledger_onc
     class Silent(InThreads):
         billed = True
 
-        def stream(self, requests: Sequence[Request]) -> Spread[Completion]:  # type: ignore[override]
+        def stream(self, requests: Sequence[Request]) -> WorkerPool[Completion]:  # type: ignore[override]
             return super().stream(requests, lambda at: None)
 
     with Store(tmp_path / "s.sqlite") as store:

@@ -20,21 +20,19 @@ from advisor.core.fingerprints import digest
 from advisor.core.model import Completion, Request, TuningJob, TuningReport
 from advisor.core.types import Usage
 from advisor.models.endpoint.client import OPENAI_URL, Address, EndpointOptions, Key, http_library, open_client
-from advisor.models.endpoint.retry import (
+from advisor.models.endpoint.concurrency import ConcurrencyLimit, WorkerPool, within
+from advisor.models.endpoint.failures import (
     LostError,
     OverdueError,
-    Pace,
-    Spread,
     cause_of,
     is_out_of_credit,
     is_push_back,
     is_transient,
     never_connected,
-    persistently,
     speaks_of_key,
     speaks_of_model,
-    within,
 )
+from advisor.models.endpoint.retry import persistently
 from advisor.models.endpoint.wire import Dialect, Reply, one_line, read_completion, write_request
 
 if TYPE_CHECKING:
@@ -103,7 +101,7 @@ class EndpointModel:
         self.fingerprint = digest(["endpoint", self.address.url, model])
         self._key = Key.of(self.address, key)
         self._dialect, self._tally, self._lock = Dialect(), _Tally(), threading.Lock()
-        self._pace = Pace(self.options.jobs)
+        self._limit = ConcurrencyLimit(self.options.jobs)
         self._opened: OpenAI | None = None
 
     def __repr__(self) -> str:
@@ -136,7 +134,7 @@ class EndpointModel:
 
     def stream(
         self, requests: Sequence[Request], sending: Callable[[int], None] = lambda at: None
-    ) -> Spread[Completion]:
+    ) -> WorkerPool[Completion]:
         """Give every answer with its position as it comes, so that each can be kept at once; see `generate`.
 
         Nothing is sent before the one who listens has come back, but for what is in flight; after `finish` nothing is.
@@ -147,7 +145,7 @@ class EndpointModel:
         def answer(at: int) -> Completion:
             return self._answer(requests[at], stop, lambda: sending(at))
 
-        return Spread(answer, len(requests), self.options.jobs, stop)
+        return WorkerPool(answer, len(requests), self.options.jobs, stop)
 
     def tune(self, job: TuningJob) -> tuple[EndpointModel, TuningReport]:
         """Have the provider tune the model on `job`, and wait for it; see `advisor.models.endpoint.tuning`.
@@ -221,7 +219,7 @@ class EndpointModel:
 
         while True:
             body = write_request(self.model, request, self._dialect)
-            number, pushed_back = self._pace.enter(stop), False
+            number, pushed_back = self._limit.enter(stop), False
             try:
                 sending()
                 started = time.perf_counter()
@@ -236,7 +234,7 @@ class EndpointModel:
                 pushed_back = is_push_back(error)
                 raise
             finally:
-                self._pace.leave(number, pushed_back=pushed_back)
+                self._limit.leave(number, pushed_back=pushed_back)
 
     def _read(self, body: dict[str, Any]) -> bytes:
         """Return the body of the answer, of limited length and duration."""

@@ -21,7 +21,7 @@ from advisor.core.errors import ModelError
 from advisor.core.fingerprints import digest
 from advisor.core.model import TuningJob, TuningReport
 from advisor.models.endpoint.client import Address, EndpointOptions
-from advisor.models.endpoint.retry import is_transient
+from advisor.models.endpoint.failures import is_transient
 from advisor.models.endpoint.wire import one_line, write_examples
 
 T = TypeVar("T")
