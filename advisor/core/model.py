@@ -1,11 +1,16 @@
-"""What a model is: `generate(requests) -> completions` and `tune(examples, config, ...) -> model`."""
+"""What a model is: `generate(requests) -> completions` and `tune(job) -> (model, report)`; and what it may say besides.
+
+`Model` is all that is needed. The protocols after it are optional: a model that has their methods or attributes is
+treated as they say, and nothing has to be inherited or registered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 from advisor.core.errors import CallFailed, Cause
 from advisor.core.progress import Progress, silent
@@ -143,13 +148,7 @@ class TuningReport:
 
 @runtime_checkable
 class Model(Protocol):
-    """A language model. `fingerprint` changes whenever an answer could.
-
-    It may say more about its training, for the checks before a yes: ``trains_here = True`` where a training costs
-    nothing but time on this machine, and ``serves_as_trained(example)``, whether the tokens of a training row's prompt
-    are those that are served. ``billed = False`` says that nobody is paid for a call, so that none is written into the
-    ledger of attempts.
-    """
+    """A language model. `fingerprint` changes whenever an answer could."""
 
     name: str
     fingerprint: str
@@ -165,3 +164,95 @@ class Model(Protocol):
         Raises:
             ModelError: this model cannot be tuned.
         """
+
+
+# --- what a model may say besides ------------------------------------------------------------------------------------
+
+Answer = tuple[int, Completion]
+"""A completion behind the position of its request in the batch."""
+
+
+@runtime_checkable
+class StreamingModel(Protocol):
+    """Optional: gives each answer as it comes, so that it is kept, and counted against the budget, at once.
+
+    Of a model without it all answers of a batch are kept when the whole batch is there.
+    """
+
+    def stream(self, requests: Sequence[Request]) -> Iterable[Answer]:
+        """Yield each answer once, in any order; a failed one is a `Completion` with `error`.
+
+        What comes back may be a generator, or an `AnswerStream` where calls are made in other threads meanwhile.
+        """
+
+
+class AnnouncingModel(Protocol):
+    """Optional: a `StreamingModel` that says when it sends what, so that no call is taken for sent that was not.
+
+    Of a model without it all requests of a batch count as sent when the first one is.
+    """
+
+    def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> Iterable[Answer]:
+        """Yield each answer once; ``sending(position)`` is called before each attempt, in any thread."""
+
+
+def announces(model: object) -> TypeGuard[AnnouncingModel]:
+    """Return whether a model's `stream` takes `sending`."""
+    return isinstance(model, StreamingModel) and "sending" in inspect.signature(model.stream).parameters
+
+
+@runtime_checkable
+class AnswerStream(Protocol):
+    """Optional: what `stream` may return, to be asked what is done and to be ended early."""
+
+    def __iter__(self) -> Iterator[Answer]:
+        """Return itself."""
+
+    def __next__(self) -> Answer:
+        """Wait for the next answer."""
+
+    def ready(self) -> list[Answer]:
+        """Return the answers that are there by now, without waiting; they are not given again."""
+
+    def coming(self) -> Sequence[int]:
+        """Return the positions that are begun once the next answer is asked for, and surely not before."""
+
+    def finish(self) -> None:
+        """Start nothing new: the budget is reached, or somebody pressed Ctrl-C. What is in flight still comes."""
+
+    def close(self) -> None:
+        """Give up the rest; called at the end in any case."""
+
+
+@runtime_checkable
+class HasBilling(Protocol):
+    """Optional: ``billed = False`` says that nobody is paid for a call, so that none is written down as an attempt."""
+
+    billed: bool
+
+
+@runtime_checkable
+class HasNotes(Protocol):
+    """Optional: what a reader of the results must know of this model, a sentence each."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The sentences; empty where all went as it should."""
+
+
+@runtime_checkable
+class TrainsHere(Protocol):
+    """Optional: ``trains_here = True`` says that a training costs nothing but time on this machine.
+
+    The checks before a yes then train once more to see whether it can learn by heart.
+    """
+
+    trains_here: bool
+
+
+@runtime_checkable
+class ShowsTraining(Protocol):
+    """Optional: can compare what it learns from with what it is asked."""
+
+    def serves_as_trained(self, example: TuningExample) -> bool:
+        """Return whether the tokens of a training row's prompt are those that are served."""

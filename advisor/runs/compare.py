@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor._util.environment import NO_NETWORK, variables
 from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
+from advisor.core.model import HasNotes
 from advisor.core.progress import Progress, silent
 from advisor.core.shipped import look_at_data
 from advisor.core.types import EvalSet, Run
@@ -154,7 +155,7 @@ def _sized(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], specs: 
 
 
 def _notes(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], sized: Sequence[SizedRun]) -> tuple[str, ...]:
-    own: tuple[str, ...] = getattr(bench.model, "notes", ())
+    own = bench.model.notes if isinstance(bench.model, HasNotes) else ()
     return (*prepared.evalset.notes, *own, *prepared.curve_notes, *_broken(sized), *_unread(runs))
 
 

@@ -8,31 +8,36 @@ was really made.
 A call that may be billed stands in the store's ledger of attempts before it is sent, and is closed there once it is
 over.
 
-A model may have ``stream(requests)``, which yields ``(position, completion)`` as answers come. Each is then kept, and
-counted against the budget, at once; without it, when the whole batch is there. Where what it returns has `finish()`,
-that is called once the budget is reached or somebody pressed Ctrl-C: it then starts nothing new, and what is in flight
-is still paid for and kept. It may be ``stream(requests, sending)``: ``sending(position)`` is then called before each
-attempt, in any thread; without it all requests of a batch count as sent when the first one is. Where it has `coming()`,
-that says which positions are begun once the next answer is asked for: they are put into the ledger in one step with the
-answer before.
+What a model may offer besides `generate` is in `advisor.core.model`: to give answers as they come (`StreamingModel`),
+to say what it sends (`AnnouncingModel`), and to end early (`AnswerStream`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import inspect
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from advisor._util import interrupts
 from advisor.core.errors import BudgetReached, ModelError, StoreError
 from advisor.core.fingerprints import digest
-from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.model import (
+    Answer,
+    AnswerStream,
+    Completion,
+    HasBilling,
+    Model,
+    Request,
+    StreamingModel,
+    TuningJob,
+    TuningReport,
+    announces,
+)
 from advisor.core.types import Prediction, ToolCall, Usage
 from advisor.runs.store import Ending, Store
 
@@ -136,27 +141,21 @@ class MeteredModel:
 
     def _ask_all(self, missing: Mapping[str, Request]) -> dict[str, Completion]:
         keys, answers = list(missing), dict[str, Completion]()
-        ledger = _Ledger(self._store, self._run, keys)
-        says = _says_what_it_sends(self._model)
-        given = _given(self._model, list(missing.values()), ledger, says)
-        finish, ready = getattr(given, "finish", None), getattr(given, "ready", list)
-        coming = getattr(given, "coming", tuple) if says else tuple
+        attempts = _Attempts(self._store, self._run, keys)
+        stream, announced = _answers(self._model, list(missing.values()), attempts), announces(self._model)
         try:
-            for given_now in given:
-                batch = given_now if isinstance(given_now, list) else [given_now, *ready()]
-                fresh = {keys[at]: completion for at, completion in batch}
+            for answer in stream:
+                fresh = {keys[at]: completion for at, completion in (answer, *stream.ready())}
                 for completion in fresh.values():
                     self._purse.pay(completion.usage, self._price)
                 answers |= fresh
-                ledger.keep(fresh, () if self._is_over(missing, answers) else coming())
+                more = announced and not self._is_over(missing, answers)
+                attempts.keep(fresh, stream.coming() if more else ())
                 if self._is_over(missing, answers):  # once more, since keeping takes its time
-                    if finish is None:
-                        break
-                    finish()
+                    stream.finish()
         finally:
-            if close := getattr(given, "close", None):
-                close()
-            ledger.close()
+            stream.close()
+            attempts.close()
         return answers
 
     def _is_over(self, missing: Mapping[str, Request], answers: Mapping[str, Completion]) -> bool:
@@ -172,11 +171,8 @@ class MeteredModel:
         return digest(["sampled", key, self._samples_of, self._sampled[key]])
 
 
-_Answer = tuple[int, Completion]
-
-
-class _Ledger:
-    """The attempts of one batch in the store's ledger.
+class _Attempts:
+    """The attempts of one batch, as the store has them.
 
     `_ahead` are those that were opened in the step that keeps other answers, before their threads send them.
     """
@@ -226,24 +222,53 @@ class _Ledger:
             self._store.add_completions({}, unsent)
 
 
-def _given(model: Model, requests: list[Request], ledger: _Ledger, says: bool) -> Iterable[_Answer | list[_Answer]]:
-    """Return answers with their positions as the model gives them: one at a time, or all at once."""
-    stream: Callable[..., Iterable[_Answer]] | None = getattr(model, "stream", None)
-    if stream is not None and says:
-        return stream(requests, sending=ledger.sending)
-    if getattr(model, "billed", True):
-        ledger.sending_all()
-    if stream is not None:
-        return stream(requests)
-    answers = model.generate(requests)
-    if len(answers) != len(requests):
-        raise ModelError(f"the model {model.name!r} gave {len(answers)} answers to {len(requests)} requests")
-    return [list(enumerate(answers))]
+class _PlainStream:
+    """Answers of any iterable as an `AnswerStream`: nothing is known ahead, and to end it is to ask no more.
+
+    `whole` says that all are there at once.
+    """
+
+    def __init__(self, answers: Iterable[Answer], *, whole: bool) -> None:
+        self._answers, self._whole, self._is_over = iter(answers), whole, False
+
+    def __iter__(self) -> Iterator[Answer]:
+        return self
+
+    def __next__(self) -> Answer:
+        if self._is_over:
+            raise StopIteration
+        return next(self._answers)
+
+    def ready(self) -> list[Answer]:
+        return list(self._answers) if self._whole else []
+
+    def coming(self) -> Sequence[int]:
+        return ()
+
+    def finish(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._is_over = True
+        if isinstance(self._answers, Generator):
+            self._answers.close()
 
 
-def _says_what_it_sends(model: Model) -> bool:
-    stream = getattr(model, "stream", None)
-    return stream is not None and "sending" in inspect.signature(stream).parameters
+def _answers(model: Model, requests: list[Request], attempts: _Attempts) -> AnswerStream:
+    """Ask the model, in the way in which it says most of what it does."""
+    given: Iterable[Answer]
+    if announces(model):
+        given = model.stream(requests, sending=attempts.sending)
+    else:
+        if not isinstance(model, HasBilling) or model.billed:
+            attempts.sending_all()
+        if not isinstance(model, StreamingModel):
+            answers = model.generate(requests)
+            if len(answers) != len(requests):
+                raise ModelError(f"the model {model.name!r} gave {len(answers)} answers to {len(requests)} requests")
+            return _PlainStream(enumerate(answers), whole=True)
+        given = model.stream(requests)
+    return given if isinstance(given, AnswerStream) else _PlainStream(given, whole=False)
 
 
 def _plain(done: Completion) -> dict[str, Any]:

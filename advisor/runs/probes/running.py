@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from advisor.core.fingerprints import digest
+from advisor.core.model import TrainsHere
 from advisor.core.shipped import load_suite
 from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
 from advisor.decision.findings import Checks, Findings, Flips, Probe, ProbeName, Service, TrainingFindings
@@ -261,7 +262,7 @@ class _Looking:
         """Look at the loss of every seed, and closer at the first one."""
         first, *others = subject.answered
         self._training += [losses(subject.label, run) for run in others]
-        here = bool(getattr(self.bench.model, "trains_here", False))
+        here = isinstance(self.bench.model, TrainsHere) and self.bench.model.trains_here
         found = losses(subject.label, first)
         with self._noting("training", subject.label):
             found = look_at_training(subject.label, first, self.asking, overfit=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from advisor.core.errors import CallFailed
 from advisor.core.fingerprints import digest
-from advisor.core.model import Completion, Request, TuningExample, TuningJob
+from advisor.core.model import Completion, Request, ShowsTraining, TuningExample, TuningJob
 from advisor.core.types import Message, Outcome, Run
 from advisor.decision.findings import TrainingFindings
 from advisor.runs.interception import opening
@@ -51,9 +51,7 @@ def look_at_training(label: str, run: Run, asking: Asking, *, overfit: bool) -> 
         if not attempt.switch.tunings:
             return found
         job = attempt.switch.tunings[-1].job
-        serves = getattr(asking.bench.model, "serves_as_trained", None)
-        same = None if serves is None else float(all(serves(row) for row in job.train[:ROWS]))
-        store.add_outcomes(key, [Outcome("template", None, same), _asked(attempt, job, asking)])
+        store.add_outcomes(key, [Outcome("template", None, _same_tokens(job, asking)), _asked(attempt, job, asking)])
         if overfit:
             store.add_outcomes(key, [Outcome("overfitted", None, _overfitted(job, asking))])
         stored = store.outcomes(key)
@@ -64,6 +62,14 @@ def look_at_training(label: str, run: Run, asking: Asking, *, overfit: bool) -> 
         template_matches=None if flags["template"] is None else flags["template"] == 1.0,
         asked_as_trained=None if flags["asked"] is None else flags["asked"] == 1.0,
     )
+
+
+def _same_tokens(job: TuningJob, asking: Asking) -> float | None:
+    """Return 1 where the first rows are trained on the tokens that are served, else 0; `None` if no model says."""
+    model = asking.bench.model
+    if not isinstance(model, ShowsTraining):
+        return None
+    return float(all(model.serves_as_trained(row) for row in job.train[:ROWS]))
 
 
 def _asked(attempt: Attempt, job: TuningJob, asking: Asking) -> Outcome:
