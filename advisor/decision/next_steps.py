@@ -12,9 +12,9 @@ from advisor._util import formats
 from advisor.core import registry
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards import owed_baselines
-from advisor.decision.preposterior import Desk, chance_decides, known, odds_after, odds_shifted
+from advisor.decision.preposterior import Desk, chance_decides, odds_after, odds_shifted
 from advisor.economics.amounts import Range, mean
-from advisor.economics.ledger import Account
+from advisor.economics.ledger import Account, is_priced
 from advisor.stats import value_of_information
 from advisor.stats.value_of_information import Information, Step, chance_to_reach
 
@@ -193,8 +193,9 @@ def _inputs(desk: Desk) -> Iterator[Step]:
     if desk.nets is None or desk.means is None or ledger.volume is None or ledger.value is None:
         return
     quality = desk.quality.mean(axis=0)
-    costs = np.array([float(known(account.request_usd).mean()) for account in ledger.accounts])
-    fixed = np.array([float(ledger.fixed(account).mean()) for account in ledger.accounts])
+    accounts = [account for account in ledger.accounts if is_priced(account)]  # all of them, where benefit is netted
+    costs = np.array([float(account.request_usd.mean()) for account in accounts])
+    fixed = np.array([float(ledger.fixed(account).mean()) for account in accounts])
     asked = {
         "value": (economics.usd_per_correct_answer, ledger.volume.mean(), ledger.value, "--value-per-correct USD"),
         "volume": (economics.requests_per_month, ledger.volume, ledger.value.mean(), "--requests-per-month N"),

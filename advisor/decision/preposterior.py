@@ -11,7 +11,7 @@ import numpy as np
 
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards.enough import rests_on_quality
-from advisor.economics.ledger import Account, Ledger
+from advisor.economics.ledger import Account, Ledger, is_priced
 from advisor.stats import value_of_information
 from advisor.stats.alpha_spending import error_of_differences
 from advisor.stats.bootstrap import FloatArray, contrast
@@ -96,7 +96,7 @@ class Desk:
         volume, value = self.ledger.volume, self.ledger.value
         assert volume is not None
         assert value is not None
-        costs = np.stack([known(account.request_usd) for account in self.ledger.accounts], axis=1)
+        costs = np.stack([account.request_usd for account in self.ledger.accounts if is_priced(account)], axis=1)
         return np.asarray(volume.mean() * self.ledger.horizon * (value.mean() * self.quality - costs))
 
     @cached_property
@@ -223,9 +223,3 @@ def _seed_variance(evidence: Evidence, labels: list[str]) -> FloatArray:
         one = contrast(panel, panel.labels.index(label)) if label in panel.labels else None
         found[at] = 0.0 if one is None else one.seed_sd**2
     return found
-
-
-def known(amount: FloatArray | None) -> FloatArray:
-    """Return an amount that was made sure to be known."""
-    assert amount is not None
-    return amount

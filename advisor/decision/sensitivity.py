@@ -13,7 +13,7 @@ from advisor._util import formats
 from advisor.decision.evidence import Evidence, Flip, Unit
 from advisor.economics.amounts import Amount, Range, mean
 from advisor.economics.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
-from advisor.economics.ledger import Account, Ledger
+from advisor.economics.ledger import Account, Ledger, is_priced
 from advisor.stats.bootstrap import FloatArray
 
 NAMES = {
@@ -70,14 +70,14 @@ def flips(evidence: Evidence) -> tuple[Flip, ...]:
 
 
 def _parts(ledger: Ledger, ours: Account, other: Account) -> _Gain | None:
-    if ledger.volume is None or ledger.value is None or not (ours.known and other.known):
+    if ledger.volume is None or ledger.value is None or not (is_priced(ours) and is_priced(other)):
         return None
     requests = ledger.volume * ledger.horizon
     return _Gain(
         benefit=float(np.mean(requests * ledger.value * (ours.quality - other.quality))),
-        request=float(np.mean(requests * (_known(ours.request_usd) - _known(other.request_usd)))),
+        request=float(np.mean(requests * (ours.request_usd - other.request_usd))),
         hosting=(ours.hosting_usd_per_month - other.hosting_usd_per_month) * ledger.horizon,
-        once=float(np.mean(_known(ours.once_usd) - _known(other.once_usd))),
+        once=float(np.mean(ours.once_usd - other.once_usd)),
         retraining=ledger.retrains * (ours.retrain_usd - other.retrain_usd),
     )
 

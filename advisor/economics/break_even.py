@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.core.types import Interval
-from advisor.economics.ledger import Account, Ledger
+from advisor.economics.ledger import Account, Ledger, PricedAccount, is_priced
 from advisor.stats.bootstrap import FloatArray
 
 BoolArray = NDArray[np.bool_]
@@ -117,16 +117,22 @@ def break_even(ledger: Ledger, ours: Account, other: Account, *, as_good: bool) 
         as_good: quality is as good as equal, so that a break-even on cost alone means something where the value of an
             answer is unknown.
     """
-    gain = _gain_per_request(ledger, ours, other, as_good)
-    volume, never = (None, None) if gain is None else _volume(ledger, ours, other, gain)
-    return BreakEven(
+    found = BreakEven(
         tuned=ours.label,
         alternative=other.label,
-        volume=volume,
-        probability_never=never,
+        volume=None,
+        probability_never=None,
         usd_per_correct_answer=value_needed(ledger, ours, other),
-        payback_months=None if gain is None else _payback(ledger, ours, other, gain),
+        payback_months=None,
     )
+    if not (is_priced(ours) and is_priced(other)):
+        return found
+    gain = _gain_per_request(ledger, ours, other, as_good)
+    if gain is None:
+        return found
+    volume, never = _volume(ledger, ours, other, gain)
+    payback = _payback(ledger, ours, other, gain)
+    return replace(found, volume=volume, probability_never=never, payback_months=payback)
 
 
 def value_allowed(ledger: Ledger, ours: Account, other: Account) -> float | None:
@@ -135,10 +141,8 @@ def value_allowed(ledger: Ledger, ours: Account, other: Account) -> float | None
     The counterpart of `value_needed`: what it saves, after its one-off cost, for each correct answer that it loses.
     `None` where it is not worse, or saves nothing.
     """
-    if not (ours.known and other.known) or ours.score >= other.score:
+    if not (is_priced(ours) and is_priced(other)) or ours.score >= other.score:
         return None
-    assert ours.request_usd is not None
-    assert other.request_usd is not None
     saved, lost = other.request_usd - ours.request_usd, other.quality - ours.quality
     if ledger.volume is not None:
         requests = ledger.volume * ledger.horizon
@@ -154,10 +158,8 @@ def value_needed(ledger: Ledger, ours: Account, other: Account) -> Interval | No
     The estimate is where the expected gain is 0. Without a volume the one-off cost cannot be spread over requests and
     is left out, which `Interval.method` says.
     """
-    if not (ours.known and other.known) or ours.score <= other.score:
+    if not (is_priced(ours) and is_priced(other)) or ours.score <= other.score:
         return None
-    assert ours.request_usd is not None
-    assert other.request_usd is not None
     better, dearer, method = ours.quality - other.quality, ours.request_usd - other.request_usd, METHOD
     if ledger.volume is None:
         requests, owed = np.ones_like(better), dearer
@@ -173,18 +175,17 @@ def value_needed(ledger: Ledger, ours: Account, other: Account) -> Interval | No
     return spread(np.maximum(needed, 0.0), estimate, method=method)
 
 
-def _gain_per_request(ledger: Ledger, ours: Account, other: Account, as_good: bool) -> FloatArray | None:
-    if not (ours.known and other.known):
-        return None
-    assert ours.request_usd is not None
-    assert other.request_usd is not None
+def _gain_per_request(ledger: Ledger, ours: PricedAccount, other: PricedAccount, as_good: bool) -> FloatArray | None:
+    """Return what one request more brings, USD; `None` where that hangs on an unknown value of an answer."""
     saved = other.request_usd - ours.request_usd
     if ledger.value is not None:
         return np.asarray(ledger.value * (ours.quality - other.quality) + saved)
     return np.asarray(saved) if as_good else None
 
 
-def _volume(ledger: Ledger, ours: Account, other: Account, gain: FloatArray) -> tuple[Interval | None, float]:
+def _volume(
+    ledger: Ledger, ours: PricedAccount, other: PricedAccount, gain: FloatArray
+) -> tuple[Interval | None, float]:
     """Return the volume above which tuning pays over the draws that have one, and the share that have none.
 
     A request must bring a gain, else more of them pay nothing; where nothing has to be earned back it pays from 0 on.
@@ -201,12 +202,10 @@ def _volume(ledger: Ledger, ours: Account, other: Account, gain: FloatArray) -> 
     return spread(needed, middle), float(np.mean(~pays))
 
 
-def _payback(ledger: Ledger, ours: Account, other: Account, gain: FloatArray) -> Interval | None:
+def _payback(ledger: Ledger, ours: PricedAccount, other: PricedAccount, gain: FloatArray) -> Interval | None:
     """Return the months until the one-off cost is earned back, hosting and retraining being paid as they come."""
     if ledger.volume is None:
         return None
-    assert ours.once_usd is not None
-    assert other.once_usd is not None
     running = (ledger.fixed(ours) - ours.once_usd) - (ledger.fixed(other) - other.once_usd)
     monthly = ledger.volume * gain - running / ledger.horizon
     owed = np.maximum(ours.once_usd - other.once_usd, 0.0)
@@ -287,10 +286,8 @@ def _not_dearer(ledger: Ledger, a: Account, b: Account) -> BoolArray | None:
 
 def pays_back(ledger: Ledger, ours: Account, other: Account) -> BoolArray | None:
     """Return in which draws `ours` costs less than `other` over the horizon; `None` where that is unknown."""
-    if ledger.volume is None or not (ours.known and other.known):
+    if ledger.volume is None or not (is_priced(ours) and is_priced(other)):
         return None
-    assert ours.request_usd is not None
-    assert other.request_usd is not None
     saved = ledger.volume * ledger.horizon * (other.request_usd - ours.request_usd)
     return np.asarray(saved > ledger.fixed(ours) - ledger.fixed(other))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -56,10 +56,18 @@ class Account:
     parts: Mapping[str, FloatArray] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
 
-    @property
-    def known(self) -> bool:
-        """Whether every cost of it is known."""
-        return self.request_usd is not None and self.once_usd is not None
+
+class PricedAccount(Account):
+    """An account that `is_priced`: its type says that both costs are known."""
+
+    __slots__ = ()
+    request_usd: FloatArray
+    once_usd: FloatArray
+
+
+def is_priced(account: Account) -> TypeGuard[PricedAccount]:
+    """Return whether every cost of it is known."""
+    return account.request_usd is not None and account.once_usd is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +86,14 @@ class Ledger:
     retrains: float
     horizon_words: str = ""
 
-    def fixed(self, account: Account) -> FloatArray:
-        """Return what `account` costs over the horizon beside its requests, USD, float64 (D,); its costs are known."""
-        assert account.once_usd is not None
+    def fixed(self, account: PricedAccount) -> FloatArray:
+        """Return what `account` costs over the horizon beside its requests, USD, float64 (D,)."""
         months = account.hosting_usd_per_month * self.horizon
         return np.asarray(account.once_usd + months + self.retrains * account.retrain_usd)
 
     def net_benefit(self, account: Account) -> FloatArray | None:
         """Return ``V*T*(u*q - c) - h*T - F - n_retrain*F_re``, USD, float64 (D,); `None` where a part is unknown."""
-        if self.volume is None or self.value is None or account.request_usd is None or account.once_usd is None:
+        if self.volume is None or self.value is None or not is_priced(account):
             return None
         each = self.value * account.quality - account.request_usd
         return np.asarray(self.volume * self.horizon * each - self.fixed(account))
@@ -117,43 +124,50 @@ def open_ledger(
     base, tuned = price_pair(economics, model)
     per_label = draw(economics.usd_per_label, size, rng)
     hours = draw(economics.engineering_hours, size, rng) * economics.usd_per_engineering_hour
-    accounts = []
-    for summary in strategies:
-        if summary.quality is None or summary.label not in draws.labels:
-            continue
-        column = draws.labels.index(summary.label)
-        if not np.isfinite(draws.quality[:, column]).all():
-            continue
-        prices = tuned if summary.tuned else base
-        fit = fit_usd(summary.fit, prices, summary.tuned)
-        labels = summary.fit.examples * (summary.tuned or summary.kind == "classifier")
-        parts = _parts(draws, column)
-        accounts.append(
-            Account(
-                label=summary.label,
-                tuned=summary.tuned,
-                score=summary.quality.estimate,
-                quality=draws.quality[:, column],
-                request_usd=request_usd(parts, prices, economics.utilisation),
-                once_usd=None if fit is None else fit + per_label * labels + hours * summary.tuned,
-                retrain_usd=(fit or 0.0) * summary.tuned,
-                hosting_usd_per_month=prices.hosting_usd_per_month,
-                fit_usd=fit,
-                labels=labels,
-                seeds=len(summary.seeds),
-                parts=parts,
-                prices=prices,
-            )
-        )
+    accounts = [
+        _account(summary, draws, tuned if summary.tuned else base, economics.utilisation, (per_label, hours))
+        for summary in strategies
+    ]
     volume, value = economics.requests_per_month, economics.usd_per_correct_answer
     counted = horizon(economics, model, today or date.today())
     return Ledger(
-        accounts=tuple(accounts),
+        accounts=tuple(account for account in accounts if account is not None),
         volume=None if volume is None else draw(volume, size, rng),
         value=None if value is None else draw(value, size, rng),
         horizon=counted.months,
         retrains=economics.retrains_per_year * counted.months / 12.0,
         horizon_words=counted.words,
+    )
+
+
+def _account(
+    summary: StrategySummary, draws: Draws, prices: Prices, utilisation: float, labour: tuple[FloatArray, FloatArray]
+) -> Account | None:
+    """Price one strategy; `None` where it has no finite score. `labour` is USD a label, and of the hours of tuning."""
+    if summary.quality is None or summary.label not in draws.labels:
+        return None
+    column = draws.labels.index(summary.label)
+    if not np.isfinite(draws.quality[:, column]).all():
+        return None
+    per_label, hours = labour
+    learns_labels = summary.tuned or summary.kind == "classifier"
+    labels = summary.fit.examples if learns_labels else 0
+    fit = fit_usd(summary.fit, prices, summary.tuned)
+    parts = _parts(draws, column)
+    return Account(
+        label=summary.label,
+        tuned=summary.tuned,
+        score=summary.quality.estimate,
+        quality=draws.quality[:, column],
+        request_usd=request_usd(parts, prices, utilisation),
+        once_usd=None if fit is None else fit + per_label * labels + (hours if summary.tuned else 0.0),
+        retrain_usd=(fit or 0.0) if summary.tuned else 0.0,
+        hosting_usd_per_month=prices.hosting_usd_per_month,
+        fit_usd=fit,
+        labels=labels,
+        seeds=len(summary.seeds),
+        parts=parts,
+        prices=prices,
     )
 
 

@@ -14,7 +14,7 @@ from advisor.core.types import Interval, Usage
 from advisor.economics.amounts import Amount, Range, parse_amount
 from advisor.economics.break_even import LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
 from advisor.economics.inputs import Economics
-from advisor.economics.ledger import Account, Ledger, open_ledger, price_pair
+from advisor.economics.ledger import Account, Ledger, is_priced, open_ledger, price_pair
 from advisor.economics.prices import Prices, prices_for, tuned_prices_for, usd_of
 from advisor.economics.scenarios import Scenario, scenarios
 from advisor.stats.bootstrap import SEED_SD_PRIOR, SINGLE_SEED_SD, Draws, FloatArray
@@ -203,12 +203,12 @@ def _cheapest_at_target(ledger: Ledger, strategies: Sequence[StrategySummary], t
         return None
     costs = {}
     for account in ledger.accounts:
-        if lows.get(account.label, -math.inf) >= target and account.request_usd is not None:
-            if ledger.volume is not None and account.once_usd is None:
-                continue
-            total = account.request_usd
-            if ledger.volume is not None:
-                total = ledger.volume * ledger.horizon * total + ledger.fixed(account)
+        if not lows.get(account.label, -math.inf) >= target or account.request_usd is None:
+            continue
+        if ledger.volume is None:
+            costs[account.label] = float(np.mean(account.request_usd))
+        elif is_priced(account):
+            total = ledger.volume * ledger.horizon * account.request_usd + ledger.fixed(account)
             costs[account.label] = float(np.mean(total))
     return min(costs, key=lambda label: costs[label]) if costs else None
 

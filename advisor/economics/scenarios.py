@@ -56,17 +56,20 @@ def scenarios(ledger: Ledger, pair: tuple[Account, Account], economics: Economic
     """
     rows = []
     for account in pair:
-        if account.request_usd is None:
+        merged = "; the adapter is merged into the weights" if account.tuned and not account.prices.by_token else ""
+        measured = _row(ledger, account, AS_MEASURED, f"priced as in the table above{merged}")
+        if measured is None:
             continue
         others = [_row(ledger, other, name, how) for other, name, how in _variants(account, economics, model)]
         if others:
-            merged = "; the adapter is merged into the weights" if account.tuned and not account.prices.by_token else ""
-            rows += [_row(ledger, account, AS_MEASURED, f"priced as in the table above{merged}"), *others]
+            rows += [measured, *(row for row in others if row is not None)]
     return tuple(rows)
 
 
-def _row(ledger: Ledger, account: Account, name: str, assumption: str) -> Scenario:
-    assert account.request_usd is not None
+def _row(ledger: Ledger, account: Account, name: str, assumption: str) -> Scenario | None:
+    """Return one row; `None` where the price of a request is unknown."""
+    if account.request_usd is None:
+        return None
     net = ledger.net_benefit(account)
     return Scenario(
         label=account.label,
@@ -106,8 +109,7 @@ def _variants(account: Account, economics: Economics, model: str) -> Iterator[tu
 
 
 def _by_batch(account: Account, economics: Economics, model: str) -> Iterator[tuple[Account, str, str]]:
-    assert account.request_usd is not None
-    if economics.batch_discount is not None:
+    if account.request_usd is not None and economics.batch_discount is not None:
         found: FloatArray | None = account.request_usd * (1.0 - economics.batch_discount)
         how = f"{percent(economics.batch_discount)} off (yours)"
     else:
