@@ -1,15 +1,9 @@
-"""Figures as inline SVG: altair writes the specification, vl-convert draws it; neither asks the network for anything.
-
-Colours are stand-ins in the specification and CSS variables in the SVG, so that one drawing serves light and dark. The
-drawings are about 420 px wide: narrow enough to be read unscaled on a phone.
-"""
+"""The figures of a comparison: scores with their intervals, quality against cost, the break-even volume."""
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from advisor.core.types import Interval
@@ -19,31 +13,21 @@ from advisor.economics.break_even import BreakEven
 from advisor.stats.summaries import StrategySummary
 
 from . import numbers
+from .drawing import (
+    BAND,
+    INK,
+    MUTED,
+    ROW,
+    WIDTH,
+    Figure,
+    axis_labels,
+    by_tuning,
+    figure_of,
+    shape,
+    written,
+)
 from .layout import Axis, place
 from .safe import line, shorten
-
-WIDTH, ROW = 380, 40
-INK, MUTED, GRID, TUNED, OTHER, BAND, PAPER = (f"#01020{digit}" for digit in range(3, 10))
-VARIABLES = {
-    INK: "var(--ink, #1c1d20)",
-    MUTED: "var(--muted, #5d6069)",
-    GRID: "var(--line, #dcdde2)",
-    TUNED: "var(--tuned, #0060a8)",
-    OTHER: "var(--other, #6b5b4b)",
-    BAND: "var(--band, #e3e9f2)",
-    PAPER: "var(--card, #ffffff)",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One drawing: `svg` is complete and safe to inline; `caption` says how to read it, `method` how it came about."""
-
-    name: str
-    title: str
-    svg: str
-    caption: str
-    method: str
 
 
 def figures(comparison: Comparison) -> tuple[Figure, ...]:
@@ -125,10 +109,10 @@ def _intervals(rows: list[dict[str, Any]], title: str, x: Axis, margin: float | 
     scale, form = x.scale(alt), numbers.score if margin is None else numbers.signed
     base = alt.Chart(alt.Data(values=rows)).encode(y=alt.Y("row:N", axis=None))
     axis = alt.Axis(title=title, values=x.ticks(), labelExpr=axis_labels(x.ticks(), form))
-    span = base.encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=_by_tuning(alt))
+    span = base.encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=by_tuning(alt))
     layers = [
         span.mark_rule(strokeWidth=3, yOffset=9, strokeCap="round", opacity=0.55),
-        base.encode(x=alt.X("mean:Q", scale=scale), color=_by_tuning(alt), shape=_shape(alt)).mark_point(
+        base.encode(x=alt.X("mean:Q", scale=scale), color=by_tuning(alt), shape=shape(alt)).mark_point(
             filled=True, size=85, opacity=1, yOffset=9
         ),
         *written(base.encode(text="name:N"), INK, align="left", x=0, yOffset=-7, fontWeight=600),
@@ -139,19 +123,6 @@ def _intervals(rows: list[dict[str, Any]], title: str, x: Axis, margin: float | 
         strip = zero.mark_rect(color=BAND).encode(x=alt.X("from:Q", scale=scale, axis=axis), x2="to:Q")
         layers = [strip, zero.mark_rule(color=INK).encode(x=alt.X("zero:Q", scale=scale)), *layers]
     return alt.layer(*layers).properties(width=WIDTH, height=ROW * len(rows))
-
-
-def written(texts: Any, colour: str, **where: Any) -> list[Any]:
-    """Two layers: the letters on a halo of the page's colour, so that no line runs through them."""
-    return [texts.mark_text(color=PAPER, stroke=PAPER, strokeWidth=7, **where), texts.mark_text(color=colour, **where)]
-
-
-def _by_tuning(alt: Any) -> Any:
-    return alt.condition("datum.tuned", alt.value(TUNED), alt.value(OTHER))
-
-
-def _shape(alt: Any) -> Any:
-    return alt.condition("datum.tuned", alt.value("diamond"), alt.value("circle"))
 
 
 # --- quality against cost ---------------------------------------------------------------------------------------------
@@ -206,26 +177,20 @@ def _scatter(points: list[dict[str, Any]]) -> tuple[Any, list[str]]:
     money = alt.Axis(title="USD for 1,000 requests", values=x.ticks(), labelExpr=axis_labels(x.ticks()))
     xs = alt.X("cost:Q", scale=x.scale(alt), axis=money)
     ys = alt.Y("mean:Q", scale=y.scale(alt), axis=alt.Axis(title="mean score", format=".1f", values=y.ticks()))
-    base = alt.Chart(alt.Data(values=points)).encode(x=xs, y=ys, color=_by_tuning(alt))
+    base = alt.Chart(alt.Data(values=points)).encode(x=xs, y=ys, color=by_tuning(alt))
     bars = {"opacity": 0.3, "strokeWidth": 1.5}
     best = alt.Chart(alt.Data(values=sorted((p for p in points if p["best"]), key=lambda p: float(p["cost"]))))
     layers = [
         best.mark_line(color=MUTED, strokeWidth=1, strokeDash=[3, 3]).encode(x=xs, y=ys),
         base.mark_rule(**bars).encode(y=alt.Y("low:Q", scale=y.scale(alt)), y2="high:Q"),
         base.mark_rule(**bars).encode(x=alt.X("from:Q", scale=x.scale(alt)), x2="to:Q"),
-        base.mark_point(filled=True, size=85, opacity=1).encode(shape=_shape(alt)),
+        base.mark_point(filled=True, size=85, opacity=1).encode(shape=shape(alt)),
     ]
     spots = {"x": alt.X("at:Q", scale=None, axis=None), "y": alt.Y("up:Q", scale=None, axis=None)}
     texts = alt.Chart(alt.Data(values=named)).encode(text="name:N", **spots)
     layers += written(texts, INK, align="left", baseline="middle")
     chart = alt.layer(*layers).properties(width=WIDTH, height=height)
     return chart, [p["name"] for p, b in zip(points, boxes, strict=True) if b is None]
-
-
-def axis_labels(values: list[float], form: numbers.Formatter = numbers.usd_tick) -> str:
-    """Return a Vega expression that writes tick number i as we would; tick values themselves are never compared."""
-    written = ", ".join(f"'{form(value)}'" for value in values)
-    return f"[{written}][round(datum.index * {len(values) - 1})]" if len(values) > 1 else f"[{written}][0]"
 
 
 # --- the volume at which tuning pays ----------------------------------------------------------------------------------
@@ -339,7 +304,7 @@ def _lines(sides: tuple[_Side, _Side], most: float, comparison: Comparison, valu
     layers = [
         *_volume_marks(alt, comparison, x),
         alt.Chart(alt.Data(values=[{"usd": 0}])).mark_rule(color=INK).encode(y=alt.Y("usd:Q", scale=y.scale(alt))),
-        line_layer.encode(**enc, color=_by_tuning(alt), detail="who:N", strokeDash=_dash(alt)),
+        line_layer.encode(**enc, color=by_tuning(alt), detail="who:N", strokeDash=_dash(alt)),
     ]
     if value is None:
         layers += _line_names(alt, curves, enc)
@@ -370,34 +335,3 @@ def _volume_marks(alt: Any, comparison: Comparison, x: Axis) -> list[Any]:
         rule = alt.Chart(alt.Data(values=[{"v": stated}])).mark_rule(color=MUTED, strokeDash=[4, 3])
         marks.append(rule.encode(x=alt.X("v:Q", scale=x.scale(alt))))
     return marks
-
-
-# --- from a chart to an SVG -------------------------------------------------------------------------------------------
-
-
-def figure_of(name: str, title: str, chart: Any, caption: str, method: str) -> Figure:
-    """Draw `chart` and put it together with what is to be read beside it."""
-    return Figure(name, title, draw(chart, name, title, caption), caption, f"How this was computed: {method}")
-
-
-def draw(chart: Any, name: str, title: str, description: str) -> str:
-    """Return `chart` as one ``<svg>`` with a title and a description, in the page's colours and font."""
-    import vl_convert
-
-    styled = (
-        chart.configure(background="transparent", aria=False, font="sans-serif", padding=4)
-        .configure_view(stroke=None)
-        .configure_text(fontSize=12)
-        .configure_axis(
-            labelColor=MUTED, titleColor=MUTED, gridColor=GRID, domainColor=GRID, tickColor=GRID,
-            labelFontSize=12, titleFontSize=12, titleFontWeight="normal", titlePadding=8,
-        )
-    )  # fmt: skip
-    svg = str(vl_convert.vegalite_to_svg(styled.to_dict(), allowed_base_urls=[]))
-    for placeholder, variable in VARIABLES.items():
-        svg = svg.replace(placeholder, variable)
-    svg = re.sub(r"(id=\"|url\(#|href=\"#)", rf"\1{name}-", svg)
-    svg = svg.replace(' font-family="sans-serif"', "")
-    head = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
-    named = f'<svg role="img" aria-labelledby="{name}-title {name}-desc"'
-    return svg.replace("<svg", named, 1).replace(">", f">{head}", 1)

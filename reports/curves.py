@@ -9,7 +9,7 @@ from advisor.core.types import Interval
 from advisor.decision.comparison import Comparison
 from advisor.decision.learning_curve import BandPoint, Crossing, LearningCurve, MoreLabels
 
-from . import charts, numbers
+from . import drawing, numbers
 from .layout import Axis
 from .safe import line, shorten
 from .view import Fact
@@ -106,7 +106,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
 # --- the drawing -----------------------------------------------------------------------------------------------------
 
 
-def figure(curve: LearningCurve, comparison: Comparison, at: int) -> charts.Figure | None:
+def figure(curve: LearningCurve, comparison: Comparison, at: int) -> drawing.Figure | None:
     """Draw one curve: points, band, the rival's level, and dashed what lies beyond the measured; `None` without points.
 
     `at` tells its parts in the page from those of the other curves.
@@ -122,8 +122,8 @@ def figure(curve: LearningCurve, comparison: Comparison, at: int) -> charts.Figu
         reading = "Each dot is one run on a part of the training examples. No curve was fitted."
     name = f"curve{at}"
     title = f"How {line(curve.label)} grows with training examples"
-    svg = charts.draw(_chart(curve, rival), name, title, reading)
-    return charts.Figure(name, title, svg, reading, "")
+    svg = drawing.draw(_chart(curve, rival), name, title, reading)
+    return drawing.Figure(name, title, svg, reading, "")
 
 
 def _rival(curve: LearningCurve, comparison: Comparison) -> Interval | None:
@@ -143,18 +143,18 @@ def _chart(curve: LearningCurve, rival: Interval | None) -> Any:
     y = Axis.of_scores(scores)
     ticks = _ticks(sorted({point.size for point in curve.points}), sizes)
     below = alt.Axis(
-        title="training examples", values=ticks, labelExpr=charts.axis_labels(ticks, numbers.count), labelOverlap=False
+        title="training examples", values=ticks, labelExpr=drawing.axis_labels(ticks, numbers.count), labelOverlap=False
     )
     xs = alt.X("size:Q", scale=x.scale(alt), axis=below)
     up = alt.Axis(title="mean score", format=".1f", values=y.ticks())
-    colour = charts.TUNED if curve.tuned else charts.OTHER
+    colour = drawing.TUNED if curve.tuned else drawing.OTHER
     points = alt.Chart(alt.Data(values=[{"size": p.size, "score": p.score} for p in curve.points]))
     ys = alt.Y("score:Q", scale=y.scale(alt), axis=up)
     layers = [*_band(alt, curve, xs, y, colour)]
     layers.append(points.mark_point(filled=True, size=45, opacity=0.9, color=colour).encode(x=xs, y=ys))
     if rival is not None and curve.crossing is not None:
         layers += _level(alt, rival.estimate, line(curve.crossing.rival), y)
-    return alt.layer(*layers).properties(width=charts.WIDTH, height=HEIGHT)
+    return alt.layer(*layers).properties(width=drawing.WIDTH, height=HEIGHT)
 
 
 def _ticks(measured: Sequence[int], sizes: Sequence[int]) -> list[float]:
@@ -188,9 +188,9 @@ def _row(point: BandPoint) -> dict[str, float]:
 
 def _level(alt: Any, score: float, name: str, y: Axis) -> list[Any]:
     data = alt.Chart(alt.Data(values=[{"score": score, "name": shorten(name, 30)}]))
-    rule = data.mark_rule(color=charts.MUTED, strokeWidth=1.2).encode(y=alt.Y("score:Q", scale=y.scale(alt)))
+    rule = data.mark_rule(color=drawing.MUTED, strokeWidth=1.2).encode(y=alt.Y("score:Q", scale=y.scale(alt)))
     where = data.encode(y=alt.Y("score:Q", scale=y.scale(alt)), text="name:N")
-    return [rule, *charts.written(where, charts.INK, align="right", x=charts.WIDTH - 2, dy=-11, fontWeight=600)]
+    return [rule, *drawing.written(where, drawing.INK, align="right", x=drawing.WIDTH - 2, dy=-11, fontWeight=600)]
 
 
 def _mean(values: Sequence[float]) -> float:

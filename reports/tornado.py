@@ -9,7 +9,7 @@ from advisor.decision.evidence import Flip
 from advisor.decision.sensitivity import NAMES, amount_words
 
 from . import numbers
-from .charts import INK, MUTED, OTHER, ROW, TUNED, WIDTH, Figure, axis_labels, figure_of, written
+from .drawing import INK, MUTED, OTHER, ROW, TUNED, WIDTH, Figure, axis_labels, figure_of, written
 from .layout import Axis
 
 TITLE = "What moves the gain from tuning"

@@ -11,7 +11,7 @@ from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from tests.reports.sample import HOSTILE, comparison, report, without_money
 
-charts, layout = report("charts"), report("layout")
+charts, drawing, layout = report("charts"), report("drawing"), report("layout")
 
 
 def test_every_figure_is_one_described_svg_in_the_pages_colours():
@@ -23,7 +23,7 @@ def test_every_figure_is_one_described_svg_in_the_pages_colours():
         assert root[1].tag.endswith("desc")
         assert root[1].text == figure.caption
         assert "var(--ink" in figure.svg
-        assert not any(code in figure.svg for code in charts.VARIABLES)
+        assert not any(code in figure.svg for code in drawing.VARIABLES)
         assert "href" not in figure.svg
         assert figure.method.startswith("How this was computed: ")
 
