@@ -1,4 +1,9 @@
-"""Trying a call again: how often, after which wait, and when not."""
+"""Trying a call again: how often, how long to wait in between, and what a server wishes.
+
+The loop is our own. A library would take over only the ``for``: how long to wait is the server's to say, a batch that
+is given up must end every wait at once, and jitter may not come from the global generator, which a strategy may have
+seeded.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,9 @@ from advisor.core.errors import ConfigurationError
 from advisor.models.endpoint.failures import GivenUpError, is_transient
 
 T = TypeVar("T")
+
+_jitter = random.Random()
+"""Timing only: no answer depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +89,16 @@ def persistently(
         GivenUpError: `stop` was set meanwhile.
         Exception: what the last attempt raised.
     """
-    import tenacity
-
-    draw = random.Random().random  # timing only; no answer depends on it
-
-    def wait(state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        headers = getattr(getattr(error, "response", None), "headers", {})
-        return retry.wait_seconds(state.attempt_number, retry_after(headers), draw)
-
-    def once() -> T:
+    attempt = 0
+    while True:
         if stop.is_set():
             raise GivenUpError
-        return call()
-
-    return tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(retry.attempts),
-        wait=wait,
-        retry=tenacity.retry_if_exception(worth),
-        sleep=tenacity.sleep_using_event(stop),
-        before_sleep=lambda state: on_retry(),
-        reraise=True,
-    )(once)
+        attempt += 1
+        try:
+            return call()
+        except Exception as error:
+            if not worth(error) or attempt >= retry.attempts:
+                raise
+            asked = retry_after(getattr(getattr(error, "response", None), "headers", {}))
+        on_retry()
+        stop.wait(retry.wait_seconds(attempt, asked, _jitter.random))
