@@ -71,7 +71,7 @@ def lead(comparison: Comparison) -> Figure | None:
         shown = Interval(pair.interval.estimate, pair.simultaneous.low, pair.simultaneous.high).turned()
         text = f"{numbers.interval(shown, numbers.signed)} {'clear' if pair.real else 'could be chance'}"
         rows.append(_interval_row(pair.b, shown, tuned.get(pair.b, False), text))
-    margin = comparison.money.economics.margin
+    margin = comparison.economics.margin
     low, high = min(-margin, *(row["low"] for row in rows)), max(margin, *(row["high"] for row in rows))
     room = max((high - low) * 0.06, 0.01)
     title = f"lead over {shorten(line(comparison.pivot), 34)} in score"
@@ -219,10 +219,10 @@ def break_even(comparison: Comparison) -> Figure | None:
     """
     money = comparison.money
     sides = _sides(comparison, money.break_even) if money.break_even else None
-    volumes = [v for v in (_middle(money.economics.requests_per_month), _crossing(money.break_even)) if v]
-    if sides is None or not volumes or money.economics.retrains_per_year:
+    volumes = [v for v in (_middle(comparison.economics.requests_per_month), _crossing(money.break_even)) if v]
+    if sides is None or not volumes or comparison.economics.retrains_per_year:
         return None
-    value = _middle(money.economics.usd_per_correct_answer)
+    value = _middle(comparison.economics.usd_per_correct_answer)
     chart = _lines(sides, 2 * max(volumes), comparison, value)
     tuned, other = sides
     horizon = numbers.months(money.months)
@@ -274,7 +274,7 @@ def _marks_in_words(comparison: Comparison) -> str:
     words = ""
     if money.break_even and money.break_even.volume:
         words += f" The strip is the break-even volume: {numbers.between(money.break_even.volume, numbers.about)}."
-    volume = _middle(money.economics.requests_per_month)
+    volume = _middle(comparison.economics.requests_per_month)
     return words + (f" The dashed line is your volume, {numbers.about(volume)} a month." if volume else "")
 
 
@@ -326,7 +326,7 @@ def _line_names(alt: Any, curves: list[dict[str, Any]], enc: dict[str, Any]) -> 
 
 def _volume_marks(alt: Any, comparison: Comparison, x: Axis) -> list[Any]:
     marks = []
-    point, stated = comparison.money.break_even, _middle(comparison.money.economics.requests_per_month)
+    point, stated = comparison.money.break_even, _middle(comparison.economics.requests_per_month)
     if point and point.volume:
         ends = {"from": max(point.volume.low, 0.0), "to": min(point.volume.high, x.high)}
         strip = alt.Chart(alt.Data(values=[ends])).mark_rect(color=BAND)

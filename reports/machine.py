@@ -8,12 +8,14 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from advisor._util.redaction import hide_known
 from advisor.core.types import Outcome, Run
 from advisor.decision.comparison import Comparison
+from advisor.decision.evidence import NOT_STORED
 
 from .safe import cell
 
@@ -31,7 +33,8 @@ def render_json(comparison: Comparison) -> str:
     Undefined is ``null``; an infinite bound is ``"Infinity"`` or ``"-Infinity"``, as JSON has no such number. The text
     is ASCII, so that no answer can steer a terminal through it.
     """
-    plain = {"schema_version": SCHEMA_VERSION, **_plain(comparison)}
+    plain = {"schema_version": SCHEMA_VERSION, **_plain(comparison), **_plain(comparison.evidence)}
+    del plain["evidence"]
     return hide_known(json.dumps(plain, indent=1, ensure_ascii=True, allow_nan=False)) + "\n"
 
 
@@ -42,7 +45,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return _finite(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in written(type(value))}
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return _plain(value.tolist())
     if isinstance(value, Mapping):
@@ -50,6 +53,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Iterable):
         return [_plain(item) for item in value]
     return str(value)
+
+
+@cache
+def written(kind: type) -> list[str]:
+    """Return the fields of a dataclass that are written down; what is not stored is left out."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [field.name for field in fields(kind) if NOT_STORED not in get_args(hints[field.name])]
 
 
 def _finite(value: float) -> float | str | None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from advisor.decision.comparison import Comparison
 
-from .machine import SCHEMA_FILE, SCHEMA_VERSION
+from .machine import SCHEMA_FILE, SCHEMA_VERSION, written
 
 _NUMBER: dict[str, Any] = {
     "description": "A number; an infinite one is written as a text, an undefined one is null where null is allowed.",
@@ -34,7 +34,11 @@ _PLAIN: Mapping[Any, dict[str, Any]] = {
 def comparison_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of what `render_json` writes."""
     found: dict[str, Any] = {}
-    whole = _object(Comparison, found)
+    whole, evidence = _object(Comparison, found), found.pop("Evidence")
+    whole["properties"] = {**whole["properties"], **evidence["properties"]}
+    whole["required"] = [*whole["required"], *evidence["required"]]
+    del whole["properties"]["evidence"]
+    whole["required"].remove("evidence")
     whole["required"].insert(0, "schema_version")
     whole["properties"] = {"schema_version": {"const": SCHEMA_VERSION}, **whole["properties"]}
     return {
@@ -49,7 +53,7 @@ def comparison_schema() -> dict[str, Any]:
 
 def _object(kind: type, found: dict[str, Any]) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    names = [field.name for field in fields(kind)]
+    names = written(kind)
     return {
         "type": "object",
         "description": " ".join((kind.__doc__ or "").split("\n\n")[0].split()),

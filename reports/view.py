@@ -114,7 +114,7 @@ def _row(s: StrategySummary, money: StrategyMoney | None, lead: Difference | Non
 
 def money_facts(comparison: Comparison) -> tuple[Fact, ...]:
     """Return the money side as facts; only what is known is listed."""
-    money, economics = comparison.money, comparison.money.economics
+    money, economics = comparison.money, comparison.economics
     horizon = numbers.months(money.months)
     facts = []
     if money.probability_tuned_best is not None:
@@ -157,7 +157,7 @@ def _dominance(found: Dominance, margin: str) -> list[Fact]:
 
 def _not_worse(comparison: Comparison) -> list[Fact]:
     """Return whether the tuned strategy is shown to be not worse than its alternative, and to be the same."""
-    point, margin = comparison.money.break_even, numbers.points(comparison.money.economics.margin)
+    point, margin = comparison.money.break_even, numbers.points(comparison.economics.margin)
     pairs = (one for one in comparison.differences if point and (one.a, one.b) == (point.tuned, point.alternative))
     pair = next(pairs, None)
     if pair is None or pair.not_worse is None:

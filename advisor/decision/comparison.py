@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from advisor.decision.evidence import Evidence, Verdict
 from advisor.decision.findings import Findings
 from advisor.decision.learning_curve import LearningCurve, learning_curves
 from advisor.decision.next_steps import inform
+from advisor.decision.request import CompareOptions, Provenance
 from advisor.decision.verdict import decide
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
@@ -26,9 +27,7 @@ from advisor.stats.curve_points import SizedRun
 from advisor.stats.paired import Difference, paired_statistics
 from advisor.stats.summaries import (
     Disagreement,
-    Group,
     StrategySummary,
-    Table,
     disagreements,
     group_runs,
     panel_of,
@@ -45,32 +44,100 @@ if TYPE_CHECKING:
 class Comparison:
     """Everything a report shows. Build one with `advisor.compare(...)`.
 
-    `pivot` is the label of the best fine-tuned strategy, or of the best of all where none was tuned; `differences` are
-    the pivot minus each other strategy. `looks` is the number of this look at a growing test set. `environment` holds
-    versions, machine, date, the command to reproduce.
+    Attributes:
+        id: content address of what was compared.
+        evalset: the eval set's name.
+        evidence: what the verdict was made from.
+        verdict: the answer and why.
+        runs: every run, single answers included.
+        skipped: strategies that were not run, and why.
+        notes: remarks.
+        environment: versions, machine, date, the command to reproduce.
     """
 
     id: str
     evalset: str
-    metric: str
-    model: str
-    n_train: int
-    n_dev: int
-    n_test: int
-    runs: tuple[Run, ...]
-    strategies: tuple[StrategySummary, ...]
-    pivot: str
-    differences: tuple[Difference, ...]
-    money: Money
+    evidence: Evidence
     verdict: Verdict
-    disagreements: tuple[Disagreement, ...] = ()
-    curves: tuple[LearningCurve, ...] = ()
-    findings: Findings = field(default_factory=Findings)
-    information: Information | None = None
-    looks: int = 1
+    runs: tuple[Run, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The model, as it is typed on the command line."""
+        return self.evidence.request.model
+
+    @property
+    def economics(self) -> Economics:
+        """The user's side of the money."""
+        return self.evidence.economics
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric."""
+        return self.evidence.metric
+
+    @property
+    def n_train(self) -> int:
+        """Training examples that were learned from."""
+        return self.evidence.n_train
+
+    @property
+    def n_dev(self) -> int:
+        """Examples that were chosen on."""
+        return self.evidence.n_dev
+
+    @property
+    def n_test(self) -> int:
+        """Test examples that were asked."""
+        return self.evidence.n_test
+
+    @property
+    def strategies(self) -> tuple[StrategySummary, ...]:
+        """One summary a strategy."""
+        return self.evidence.strategies
+
+    @property
+    def pivot(self) -> str:
+        """The best fine-tuned strategy, or the best of all where none was tuned; `differences` are it minus another."""
+        return self.evidence.pivot
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The pivot minus each other strategy."""
+        return self.evidence.differences
+
+    @property
+    def money(self) -> Money:
+        """Cost, net benefit and break-even."""
+        return self.evidence.money
+
+    @property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        """Examples on which strategies differ."""
+        return self.evidence.disagreements
+
+    @property
+    def findings(self) -> Findings:
+        """What was found out beside the scores."""
+        return self.evidence.findings
+
+    @property
+    def curves(self) -> tuple[LearningCurve, ...]:
+        """Learning curves; empty where none were asked for."""
+        return self.evidence.curves
+
+    @property
+    def looks(self) -> int:
+        """The number of this look at a growing test set, from 1 on."""
+        return self.evidence.looks
+
+    @property
+    def information(self) -> Information | None:
+        """What could be done next, and what it is worth."""
+        return self.evidence.information
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a strategy: label, kind, tuned, n, failed, quality with its interval, cost, latency, fit."""
@@ -118,40 +185,17 @@ def _frame_row(row: StrategySummary, usd_per_1000: Interval | None) -> dict[str,
     }
 
 
-class Circumstances(TypedDict, total=False):
-    """What a comparison carries along beside its runs.
-
-    For its reports: strategies not run and why, remarks, machine and versions. For command lines that can be typed
-    again: `asked_as` is what the user typed for the eval set, `columns` for its columns, `specs`, by run id, for the
-    strategies, and `asked` by flag all else that decides what is run; `test_at_hand` test examples there are without a
-    limit. For the guards and the learning curves: what was found beside the scores, and the runs on smaller training
-    sets. For the error control: `looked` are the sizes of the other test splits of this eval set that were compared
-    before with this model.
-    """
-
-    skipped: Mapping[str, str]
-    notes: tuple[str, ...]
-    environment: Mapping[str, str]
-    asked_as: str
-    columns: Mapping[str, str]
-    specs: Mapping[str, str]
-    asked: Mapping[str, str]
-    test_at_hand: int
-    findings: Findings
-    sized: Sequence[SizedRun]
-    looked: Sequence[int]
-
-
 def compare_runs(
     runs: Sequence[Run],
     evalset: EvalSet,
-    economics: Economics,
+    economics: Economics | None = None,
     *,
     seed: int = 0,
     draws: int = 10_000,
-    **circumstances: Unpack[Circumstances],
+    earlier_looks: Sequence[int] = (),
+    sized: Sequence[SizedRun] = (),
 ) -> Comparison:
-    """Join runs into a comparison: rows, differences, money and the verdict.
+    """Join runs that are at hand into a comparison: rows, differences, money and the verdict.
 
     Runs of the same strategy and parameters are one row over their seeds. The pivot is the best tuned strategy by mean
     score (the best of all where none was tuned). Picking it is a look at the test split, so the simultaneous intervals
@@ -163,143 +207,104 @@ def compare_runs(
         economics: the user's side of the money.
         seed: of the bootstrap; the same seed gives the same comparison.
         draws: how many bootstrap draws.
-        circumstances: see `Circumstances`.
+        earlier_looks: sizes of the other test splits of this eval set that were compared before, for the error control.
+        sized: runs on parts of the training examples, for learning curves.
 
     Raises:
         ConfigurationError: no runs, runs that do not belong together, or outcomes from another test split.
     """
-    return join_runs(runs, evalset, economics, seed=seed, draws=draws, **circumstances).comparison()
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Runs that are paired, counted and priced; what is found out beside the scores can still come in.
-
-    Attributes:
-        runs, evalset, circumstances, seed, draws: what was joined; see `join_runs`.
-        evidence: what the verdict is made from.
-        disagreements: examples on which strategies differ.
-    """
-
-    runs: tuple[Run, ...]
-    evalset: EvalSet
-    circumstances: Circumstances
-    seed: int
-    draws: int
-    evidence: Evidence
-    disagreements: tuple[Disagreement, ...]
-
-    def comparison(self, findings: Findings | None = None) -> Comparison:
-        """Return the comparison, with these findings in place of those it was joined with."""
-        evidence, beside = self.evidence, self.circumstances
-        evidence = evidence if findings is None else replace(evidence, findings=findings)
-        evidence = replace(evidence, information=inform(evidence))
-        verdict = decide(evidence)
-        ids = [run.id for run in (*self.runs, *(one.run for one in beside.get("sized", ())))]
-        seen = [[guard.name, guard.state, guard.finding] for guard in verdict.guards]  # it is part of what was compared
-        made_of = [ids, self.evalset.fingerprint, repr(evidence.economics), self.seed, self.draws, evidence.looks, seen]
-        return Comparison(
-            id=digest(made_of),
-            **{name: getattr(evidence, name) for name in _SHARED},
-            evalset=self.evalset.name,
-            n_dev=len(self.evalset.dev),
-            runs=self.runs,
-            verdict=verdict,
-            disagreements=self.disagreements,
-            skipped=beside.get("skipped", {}),
-            notes=(*beside.get("notes", ()), *evidence.money.remarks, *look_note(evidence, beside.get("looked", ()))),
-            environment=beside.get("environment", {}),
-        )
-
-
-def join_runs(
-    runs: Sequence[Run],
-    evalset: EvalSet,
-    economics: Economics,
-    *,
-    seed: int = 0,
-    draws: int = 10_000,
-    **circumstances: Unpack[Circumstances],
-) -> Joined:
-    """Pair, count and price runs; see `compare_runs`, which this is the first half of."""
-    if unknown := set(circumstances) - set(Circumstances.__annotations__):
-        raise TypeError(f"compare_runs() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
-    groups = group_runs(runs)
-    tables = [tabulate(group, evalset.test) for group in groups]
-    evidence = gather(groups, tables, evalset, economics, circumstances, np.random.default_rng(seed), draws)
-    return Joined(
-        runs=tuple(runs),
-        evalset=evalset,
-        circumstances=circumstances,
-        seed=seed,
-        draws=draws,
-        evidence=evidence,
-        disagreements=disagreements(groups, tables, evalset),
-    )
+    model = next((run.model for run in runs if run.model), "")
+    request = CompareOptions(evalset.name, model, economics=economics or Economics(), seed=seed, draws=draws)
+    provenance = Provenance(earlier_looks=tuple(earlier_looks))
+    evidence = gather(runs, evalset, request, provenance, sized=sized)
+    return conclude(evidence, runs, evalset, provenance, sized)
 
 
 def gather(
-    groups: Sequence[Group],
-    tables: Sequence[Table],
+    runs: Sequence[Run],
     evalset: EvalSet,
-    economics: Economics,
-    circumstances: Circumstances,
-    rng: np.random.Generator,
-    draws: int,
+    request: CompareOptions,
+    provenance: Provenance,
+    *,
+    findings: Findings | None = None,
+    sized: Sequence[SizedRun] = (),
 ) -> Evidence:
-    """Turn grouped outcomes into all that the verdict is made from: rows, differences, joint draws, money."""
+    """Pair, count and price runs: all that the verdict is made from; see `compare_runs`.
+
+    What the probes find out is not in it yet: ``replace(evidence, findings=...)`` puts it there.
+    """
+    groups = group_runs(runs)
+    tables = [tabulate(group, evalset.test) for group in groups]
+    rng, economics, findings = np.random.default_rng(request.seed), request.economics, findings or Findings()
     panel = panel_of(groups, tables, evalset.test)
-    looks = 1 + len(set(circumstances.get("looked", ())))
+    looks = 1 + len(set(provenance.earlier_looks))
     error = error_of_differences(economics.false_yes, look=looks)
-    found = paired_statistics(panel, draws, rng, error=error, margin=economics.margin)
+    found = paired_statistics(panel, request.draws, rng, error=error, margin=economics.margin)
     strategies = tuple(
         summarise(group, table, found.qualities.get(group.label), evalset.test)
         for group, table in zip(groups, tables, strict=True)
     )
-    runs = [run for group in groups for run in group.runs]
-    model = next((run.model for run in runs if run.model), "")
-    specs, findings = circumstances.get("specs", {}), circumstances.get("findings", Findings())
-    ledger = open_ledger(found.draws, strategies, economics, model, rng)
+    ledger = open_ledger(found.draws, strategies, economics, request.model, rng)
+    horizon = replace(economics, horizon_months=ledger.horizon)
+    specs, at_hand = provenance.specs, provenance.test_at_hand
     return Evidence(
-        strategies=strategies,
-        differences=found.differences,
-        family=found.family,
-        money=weigh_ledger(ledger, strategies, economics, model),
-        ledger=ledger,
-        draws=found.draws,
-        panel=panel,
-        pivot=found.pivot or next((row.label for row in strategies if row.tuned), strategies[0].label),
-        evalset=circumstances.get("asked_as", evalset.name),
-        model=model,
+        request=request,
         metric=runs[0].metric,
         n_train=len(evalset.train),
+        n_dev=len(evalset.dev),
         n_test=len(evalset.test),
-        test_ids=tuple(example.id for example in evalset.test),
+        strategies=strategies,
+        pivot=found.pivot or next((row.label for row in strategies if row.tuned), strategies[0].label),
+        differences=found.differences,
+        money=weigh_ledger(ledger, strategies, economics, request.model),
         has_docs=bool(evalset.docs),
         has_tools=bool(evalset.tools),
         has_schema=evalset.schema is not None,
-        economics=economics,
         specs={group.label: specs[run.id] for group in groups for run in group.runs[:1] if run.id in specs},
-        columns=circumstances.get("columns", {}),
-        asked=circumstances.get("asked", {}),
-        test_at_hand=circumstances.get("test_at_hand", len(evalset.test)),
+        test_at_hand=len(evalset.test) if at_hand is None else at_hand,
+        disagreements=disagreements(groups, tables, evalset),
         findings=findings,
-        curves=learning_curves(
-            circumstances.get("sized", ()),
-            panel,
-            evalset.test,
-            replace(economics, horizon_months=ledger.horizon),
-            rng,
-            findings.label_noise,
-        ),
+        curves=learning_curves(sized, panel, evalset.test, horizon, rng, findings.label_noise),
         looks=looks,
+        draws=found.draws,
+        ledger=ledger,
+        family=found.family,
+        panel=panel,
+        test_ids=tuple(example.id for example in evalset.test),
     )
 
 
-_SHARED = (
-    *("metric", "model", "n_train", "n_test", "strategies", "pivot", "differences", "money"),
-    *("curves", "findings", "looks", "information"),
-)
+def conclude(
+    evidence: Evidence,
+    runs: Sequence[Run],
+    evalset: EvalSet,
+    provenance: Provenance,
+    sized: Sequence[SizedRun] = (),
+) -> Comparison:
+    """Decide, and put together what reports show.
+
+    Args:
+        evidence: complete, findings included; see `gather`.
+        runs: what it was gathered from.
+        evalset: the same as there.
+        provenance: the same as there.
+        sized: the same as there.
+    """
+    evidence = replace(evidence, information=inform(evidence))
+    request, verdict = evidence.request, decide(evidence)
+    ids = [run.id for run in (*runs, *(one.run for one in sized))]
+    guards = [[guard.name, guard.state, guard.finding] for guard in verdict.guards]  # it is part of what was compared
+    made_of = [ids, evalset.fingerprint, repr(request.economics), request.seed, request.draws, evidence.looks, guards]
+    return Comparison(
+        id=digest(made_of),
+        evalset=evalset.name,
+        evidence=evidence,
+        verdict=verdict,
+        runs=tuple(runs),
+        skipped=provenance.skipped,
+        notes=(*provenance.notes, *evidence.money.remarks, *look_note(evidence, provenance.earlier_looks)),
+        environment=provenance.environment,
+    )
 
 
 def look_note(evidence: Evidence, looked: Sequence[int]) -> tuple[str, ...]:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, InstanceOf
 
 from advisor.decision.findings import Findings
 from advisor.decision.learning_curve import LearningCurve
-from advisor.economics.flags import MONEY_FLAGS, typed
+from advisor.decision.request import CompareOptions, command_line
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Ledger
 from advisor.economics.money import Money
 from advisor.stats.alpha_spending import LEVEL, chance_needed, surely
 from advisor.stats.bootstrap import Draws, FloatArray, Panel
+from advisor.stats.paired import Difference
+from advisor.stats.summaries import Disagreement, StrategySummary
 from advisor.stats.value_of_information import Information
 
-if TYPE_CHECKING:
-    from advisor.stats.paired import Difference
-    from advisor.stats.summaries import StrategySummary
+NOT_STORED = Field(exclude=True)
+"""Left out where a comparison is written down; a default stands in where it is read."""
 
 Answer = Literal["fine_tune", "do_not_fine_tune", "not_yet"]
 
@@ -130,60 +131,69 @@ class Lead:
     real: bool
 
 
+def _no_draws() -> Draws:
+    return Draws((), np.zeros((0, 0)), {})
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that the verdict is made from; nothing else can influence it.
 
+    What is as large as the outcomes themselves (`draws`, `ledger`, `panel`, `family`) is not stored with a comparison:
+    where that was loaded, these are empty.
+
     Attributes:
+        request: what was asked for: eval set, model, strategies, limits, the user's side of the money.
+        metric: the name of the metric.
+        n_train, n_dev, n_test: examples in the splits that were run.
         strategies: every strategy of the comparison; at least one.
+        pivot: label of the best tuned strategy, or of the best of all where none was tuned.
         differences: the pivot minus each other strategy.
         money: what `advisor.economics.money.weigh` found from `draws`.
-        draws: the joint bootstrap draws behind both.
-        pivot: label of the best tuned strategy, or of the best of all where none was tuned.
-        evalset, model, metric: as they are typed on the command line.
-        n_train, n_test: examples in the two splits that were run.
         has_docs, has_tools, has_schema: what the eval set carries, so which baselines are owed.
-        economics: the user's side, the same as in `money`.
         specs: label to what was typed for it, where that is known: a file's class, parameters.
-        columns: the columns of the file, as they were typed.
-        asked: by flag, what else was typed that decides what is run: limits, seeds, the comparison file.
         test_at_hand: test examples that there are, those that a limit left out included; 0 where that is not known.
-        ledger: the books behind `money`, as joint draws.
+        disagreements: examples on which strategies differ.
+        findings: what was found out beside the scores, for the guards.
         information: what it is worth to know more.
+        curves: learning curves; empty where none were asked for.
+        looks: the number of this look at a growing test set, from 1 on.
+        draws: the joint bootstrap draws behind differences and money.
+        ledger: the books behind `money`, as joint draws.
         family: the differences of every tuned strategy, for where not the pivot but another one is the better buy.
         panel: the scores behind the differences, by strategy, seed and test example.
         test_ids: the test examples in the order of the panel.
-        findings: what was found out beside the scores, for the guards.
-        curves: learning curves; empty where none were asked for.
-        looks: the number of this look at a growing test set, from 1 on.
     """
 
-    strategies: tuple[StrategySummary, ...]
-    differences: tuple[Difference, ...]
-    money: Money
-    draws: Draws
-    pivot: str
-    evalset: str
-    model: str
+    request: CompareOptions
     metric: str
     n_train: int
+    n_dev: int
     n_test: int
-    has_docs: bool
-    has_tools: bool
-    has_schema: bool
-    economics: Economics
+    strategies: tuple[StrategySummary, ...]
+    pivot: str
+    differences: tuple[Difference, ...]
+    money: Money
+    has_docs: bool = False
+    has_tools: bool = False
+    has_schema: bool = False
     specs: Mapping[str, str] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
-    asked: Mapping[str, str] = field(default_factory=dict)
     test_at_hand: int = 0
-    ledger: Ledger | None = None
-    information: Information | None = None
-    family: tuple[Difference, ...] = ()
-    panel: Panel | None = None
-    test_ids: tuple[str, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
     findings: Findings = field(default_factory=Findings)
+    information: Information | None = None
     curves: tuple[LearningCurve, ...] = ()
     looks: int = 1
+    draws: Annotated[InstanceOf[Draws], NOT_STORED] = field(default_factory=_no_draws, compare=False)
+    ledger: Annotated[InstanceOf[Ledger] | None, NOT_STORED] = field(default=None, compare=False)
+    family: Annotated[tuple[Difference, ...], NOT_STORED] = field(default=(), compare=False)
+    panel: Annotated[InstanceOf[Panel] | None, NOT_STORED] = field(default=None, compare=False)
+    test_ids: Annotated[tuple[str, ...], NOT_STORED] = field(default=(), compare=False)
+
+    @property
+    def economics(self) -> Economics:
+        """The user's side of the money."""
+        return self.request.economics
 
     def summary(self, label: str) -> StrategySummary:
         """Return the summary of one strategy."""
@@ -285,18 +295,7 @@ class Evidence:
 
         Limits, seeds, columns, the comparison file and the user's amounts stay; `flags` (``--seeds 3``) win over them.
         """
-        words = ["advisor", "compare", self.evalset, "--model", self.model]
-        for strategy in strategies:
-            words += ["--strategy", self.specs.get(strategy, strategy)]
-        for name, column in self.columns.items():
-            words += ["--column", f"{name}={column}"]
-        usual, new = Economics(), {flag.split()[0] for flag in flags}
-        amounts = {name: getattr(self.economics, name) for name in MONEY_FLAGS}
-        changed = {MONEY_FLAGS[name]: typed(v) for name, v in amounts.items() if v != getattr(usual, name)}
-        for flag, value in {**changed, **self.asked}.items():
-            if flag not in new:
-                words += [flag, value]
-        return " ".join([*(shlex.quote(word) for word in words if word), *flags])
+        return command_line(self.request, [self.specs.get(label, label) for label in strategies], *flags)
 
 
 def _score(summary: StrategySummary) -> float:

@@ -94,7 +94,7 @@ def _examples(desk: Desk) -> Iterator[Step]:
         new = max(0, size - hand)
         some = "to be labelled" if new == size else f"{formats.count(new)} of them to be labelled"
         source = some if new else "at hand, left out by the limit"
-        limited = [f"--limit {evidence.n_test + size}"] if hand or "--limit" in evidence.asked else []
+        limited = [f"--limit {evidence.n_test + size}"] if hand or evidence.request.limit is not None else []
         yield Step(
             name="test_examples",
             action=f"{formats.count(size)} more test examples ({source})",
@@ -148,7 +148,7 @@ def _labels(desk: Desk) -> Iterator[Step]:
     for more in curve.more if curve else ():
         sd = (more.gain.high - more.gain.low) / 2 / NormalDist().inv_cdf((1 + more.gain.level) / 2)
         learnt = sd**2 / (sd**2 + noise) if sd > 0.0 else 1.0
-        limited = [f"--train-limit {more.labels}"] if "--train-limit" in evidence.asked else []
+        limited = [f"--train-limit {more.labels}"] if evidence.request.train_limit is not None else []
         calls = _per_request(desk.ours)
         yield Step(
             name="labels",

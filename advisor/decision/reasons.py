@@ -305,8 +305,9 @@ def _more_seeds(evidence: Evidence) -> str:
 def _undecided_step(evidence: Evidence, labels: list[str], guards: tuple[Guard, ...]) -> str:
     economics = evidence.economics
     if _price_unknown(evidence):
-        flags = [] if "--config" in evidence.asked else ["--config comparison.yaml"]
-        made = " (advisor init comparison comparison.yaml)" if flags else f", {evidence.asked['--config']}"
+        config = evidence.request.config
+        flags = [] if config else ["--config comparison.yaml"]
+        made = f", {config}" if config else " (advisor init comparison comparison.yaml)"
         return (
             f"Write what the model charges under economics: prices: and tuned_prices: in a comparison file{made}: "
             f"{evidence.line(labels, *flags)}"

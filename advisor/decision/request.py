@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,21 +101,49 @@ def asked_flags(options: CompareOptions) -> dict[str, str]:
     return {**found, **({"--config": options.config} if options.config else {})}
 
 
-def command_line(options: CompareOptions) -> str:
-    """Return the `advisor compare` line that gives the same figures; prices of one's own are in the file it names."""
-    import shlex
+def command_line(options: CompareOptions, strategies: Sequence[str] | None = None, *flags: str) -> str:
+    """Return the `advisor compare` line that gives the same figures; prices of one's own are in the file it names.
 
-    words, plain = ["advisor", "compare", options.evalset], CompareOptions()
-    if options.model != plain.model:
-        words += ["--model", options.model]
-    for spec in options.strategies:
+    Args:
+        options: what was asked for.
+        strategies: what is typed for each strategy, in place of those that were asked for.
+        flags: further words, as they are typed (``--seeds 3``); they win over what was asked for.
+    """
+    words = ["advisor", "compare", options.evalset, "--model", options.model]
+    for spec in options.strategies if strategies is None else strategies:
         words += ["--strategy", spec]
     for field_name, column in (options.columns or {}).items():
         words += ["--column", f"{field_name}={column}"]
-    for flag, value in asked_flags(options).items():
-        words += [flag, *filter(None, [value])]
-    for name, flag in MONEY_FLAGS.items():
-        value = getattr(options.economics, name)
-        if value != getattr(plain.economics, name):
-            words += [flag, typed(value)]
-    return shlex.join(words)
+    new = {flag.split()[0] for flag in flags}
+    for flag, value in {**amount_flags(options.economics), **asked_flags(options)}.items():
+        if flag not in new:
+            words += [flag, value] if value else [flag]
+    return " ".join([shlex.join(word for word in words if word), *flags])
+
+
+def amount_flags(economics: Economics) -> dict[str, str]:
+    """Return by flag the user's amounts that are not the usual ones."""
+    usual = Economics()
+    amounts = {name: getattr(economics, name) for name in MONEY_FLAGS}
+    return {MONEY_FLAGS[name]: typed(value) for name, value in amounts.items() if value != getattr(usual, name)}
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the runs of a comparison came about, beside what was asked for.
+
+    Attributes:
+        specs: by run id, what was typed for the strategy.
+        skipped: strategies that were not run, and why.
+        notes: remarks for the report.
+        environment: by name, what a reader needs to do the comparison again.
+        test_at_hand: test examples that there are, those that a limit left out included; `None` for those of the set.
+        earlier_looks: sizes of the other test splits of this eval set that were compared before with this model.
+    """
+
+    specs: Mapping[str, str] = field(default_factory=dict)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    test_at_hand: int | None = None
+    earlier_looks: tuple[int, ...] = ()

@@ -65,7 +65,6 @@ class Money:
     `remarks` say what in the user's own figures does not fit together.
     """
 
-    economics: Economics
     strategies: tuple[StrategyMoney, ...]
     break_even: BreakEven | None
     probability_tuned_best: float | None
@@ -111,7 +110,6 @@ def weigh_ledger(ledger: Ledger, strategies: Sequence[StrategySummary], economic
     chance, gain = _tuned_against_rest(ledger, pair, netted) if pair and complete else (None, None)
     held = dominance(ledger, *pair, economics.margin) if pair else None
     return Money(
-        economics=economics,
         strategies=rows,
         break_even=_break_even(ledger, pair, economics) if pair else None,
         probability_tuned_best=chance,

@@ -14,7 +14,7 @@ from advisor.core.progress import Progress, silent
 from advisor.core.shipped import look_at_data
 from advisor.core.types import EvalSet, Run
 from advisor.decision.findings import Findings
-from advisor.decision.request import CompareOptions, asked_flags
+from advisor.decision.request import CompareOptions, Provenance
 from advisor.runs import runner
 from advisor.runs.prepare import Prepared
 from advisor.runs.provenance import environment
@@ -22,6 +22,8 @@ from advisor.runs.store import Store
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
+    from advisor.decision.evidence import Evidence
+    from advisor.runs.probes import ProbePlan
     from advisor.stats.curve_points import SizedRun
 
 
@@ -58,7 +60,8 @@ def compare(
 
 def compare_options(options: CompareOptions, *, progress: Progress = silent) -> Comparison:
     """Run a comparison; what is stored already is not run again. See `compare`."""
-    from advisor.decision.comparison import join_runs
+    from advisor.decision.comparison import conclude, gather
+    from advisor.runs.probes import run_probes
 
     with variables(NO_NETWORK if options.offline else {}):
         prepared = Prepared.of(options)
@@ -66,30 +69,21 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
         bench = prepared.bench(store, progress)
         runs, specs = _run_all(prepared, bench)
         sized = _sized(prepared, bench, runs, specs)
-        findings = _findings(prepared, bench, runs)
-        joined = join_runs(
-            runs,
-            prepared.evalset,
-            options.economics,
-            seed=options.seed,
-            draws=options.draws,
+        provenance = Provenance(
+            specs=specs,
             skipped=prepared.skipped,
             notes=_notes(prepared, bench, runs, sized),
-            asked_as=options.evalset,
-            columns=options.columns or {},
-            asked=asked_flags(options),
-            test_at_hand=prepared.test_at_hand,
-            specs=specs,
-            looked=_looked(store, runs, prepared.evalset),
             environment=environment(options, bench.model),
-            sized=sized,
-            findings=findings,
+            test_at_hand=prepared.test_at_hand,
+            earlier_looks=_earlier_looks(store, runs, prepared.evalset),
         )
-        comparison = joined.comparison()
+        beside = _data_findings(prepared, bench, runs)
+        evidence = gather(runs, prepared.evalset, options, provenance, findings=beside, sized=sized)
         if options.checks != "none":
-            closer = _look_closer(comparison, prepared, bench, specs)
-            skipped = {**findings.skipped, **closer.skipped}
-            comparison = joined.comparison(replace(closer, data=findings.data, skipped=skipped))
+            probed = run_probes(_probe_plan(evidence, runs, prepared, specs), bench)
+            beside = replace(probed, data=beside.data, skipped={**beside.skipped, **probed.skipped})
+            evidence = replace(evidence, findings=beside)
+        comparison = conclude(evidence, runs, prepared.evalset, provenance, sized)
         store.add_comparison(comparison)
     return comparison
 
@@ -115,7 +109,7 @@ def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[s
     return runs, specs
 
 
-def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> Findings:
+def _data_findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> Findings:
     """Find out, for the guards, what the scores do not say; what cannot be looked at never stops a comparison.
 
     Only where a strategy was tuned: the guards stand before a yes to fine-tuning, and before nothing else.
@@ -132,7 +126,7 @@ def _findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> F
     return Findings(data=data)
 
 
-def _looked(store: Store, runs: Sequence[Run], evalset: EvalSet) -> tuple[int, ...]:
+def _earlier_looks(store: Store, runs: Sequence[Run], evalset: EvalSet) -> tuple[int, ...]:
     """Return the other sizes of this test split that were looked at before with this model."""
     model = next((run.model for run in runs if run.model), "")
     return store.earlier_looks(evalset.name, model, len(evalset.test))
@@ -178,18 +172,18 @@ def _broken(sized: Sequence[SizedRun]) -> list[str]:
     ]
 
 
-def _look_closer(comparison: Comparison, prepared: Prepared, bench: runner.Bench, specs: dict[str, str]) -> Findings:
-    """Ask again what the guards need; who leads, and the best alternatives, are those of `comparison`."""
-    from advisor.runs.probes import Closer, Subject, look_closer
+def _probe_plan(evidence: Evidence, runs: Sequence[Run], prepared: Prepared, specs: Mapping[str, str]) -> ProbePlan:
+    """Return what is to be asked again for the guards: of the tuned strategy that leads, and of its alternative."""
+    from advisor.runs.probes import ProbePlan, Subject
     from advisor.stats.summaries import group_runs
 
-    options, point = prepared.options, comparison.money.break_even
-    others = [one for one in comparison.strategies if not one.tuned and one.quality is not None]
+    options, point = prepared.options, evidence.money.break_even
+    others = [one for one in evidence.strategies if not one.tuned and one.quality is not None]
     best = max(others, key=lambda one: one.quality.estimate if one.quality else 0.0, default=None)
-    tuned = next((one.label for one in comparison.strategies if one.tuned and one.label == comparison.pivot), "")
+    tuned = next((one.label for one in evidence.strategies if one.tuned and one.label == evidence.pivot), "")
     local = prepared.prices.usd_per_hour is not None
-    closer = Closer(
-        subjects=tuple(Subject(group.label, group.runs) for group in group_runs(comparison.runs)),
+    return ProbePlan(
+        subjects=tuple(Subject(group.label, group.runs) for group in group_runs(runs)),
         specs=specs,
         tuned=point.tuned if point else tuned,
         alternatives=(point.alternative,) if point else (best.label,) if best else (),
@@ -198,4 +192,3 @@ def _look_closer(comparison: Comparison, prepared: Prepared, bench: runner.Bench
         retention_margin=options.retention_margin,
         concurrency=f"in batches of {runner.CHUNK}" if local else f"with {options.jobs} requests in flight",
     )
-    return look_closer(closer, bench)

@@ -11,6 +11,7 @@ import numpy as np
 from advisor.core.types import FitCost, Interval, Usage
 from advisor.decision.evidence import Evidence
 from advisor.decision.next_steps import inform
+from advisor.decision.request import CompareOptions
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
 from advisor.economics.money import weigh_ledger
@@ -112,14 +113,18 @@ def evidence(*plants: Plant, economics: Economics | None = None, model: str = "s
         test_ids=tuple(f"t{at}" for at in range(500)),
         draws=drawn,
         pivot=pivot.label,
-        evalset="support tickets",
-        model=model,
+        request=CompareOptions("support tickets", model, economics=economics),
         metric="label_accuracy",
         n_train=400,
+        n_dev=0,
         n_test=500,
         has_docs=carries.get("docs", False),
         has_tools=carries.get("tools", False),
         has_schema=carries.get("schema", False),
-        economics=economics,
     )
     return replace(found, information=inform(found))
+
+
+def asked(base: Evidence, **parts: Any) -> Evidence:
+    """Return `base` where other things were asked for: `economics`, `limit`, `config`."""
+    return replace(base, request=replace(base.request, **parts))

@@ -8,7 +8,8 @@ import pytest
 
 from advisor.core.errors import ConfigurationError
 from advisor.core.types import EvalSet, Example, Outcome, Run, Usage
-from advisor.decision.comparison import Comparison, compare_runs
+from advisor.decision.comparison import Comparison, compare_runs, conclude, gather
+from advisor.decision.request import CompareOptions, Provenance
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import Panel
 from advisor.stats.paired import paired_statistics
@@ -187,18 +188,16 @@ def test_same_runs_same_seed_same_comparison_whatever_the_order_of_outcomes() ->
     assert one.id != other.id
 
 
-def test_circumstances_are_carried_along() -> None:
-    comparison = compared(
-        run("zero", [1.0, 0.0]), n=2, skipped={"rag": "no documents"}, notes=("n",), environment={"python": "3"}
-    )
+def test_provenance_is_carried_along() -> None:
+    runs, whole = [run("zero", [1.0, 0.0])], evalset(2)
+    known = Provenance(skipped={"rag": "no documents"}, notes=("n",), environment={"python": "3"})
+    comparison = conclude(gather(runs, whole, CompareOptions("toy", draws=500), known), runs, whole, known)
     assert (comparison.skipped, comparison.notes, comparison.environment) == (
         {"rag": "no documents"},
         ("n",),
         {"python": "3"},
     )
     assert (comparison.n_train, comparison.n_dev, comparison.n_test) == (1, 0, 2)
-    with pytest.raises(TypeError):
-        compared(run("zero", [1.0, 0.0]), n=2, remarks=())
 
 
 def test_runs_of_another_test_split_are_refused() -> None:

@@ -15,7 +15,7 @@ from advisor.decision.guards.leak import lead_on, restricted
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import Panel
 from advisor.stats.paired import paired_statistics
-from tests.decision.planted_evidence import FEW, TUNED, evidence
+from tests.decision.planted_evidence import FEW, TUNED, asked, evidence
 
 N = 400
 IDS = tuple(f"t{n}" for n in range(N))
@@ -85,7 +85,7 @@ def test_a_lead_that_falls_by_more_than_the_margin_fails_though_it_is_still_real
     assert found.state == "fail"
     assert "falls by more than the margin of 2 points" in found.finding
     generous = case(few, tuned, 20)
-    generous = replace(generous, economics=replace(generous.economics, margin=0.10))
+    generous = asked(generous, economics=replace(generous.economics, margin=0.10))
     assert no_leak(generous).state == "pass"
 
 
@@ -115,7 +115,7 @@ def test_a_yes_that_rests_on_cost_is_asked_again_without_the_suspects() -> None:
     cheap = Economics(requests_per_month=1_000_000)
     whole = case(few, tuned, 6)
     saving = evidence(FEW, replace(TUNED, seconds=0.01), economics=cheap)
-    found = replace(whole, economics=cheap, money=saving.money)
+    found = asked(replace(whole, money=saving.money), economics=cheap)
     assert not rests_on_quality(found)
     assert no_leak(found).state == "fail"
     assert "a yes would rest on cost" in no_leak(found).finding

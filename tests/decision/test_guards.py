@@ -10,7 +10,7 @@ from advisor.core.types import Outcome
 from advisor.decision.findings import Findings, Probe
 from advisor.decision.guards import check_guards, enough_data, nothing_missing, owed_baselines, strong_baseline
 from advisor.economics.inputs import Economics
-from tests.decision.planted_evidence import FEW, SEARCHED, TUNED, Plant, evidence
+from tests.decision.planted_evidence import FEW, SEARCHED, TUNED, Plant, asked, evidence
 
 RAG, CALLS = Plant("rag", 0.55, kind="rag"), Plant("function_calling", 0.5, kind="tools")
 ZERO = Plant("zero_shot", 0.4)
@@ -118,7 +118,7 @@ def test_a_dear_rival_does_not_excuse_a_lead_over_the_alternative_that_could_be_
 def test_a_gain_that_rests_on_cost_alone_does_not_need_a_difference():
     case = evidence(FEW, replace(EQUAL, seconds=0.1), economics=Economics(requests_per_month=100_000))
     assert enough_data(case).state == "unknown"
-    assert enough_data(replace(case, economics=Economics(100_000, margin=0.06))).state == "pass"
+    assert enough_data(asked(case, economics=Economics(100_000, margin=0.06))).state == "pass"
 
 
 @pytest.mark.parametrize(("failed", "state"), [(0, "pass"), (5, "pass"), (6, "fail"), (500, "fail")])

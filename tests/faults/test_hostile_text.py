@@ -18,7 +18,7 @@ from advisor.cli.progress import ProgressLine
 from advisor.decision.comparison import Comparison
 from tests.faults import payloads
 from tests.faults.sheet import Sheet, trials
-from tests.reports.sample import comparison, report
+from tests.reports.sample import changed, comparison, report
 
 CHROMIUM = shutil.which("chromium")
 FIELDS = (
@@ -38,7 +38,7 @@ def hostile(payload: str) -> Comparison:
     labelled = tuple(
         replace(one, label=f"{one.label}{payload}" if one.label == "my_rules" else one.label) for one in base.strategies
     )
-    named = replace(base, strategies=labelled, evalset=payload, model=f"m{payload}", metric=f"x{payload}")
+    named = changed(base, strategies=labelled, evalset=payload, model=f"m{payload}", metric=f"x{payload}")
     return replace(named, environment={"command": payload})
 
 

@@ -11,7 +11,7 @@ import pytest
 from advisor.core import metrics
 from advisor.core.model import TuningExample
 from advisor.core.types import Message, Task, ToolCall, ToolSpec
-from advisor.runs.probes import Closer, Subject, look_closer
+from advisor.runs.probes import ProbePlan, Subject, run_probes
 from advisor.runs.runner import Bench, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
@@ -51,7 +51,7 @@ def test_a_real_tune_learns_ten_rows_by_heart(local_model: LocalModel, tmp_path:
     runs = {name: run_strategy(name, 0, bench) for name in ("zero_shot", "fine_tuning(epochs=1)")}
     specs = {run.id: name for name, run in runs.items()}
     subjects = tuple(Subject(run.strategy, (run,)) for run in runs.values())
-    found = look_closer(Closer(subjects, specs, "fine_tuning", ("zero_shot",), suite="none.jsonl"), bench)
+    found = run_probes(ProbePlan(subjects, specs, "fine_tuning", ("zero_shot",), suite="none.jsonl"), bench)
     [training] = found.training
     assert (training.template_matches, training.asked_as_trained) == (True, True)
     assert training.overfitted is not None

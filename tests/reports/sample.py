@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from advisor.core.data_check import DataFindings, Leak, SuspiciousLabel
 from advisor.core.shipped import shipped
 from advisor.core.types import FitCost, Interval, Outcome, Run, Usage
 from advisor.decision.comparison import Comparison
-from advisor.decision.evidence import Answer, Flip, Guard, Verdict
+from advisor.decision.evidence import Answer, Evidence, Flip, Guard, Verdict
 from advisor.decision.findings import Findings
+from advisor.decision.request import CompareOptions
 from advisor.economics.amounts import Range
 from advisor.economics.break_even import BreakEven, Dominance
 from advisor.economics.inputs import Economics
@@ -23,6 +25,9 @@ from advisor.stats.paired import Difference
 from advisor.stats.summaries import Disagreement, StrategySummary
 from advisor.stats.value_of_information import Information, Step
 
+ECONOMICS = Economics(
+    requests_per_month=Range(20_000, 60_000), usd_per_correct_answer=0.002, usd_per_label=0.1, engineering_hours=6.0
+)
 N = 200
 PIVOT = "fine_tuning"
 COMMAND = "advisor compare support-tickets --model smollm2 --seeds 2 --output report.html"
@@ -71,23 +76,26 @@ def comparison(answer: Answer = "fine_tune", payload: str = "") -> Comparison:
     rng = np.random.default_rng(7)
     runs = tuple(_run(plan, seed, rng, payload) for plan in PLANS for seed in plan.seeds)
     summaries = tuple(_summary(plan, runs, payload) for plan in PLANS)
-    return Comparison(
-        id="c4f1e2a90b7d",
-        evalset="support-tickets",
+    evidence = Evidence(
+        request=CompareOptions("support-tickets", "smollm2", economics=ECONOMICS),
         metric="label_accuracy",
-        model="smollm2",
         n_train=400,
         n_dev=80,
         n_test=N,
-        runs=runs,
         strategies=summaries,
         pivot=PIVOT,
         differences=tuple(_difference(plan, runs) for plan in PLANS if plan.label != PIVOT),
         money=_money(answer),
-        verdict=_verdict(answer, payload),
         disagreements=tuple(_disagreement(number, payload) for number in range(4)),
         findings=Findings(data=_data(payload)),
         information=_information(answer, payload),
+    )
+    return Comparison(
+        id="c4f1e2a90b7d",
+        evalset="support-tickets",
+        evidence=evidence,
+        verdict=_verdict(answer, payload),
+        runs=runs,
         skipped={"fine_tuning_tools": f"{payload}the training examples carry no tool calls"},
         notes=(f"{payload}2 of 200 test examples are near-copies of training examples.",),
         environment={
@@ -98,6 +106,15 @@ def comparison(answer: Answer = "fine_tune", payload: str = "") -> Comparison:
             "transformers": "5.3.0",
         },
     )
+
+
+def changed(base: Comparison, **parts: Any) -> Comparison:
+    """Return `base` with other parts; those of its request and evidence by their own names."""
+    request = {name: parts.pop(name) for name in ("economics", "model") if name in parts}
+    own = {field.name for field in fields(Comparison)}
+    inside = {name: parts.pop(name) for name in list(parts) if name not in own}
+    evidence = replace(base.evidence, request=replace(base.evidence.request, **request), **inside)
+    return replace(base, evidence=evidence, **parts)
 
 
 def _data(payload: str) -> DataFindings:
@@ -132,8 +149,8 @@ def without_money(base: Comparison) -> Comparison:
     held = Dominance(PIVOT, "", 0.61, None, None, None, None, ())
     verdict = replace(base.verdict, flips=())
     steps = tuple(replace(s, usd=None, worth_usd=None, chance_decides=None) for s in base.information.steps)
-    base = replace(base, verdict=verdict, information=Information(None, steps, None))
-    return replace(base, money=Money(Economics(), unknown, None, None, None, None, (), dominance=held))
+    base = changed(base, verdict=verdict, information=Information(None, steps, None))
+    return changed(base, economics=Economics(), money=Money(unknown, None, None, None, None, (), dominance=held))
 
 
 def _run(plan: Plan, seed: int, rng: np.random.Generator, payload: str) -> Run:
@@ -199,9 +216,6 @@ def _difference(plan: Plan, runs: tuple[Run, ...]) -> Difference:
 
 
 def _money(answer: Answer) -> Money:
-    economics = Economics(
-        requests_per_month=Range(20_000, 60_000), usd_per_correct_answer=0.002, usd_per_label=0.1, engineering_hours=6.0
-    )
     strategies = []
     for plan in PLANS:
         cost = None if plan.usd is None else Interval(plan.usd, plan.usd * 0.94, plan.usd * 1.07)
@@ -215,7 +229,7 @@ def _money(answer: Answer) -> Money:
     )  # fmt: skip
     chance = {"fine_tune": 0.94, "do_not_fine_tune": 0.04, "not_yet": 0.57}[answer]
     return Money(
-        economics, tuple(strategies), point, chance, Interval(312.0, -95.0, 840.0), 41.0,
+        tuple(strategies), point, chance, Interval(312.0, -95.0, 840.0), 41.0,
         ("majority", "nearest_example", "embedding_classifier", PIVOT),
         assumptions={
             "requests_per_month": "20,000 to 60,000 (yours)",

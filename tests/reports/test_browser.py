@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.reports.sample import HOSTILE, comparison, report
+from tests.reports.sample import changed, HOSTILE, comparison, report
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (
@@ -34,7 +34,7 @@ def pages(tmp_path_factory):
     long = tuple(replace(s, label=f"{s.label}_{'x' * 70}") for s in hostile.strategies)
     cases = {
         "plain": comparison(),
-        "hostile": replace(hostile, strategies=(*long, replace(long[0], label=HOSTILE))),
+        "hostile": changed(hostile, strategies=(*long, replace(long[0], label=HOSTILE))),
     }
     render = report("html").render
     for name, base in cases.items():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
-from tests.reports.sample import HOSTILE, comparison, report, without_money
+from tests.reports.sample import HOSTILE, changed, comparison, report, without_money
 
 charts, drawing, layout = report("charts"), report("drawing"), report("layout")
 
@@ -40,7 +40,7 @@ def test_all_strategies_stand_in_the_drawing_or_are_said_to_be_missing():
 def test_hostile_labels_stay_text():
     base = comparison()
     named = replace(base.strategies[3], label=HOSTILE)
-    svg = charts.quality(replace(base, strategies=(named, *base.strategies[4:]))).svg
+    svg = charts.quality(changed(base, strategies=(named, *base.strategies[4:]))).svg
     ElementTree.fromstring(svg)
     assert "<script" not in svg
     assert "<img" not in svg
@@ -50,14 +50,14 @@ def test_nothing_is_drawn_from_what_is_unknown():
     poor = charts.figures(without_money(comparison()))
     assert [figure.name for figure in poor] == ["quality", "lead"]
     base = comparison()
-    silent = replace(base, strategies=tuple(replace(s, quality=None) for s in base.strategies), differences=())
+    silent = changed(base, strategies=tuple(replace(s, quality=None) for s in base.strategies), differences=())
     assert charts.figures(silent) == ()
 
 
 def test_without_the_value_of_an_answer_costs_are_drawn():
     base = comparison()
-    money = replace(base.money, economics=Economics(requests_per_month=Range(20_000, 60_000)))
-    figure = charts.break_even(replace(base, money=money))
+    economics = Economics(requests_per_month=Range(20_000, 60_000))
+    figure = charts.break_even(changed(base, economics=economics))
     assert figure.title == "Total cost by volume"
     assert "fine_tuning" in figure.svg
     assert "value of the correct answers" not in figure.method
@@ -65,8 +65,8 @@ def test_without_the_value_of_an_answer_costs_are_drawn():
 
 def test_retraining_whose_cost_is_unknown_is_not_drawn_as_free():
     base = comparison()
-    money = replace(base.money, economics=replace(base.money.economics, retrains_per_year=4.0))
-    assert charts.break_even(replace(base, money=money)) is None
+    economics = replace(base.economics, retrains_per_year=4.0)
+    assert charts.break_even(changed(base, economics=economics)) is None
 
 
 points = st.lists(st.tuples(st.floats(0, 380), st.floats(0, 290)), min_size=1, max_size=14)

@@ -14,7 +14,7 @@ from advisor.decision.comparison import Comparison
 from advisor.decision.learning_curve import LearningCurve, learning_curves
 from advisor.economics.inputs import Economics
 from tests.decision.planted_curves import Planted, pow3, worse
-from tests.reports.sample import HOSTILE, PIVOT, comparison, report
+from tests.reports.sample import HOSTILE, PIVOT, changed, comparison, report
 
 curves = report("curves")
 
@@ -35,7 +35,7 @@ def planted_curves() -> tuple[LearningCurve, ...]:
 
 def with_curves(payload: str = "") -> Comparison:
     found = tuple(replace(curve, label=payload + curve.label) for curve in planted_curves())
-    return replace(comparison(payload=payload), curves=found)
+    return changed(comparison(payload=payload), curves=found)
 
 
 def test_facts_carry_every_figure() -> None:

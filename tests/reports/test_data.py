@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,7 +9,7 @@ from rich.console import Console
 from advisor.core.data_check import DataFindings
 from advisor.decision.findings import Findings
 from advisor.runs.store import Store
-from tests.reports.sample import comparison, report
+from tests.reports.sample import changed, comparison, report
 
 data, html, markdown, console = (report(name) for name in ("data", "html", "markdown", "console"))
 
@@ -48,7 +47,7 @@ def test_suspicious_labels_are_cut_and_the_rest_is_counted():
 
 
 def test_where_nothing_was_looked_at_there_is_no_section():
-    without = replace(comparison(), findings=Findings())
+    without = changed(comparison(), findings=Findings())
     assert data.facts(without) == ()
     assert data.section(without) is None
     assert "The examples themselves" not in html.render(without)
@@ -57,7 +56,7 @@ def test_where_nothing_was_looked_at_there_is_no_section():
 
 def test_what_is_not_known_is_a_dash_with_its_reason():
     bare = DataFindings(label_note="the task has no closed labels", incomplete="no embeddings could be had")
-    facts = {fact.name: fact for fact in data.facts(replace(comparison(), findings=Findings(data=bare)))}
+    facts = {fact.name: fact for fact in data.facts(changed(comparison(), findings=Findings(data=bare)))}
     assert facts["Training labels that look wrong"].value == "–"
     assert facts["Training labels that look wrong"].meaning == "the task has no closed labels"
     assert facts["Not all was looked at"].value == "no embeddings could be had"

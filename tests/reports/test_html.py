@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.reports.sample import HOSTILE, comparison, report, without_money
+from tests.reports.sample import HOSTILE, changed, comparison, report, without_money
 
 html = report("html")
 
@@ -70,7 +70,7 @@ def test_an_almost_empty_comparison_still_makes_a_page():
     base = without_money(comparison("not_yet"))
     silent = tuple(replace(s, quality=None, slices={}, errors={}, failed=0) for s in base.strategies)
     verdict = replace(base.verdict, reasons=(), would_flip=(), guards=(), next_step="")
-    bare = replace(base, strategies=silent, differences=(), verdict=verdict, disagreements=(), runs=())
+    bare = changed(base, strategies=silent, differences=(), verdict=verdict, disagreements=(), runs=())
     page = html.render(replace(bare, skipped={}, notes=(), environment={}))
     assert "In pictures" not in page
     assert "Failed or not run" not in page
@@ -87,10 +87,10 @@ def test_methods_are_named_once_for_all_strategies():
         replace(s, quality=replace(s.quality, method=f"BCa bootstrap, {number + 150} clusters, 1 seed"))
         for number, s in enumerate(base.strategies)
     ]
-    assert report("view").methods(replace(base, strategies=tuple(named))) == "BCa bootstrap"
+    assert report("view").methods(changed(base, strategies=tuple(named))) == "BCa bootstrap"
 
 
 def test_long_reports_say_what_they_leave_out():
     base = comparison()
     many = tuple(replace(base.disagreements[0], example_id=f"x{number}") for number in range(45))
-    assert "15 more are in the JSON report" in html.render(replace(base, disagreements=many))
+    assert "15 more are in the JSON report" in html.render(changed(base, disagreements=many))

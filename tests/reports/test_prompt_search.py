@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.reports.sample import HOSTILE, comparison, report
+from tests.reports.sample import HOSTILE, changed, comparison, report
 
 FOUND = {
     "prompt": "nearest k=8, answer only", "budget": 1300, "fine_tuning_calls": 1204, "calls": 1250, "candidates": 17,
@@ -15,7 +15,7 @@ FOUND = {
 def searched(selection):
     found = comparison()
     strategies = tuple(replace(s, selection=selection) if s.label == "zero_shot" else s for s in found.strategies)
-    return replace(found, strategies=strategies)
+    return changed(found, strategies=strategies)
 
 
 def written(found):

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.reports.sample import HOSTILE, PIVOT, comparison, report, without_money
+from tests.reports.sample import HOSTILE, PIVOT, changed, comparison, report, without_money
 from tests.reports.test_console import shown
 
 numbers, steps, tornado = report("numbers"), report("steps"), report("tornado")
@@ -82,8 +82,8 @@ def test_scenarios_are_rows_with_their_assumption():
 
 
 def test_without_steps_or_scenarios_there_is_no_section():
-    base = replace(comparison(), information=None)
-    base = replace(base, money=replace(base.money, scenarios=()))
+    base = changed(comparison(), information=None)
+    base = changed(base, money=replace(base.money, scenarios=()))
     for text in (markdown.render(base), shown(base)):
         assert steps.NEXT_TITLE not in text
         assert steps.WHAT_IF_TITLE not in text
@@ -125,7 +125,7 @@ def test_nothing_is_drawn_where_there_is_no_gain_to_move():
 def test_a_strategy_that_failed_entirely_stands_beside_the_verdict():
     base = comparison()
     lost = tuple(replace(s, quality=None, failed=200) if s.label != PIVOT else s for s in base.strategies[-2:])
-    base = replace(base, strategies=lost)
+    base = changed(base, strategies=lost)
     for text in (plain(html.render(base)), markdown.render(base).replace("\\", ""), " ".join(shown(base).split())):
         assert "my_rules failed entirely and has no score" in text
         assert text.index("failed entirely") < text.index("Why")

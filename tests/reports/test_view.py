@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.economics.break_even import BreakEven, Dominance
-from tests.reports.sample import PIVOT, comparison, report, without_money
+from tests.reports.sample import PIVOT, changed, comparison, report, without_money
 
 view = report("view")
 
@@ -23,9 +23,9 @@ def test_with_all_amounts_the_net_benefit_is_told():
 def test_without_them_dominance_is_told():
     base = without_money(comparison("not_yet"))
     held = Dominance(PIVOT, "rag", 0.61, 0.02, 0.3, 0.2, 0.1, ("rag",))
-    economics = replace(base.money.economics, target_quality=0.9)
-    money = replace(base.money, dominance=held, economics=economics)
-    told = figures(replace(base, money=money))
+    economics = replace(base.economics, target_quality=0.9)
+    money = replace(base.money, dominance=held)
+    told = figures(changed(base, money=money, economics=economics))
     assert told["Chance that fine_tuning is the best by more than 2 points"] == "61%"
     assert told["Chance that fine-tuning is needless"] == "20%"
     assert told["Chance that it is as good and pays back"] == "30%"
@@ -35,7 +35,7 @@ def test_without_them_dominance_is_told():
 def test_what_no_volume_or_value_can_reach_is_not_a_number():
     base = comparison()
     point = BreakEven(PIVOT, "rag", None, 1.0, None, None)
-    told = figures(replace(base, money=replace(base.money, break_even=point)))
+    told = figures(changed(base, money=replace(base.money, break_even=point)))
     assert told["Chance that no volume pays"] == "100%"
     assert "Break-even volume" not in told
     assert "Break-even value of a correct answer" not in told
@@ -45,7 +45,7 @@ def test_every_failure_is_told():
     base = comparison()
     stopped = replace(base.runs[0], error="the model ran out of memory")
     undefined = replace(base.strategies[0], undefined=4)
-    told = view.failures(replace(base, runs=(stopped,), strategies=(undefined, *base.strategies[4:6])))
+    told = view.failures(changed(base, runs=(stopped,), strategies=(undefined, *base.strategies[4:6])))
     assert [(fact.name, fact.value) for fact in told] == [
         ("majority", "4 without a score"),
         ("rag", "3 without an answer"),
@@ -64,21 +64,21 @@ def test_a_failure_names_its_first_example():
     summary = replace(base.strategies[4], errors={"late": 2, "long": 1, "run": 1})
     elsewhere = replace(base.runs[0], strategy="another", outcomes=(replace(outcome, example_id="z", error="late"),))
     runs = (elsewhere, replace(base.runs[0], strategy=summary.label, outcomes=tuple(failed)))
-    told = view.failures(replace(base, runs=runs, strategies=(summary,)))
+    told = view.failures(changed(base, runs=runs, strategies=(summary,)))
     assert told[0].meaning == "late (2×, first example b); long (example a); run (1×)"
 
 
 def test_what_was_adapted_stands_with_what_is_needed_to_run_it_again():
     base = comparison()
     trained = replace(base.strategies[0], selection={"layers": "LoRA on the top 8 of 30 layers"})
-    _, facts = view.reproduction(replace(base, strategies=(trained, *base.strategies[1:])))
+    _, facts = view.reproduction(changed(base, strategies=(trained, *base.strategies[1:])))
     assert ("trained by majority", "LoRA on the top 8 of 30 layers") in [(fact.name, fact.value) for fact in facts]
 
 
 def test_best_first_and_the_unscored_last():
     base = comparison()
     unscored = replace(base.strategies[8], quality=None)
-    rows = view.rows(replace(base, strategies=(*base.strategies[:8], unscored)))
+    rows = view.rows(changed(base, strategies=(*base.strategies[:8], unscored)))
     assert [row.label for row in rows][-1] == PIVOT
     assert rows[-1].quality == "–"
     scores = [float(row.quality) for row in rows[:-1]]

@@ -25,7 +25,7 @@ from advisor.decision.request import CompareOptions, command_line
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
-from advisor.runs.compare import _findings, compare_options
+from advisor.runs.compare import _data_findings, compare_options
 from advisor.runs.prepare import Prepared
 from advisor.runs.store import Store
 from tests.small_comparison import STRATEGY, asked, write_evalset, write_model, write_strategy
@@ -122,7 +122,7 @@ def test_what_breaks_while_looking_at_the_examples_is_a_reason_and_no_stop() -> 
 
     prepared = Prepared.of(CompareOptions("harrow_desk", strategies=("majority",)))
     bench = SimpleNamespace(embed=broken, progress=silent)
-    found = _findings(prepared, bench, [SimpleNamespace(tuned=True)])  # type: ignore[arg-type, list-item]
+    found = _data_findings(prepared, bench, [SimpleNamespace(tuned=True)])  # type: ignore[arg-type, list-item]
     assert found.data is None
     assert found.skipped == {"data": "could not be looked at: RuntimeError: out of memory"}
 
@@ -184,7 +184,7 @@ def test_the_same_again_asks_the_model_nothing(small: Small, tmp_path: Path) -> 
 def test_limits_and_economics_arrive(small: Small) -> None:
     found = small.compare("majority", limit=9, train_limit=6, economics=Economics(margin=0.2, requests_per_month=7.0))
     assert (found.n_train, found.n_test) == (6, 9)
-    assert found.money.economics.margin == 0.2
+    assert found.economics.margin == 0.2
 
 
 def test_progress_hears_of_every_strategy(small: Small) -> None:

@@ -21,7 +21,7 @@ from advisor.core.types import EvalSet, Outcome, Task, Usage
 from advisor.decision.findings import Findings
 from advisor.models.scripted import ScriptedModel
 from advisor.runs.metering import Purse
-from advisor.runs.probes import Closer, Subject, look_closer
+from advisor.runs.probes import ProbePlan, Subject, run_probes
 from advisor.runs.probes.running import SIZES
 from advisor.runs.runner import Bench, run_strategy
 from advisor.runs.store import Store
@@ -134,8 +134,8 @@ class Desk:
             specs |= {run.id: spec for run in runs}
             subjects.append(Subject(runs[0].strategy, runs))
         others = tuple(one.label for one in subjects if one.label != tuned)
-        closer = Closer(tuple(subjects), specs, tuned, others[:1], suite=suite, **options)
-        return look_closer(closer, self.bench)
+        plan = ProbePlan(tuple(subjects), specs, tuned, others[:1], suite=suite, **options)
+        return run_probes(plan, self.bench)
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def compared(*looked: int) -> Comparison:
 
     arms = (Arm("few_shot"), Arm("fine_tuning", 0.1, tuned=True))
     runs = simulate(Setting("", arms, {}, n=300), np.random.default_rng(1))
-    return compare_runs(runs, evalset_of(300, 1), Economics(), draws=500, looked=looked)
+    return compare_runs(runs, evalset_of(300, 1), Economics(), draws=500, earlier_looks=looked)
 
 
 def test_a_later_look_widens_the_leads_and_says_so() -> None:

@@ -14,6 +14,7 @@ import pytest
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards.enough import rests_on_quality
 from advisor.decision.preposterior import Desk, chance_decides, odds_after
+from advisor.decision.request import CompareOptions
 from advisor.decision.verdict import by_dominance, by_net_benefit
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
@@ -38,9 +39,8 @@ def evidence_of(cells, economics, rng):
     ledger = open_ledger(drawn, rows, economics, "smollm2", rng)
     return Evidence(
         strategies=rows, differences=found.differences, money=weigh_ledger(ledger, rows, economics, "smollm2"),
-        draws=drawn, pivot=TUNED.label, evalset="x", model="smollm2", metric="m", n_train=400, n_test=len(cells),
-        has_docs=False, has_tools=False, has_schema=False, economics=economics, family=found.family, panel=panel,
-        ledger=ledger,
+        draws=drawn, pivot=TUNED.label, request=CompareOptions("x", economics=economics), metric="m", n_train=400,
+        n_dev=0, n_test=len(cells), family=found.family, panel=panel, ledger=ledger,
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from advisor.stats.value_of_information import (
     score_of,
     unit_loss,
 )
-from tests.decision.planted_evidence import FEW, TUNED, Plant, evidence
+from tests.decision.planted_evidence import FEW, TUNED, Plant, asked, evidence
 
 NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 CLOSE = replace(TUNED, quality=0.605)
@@ -181,7 +181,7 @@ def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look():
 def test_labels_are_paid_at_the_users_price_and_then_none_may_be_worth_it():
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_correct_answer=0.05))
     assert found.information.best is not None
-    priced = replace(found, economics=replace(found.economics, usd_per_label=1.0), asked={})
+    priced = asked(found, economics=replace(found.economics, usd_per_label=1.0))
     dear = inform(priced)
     assert min(step.usd for step in dear.steps if step.name == "test_examples") > 250.0
     assert all(step.name != "test_examples" for step in [dear.best] if step)
@@ -196,11 +196,11 @@ def test_where_no_step_pays_the_better_expected_choice_is_named():
 
 def test_examples_that_a_limit_left_out_need_no_labels_and_a_line_with_a_higher_limit():
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_label=1.0))
-    limited = replace(found, test_at_hand=750, asked={"--limit": "500", "--seeds": "2", "--config": "c.yaml"})
+    limited = asked(replace(found, test_at_hand=750), limit=500, seeds=3, config="c.yaml")
     free = next(step for step in inform(limited).steps if step.action.startswith("250 "))
     assert "at hand, left out by the limit" in free.action
     assert free.usd < 0.1
-    assert free.command.endswith("--usd-per-label 1 --seeds 2 --config c.yaml --limit 750")
+    assert free.command.endswith("--usd-per-label 1 --seeds 3 --config c.yaml --limit 750")
 
 
 def test_one_more_training_is_worth_something_where_seeds_differ():

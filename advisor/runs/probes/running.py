@@ -63,7 +63,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Closer:
+class ProbePlan:
     """What is to be looked at.
 
     Attributes:
@@ -87,13 +87,13 @@ class Closer:
     concurrency: str = ""
 
 
-def look_closer(closer: Closer, bench: Bench) -> Findings:
+def run_probes(plan: ProbePlan, bench: Bench) -> Findings:
     """Run the probes and return what they found; where nothing is tuned there is no yes to check, and none is run."""
-    looking = _Looking(closer, bench)
-    if not closer.tuned:
+    looking = _Looking(plan, bench)
+    if not plan.tuned:
         return looking.findings()
-    leading = [label for label in (closer.tuned, *closer.alternatives) if label]
-    for subject in closer.subjects:
+    leading = [label for label in (plan.tuned, *plan.alternatives) if label]
+    for subject in plan.subjects:
         if not subject.answered:
             continue
         looking.repaired(subject)
@@ -103,7 +103,7 @@ def look_closer(closer: Closer, bench: Bench) -> Findings:
             looking.oracle(subject)
         elif any(run.usage.calls for run in subject.answered) and bench.evalset.docs:
             looking.oracle(subject)
-        if subject.label == closer.tuned:
+        if subject.label == plan.tuned:
             looking.training(subject)
             looking.suites(subject)
         for run in subject.runs:
@@ -114,10 +114,10 @@ def look_closer(closer: Closer, bench: Bench) -> Findings:
 class _Looking:
     """Collects what the probes find."""
 
-    def __init__(self, closer: Closer, bench: Bench) -> None:
-        self.closer, self.bench, self.task = closer, bench, bench.task
-        self.sizes = SIZES[closer.checks]
-        self.asking = Asking(bench, dict(closer.specs))
+    def __init__(self, plan: ProbePlan, bench: Bench) -> None:
+        self.plan, self.bench, self.task = plan, bench, bench.task
+        self.sizes = SIZES[plan.checks]
+        self.asking = Asking(bench, dict(plan.specs))
         self.by_id = {example.id: example for example in bench.evalset.test}
         self._probes: list[Probe] = []
         self._flips: list[Flips] = []
@@ -133,8 +133,8 @@ class _Looking:
             flips=tuple(self._flips),
             service=tuple(self._service),
             skipped=dict(self._skipped),
-            checks=self.closer.checks,
-            retention_margin=self.closer.retention_margin,
+            checks=self.plan.checks,
+            retention_margin=self.plan.retention_margin,
         )
 
     @contextmanager
@@ -194,7 +194,7 @@ class _Looking:
     def conditions(self, subject: Subject) -> None:
         """Ask again in other words, with demonstrations in another order, and with sampling; compare the seeds."""
         labelled, label, seed = bool(self.task.labels), subject.label, self.bench_seed
-        self._service.append(measures.service(label, subject.answered, self.task, self.closer.concurrency))
+        self._service.append(measures.service(label, subject.answered, self.task, self.plan.concurrency))
         if len(subject.answered) > 1:
             self._flips.append(measures.seed_flips(label, subject.answered, labelled))
         with self._noting("paraphrase", label):
@@ -217,7 +217,7 @@ class _Looking:
     @property
     def bench_seed(self) -> int:
         """The seed of the probes: that of the first run, so that the same comparison asks the same."""
-        return min(run.seed for subject in self.closer.subjects for run in subject.runs)
+        return min(run.seed for subject in self.plan.subjects for run in subject.runs)
 
     def _paraphrase(self, subject: Subject, labelled: bool) -> None:
         drawn = self._drawn(self.sizes.condition)
@@ -266,7 +266,7 @@ class _Looking:
         found = losses(subject.label, first)
         with self._noting("training", subject.label):
             found = look_at_training(subject.label, first, self.asking, overfit=False)
-        if here or self.closer.checks == "full":
+        if here or self.plan.checks == "full":
             with self._noting("overfitting", subject.label):
                 found = look_at_training(subject.label, first, self.asking, overfit=True)
         else:
@@ -278,7 +278,7 @@ class _Looking:
     def suites(self, subject: Subject) -> None:
         """Ask the tuned model and its base model the general questions."""
         with self._noting("suites", ""):
-            items = load_suite(self.closer.suite)
+            items = load_suite(self.plan.suite)
             for name in suites.SUITES:
                 of_suite = [item for item in items if suites.suite_of(item) == name]
                 if of_suite:

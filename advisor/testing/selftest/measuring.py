@@ -166,7 +166,7 @@ def _compare(setting: Setting, rng: np.random.Generator, draws: int) -> tuple[Co
     for n in setting.looks or (setting.n,):
         seen = runs if n == setting.n else [cut(run, n) for run in runs]
         evalset, start = evalset_of(n, setting.cluster_size), int(rng.integers(2**31))
-        found = compare_runs(seen, evalset, setting.economics, seed=start, draws=draws, looked=tuple(looked))
+        found = compare_runs(seen, evalset, setting.economics, seed=start, draws=draws, earlier_looks=tuple(looked))
         if found.verdict.answer == "fine_tune":
             return found, True
         looked.append(n)
