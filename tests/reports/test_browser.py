@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.reports.sample import changed, HOSTILE, comparison, report
+from tests.reports.sample import HOSTILE, changed, comparison, report
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (
