@@ -13,12 +13,14 @@ from advisor._util.formats import MISSING, NO_LIMIT, change, count, months, per_
 from advisor.core.types import Interval
 
 __all__ = [
-    "MISSING", "NO_LIMIT", "about", "between", "bounds", "brier", "change", "count",
-    "interval", "months", "p_value", "per_100", "percent",
-    "points", "score", "seconds", "signed", "usd", "usd_once", "usd_tick",
+    "MISSING", "NO_LIMIT", "about", "between", "bounds", "brier", "change", "count", "count_planned",
+    "interval", "minutes_planned", "months", "p_value", "per_100", "percent",
+    "points", "score", "seconds", "signed", "usd", "usd_once", "usd_planned", "usd_tick",
 ]  # fmt: skip
 
 Formatter = Callable[[float | None], str]
+UNKNOWN = "unknown"
+"""What a plan says where nobody can know: a word, since a dash in a sum could be taken for nothing."""
 
 
 def _special(value: float | None) -> str | None:
@@ -111,6 +113,21 @@ def about(value: float | None) -> str:
 def brier(value: float | None) -> str:
     """Format a Brier score: ``0.164``."""
     return _special(value) or f"{value:.3f}"
+
+
+def count_planned(value: float | None) -> str:
+    """Format a number of calls or tokens that is expected: ``1,742``, ``unknown``."""
+    return UNKNOWN if value is None else count(value)
+
+
+def usd_planned(value: float | None) -> str:
+    """Format expected dollars, to the hundredth of a cent, for a column: ``0.0313``, ``unknown``."""
+    return UNKNOWN if value is None else f"{value:.4f}"
+
+
+def minutes_planned(seconds: float | None) -> str:
+    """Format an expected duration in minutes: ``4.2``, ``unknown``."""
+    return UNKNOWN if seconds is None else f"{seconds / 60:.1f}"
 
 
 def p_value(value: float | None) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,19 +184,3 @@ def write_new(path: Path, text: str, *, force: bool) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{str(path)!r} cannot be written: {error.strerror}") from error
-
-
-def table(rows: Iterable[tuple[str, ...]]) -> str:
-    """Align columns with spaces; the last one goes on below itself where the terminal ends."""
-    cells = [tuple(row) for row in rows]
-    if not cells:
-        return ""
-    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]) - 1)] + [0]
-    left = sum(widths) + 2 * (len(widths) - 1)
-    room = max(24, shutil.get_terminal_size().columns - left)
-    lines = []
-    for row in cells:
-        start = "".join(f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths[:-1], strict=True))
-        first, *more = textwrap.wrap(row[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
-        lines += [f"{start}{first}".rstrip(), *(" " * left + line for line in more)]
-    return "\n".join(lines)

@@ -163,10 +163,11 @@ def _say_what_is_unanswered(comparison: Comparison) -> None:
 
 
 def _print_plan(asked: CompareOptions, as_json: bool) -> None:
+    from advisor.core.shipped import plan_text
     from advisor.runs.plan import plan
 
     planned = plan(asked)
-    typer.echo(json.dumps(asdict(planned), indent=2, default=str) if as_json else str(planned))
+    typer.echo(json.dumps(asdict(planned), indent=2, default=str) if as_json else plan_text(planned))
 
 
 def _gates(comparison: Comparison, require_decision: bool, fail_under: float | None) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from advisor.cli import common
+from advisor._util.tables import text_table
 from advisor.core.errors import AdvisorError
 
 NEEDED_MEMORY_GB = 3.0
@@ -47,7 +47,7 @@ def doctor(
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        typer.echo(common.table((f.state, f.what, f.finding) for f in findings))
+        typer.echo(text_table((f.state, f.what, f.finding) for f in findings))
         for finding in findings:
             if finding.type_this:
                 typer.echo(f"\n{finding.what}: {finding.type_this}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from advisor.cli import common
+from advisor._util.tables import text_table
 
 MODEL_FORMS = {
     "smollm2": "The embedded model: runs on this machine, with no account and no key.",
@@ -51,9 +51,9 @@ def list_names(
     for kind, rows in found.items():
         if len(found) > 1:
             typer.echo(f"{kind}:")
-        indent = "  " if len(found) > 1 else ""
-        lines = common.table(tuple(row.values()) for row in _readable(kind, rows)).splitlines()
-        typer.echo("\n".join(indent + line for line in lines) or f"{indent}(none)")
+        indent = 2 if len(found) > 1 else 0
+        shown = text_table([list(row.values()) for row in _readable(kind, rows)], indent=indent)
+        typer.echo(shown or " " * indent + "(none)")
 
 
 def _entries(kind: str) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from advisor._util.tables import text_table
 from advisor.cli import common
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def as_text(rows: Sequence[Row], circumstances: dict[str, Any]) -> str:
         some = [row for row in rows if row.measure == name]
         if some:
             head = ("measured", "true in 95 of 100", "promised", "", said)
-            parts.append(common.table([head, *(_cells(row) for row in some)]))
+            parts.append(text_table([head, *(_cells(row) for row in some)]))
     broken = sum(row.kept is False for row in rows)
     promised, blurred = (
         sum(row.kept is not None for row in rows),

@@ -198,6 +198,12 @@ def save_comparison(comparison: object, path: str | os.PathLike[str]) -> Path:
     return written
 
 
+def plan_text(plan: object) -> str:
+    """Return a `Plan` as it is printed by ``advisor compare --dry-run``."""
+    text: str = _neighbour("reports.plan").as_text(plan)
+    return text
+
+
 def show_advice(advice: object) -> None:
     """Print the `Advice` of ``advisor ask`` on the terminal."""
     _neighbour("reports.advice").show(advice)

@@ -48,7 +48,7 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a comparison would do."""
+    """What a comparison would do; `skipped` says why a strategy would not be run."""
 
     evalset: str
     model: str
@@ -67,34 +67,6 @@ class Plan:
     def seconds(self) -> float | None:
         """All rows together; `None` if one is unknown."""
         return _total([row.seconds for row in self.rows])
-
-    def __str__(self) -> str:
-        width = max([24, *(len(row.label) for row in self.rows)])
-        lines = [
-            f"{self.evalset}: {self.n_train} training, {self.n_dev} dev and {self.n_test} test examples; {self.model}",
-            f"{'strategy':<{width}} {_cells(('calls', 'tokens in', 'out, most', 'trained', 'USD', 'minutes'))}",
-        ]
-        for row in self.rows:
-            counts = (row.calls, row.input_tokens, row.output_tokens, row.training_tokens)
-            cells = [_shown(value, ",") for value in counts]
-            minutes = None if row.seconds is None else row.seconds / 60
-            cells += [_shown(row.usd, ".4f"), _shown(minutes, ".1f")]
-            lines.append(f"{row.label:<{width}} {_cells(cells)}{'  ' + row.note if row.note else ''}")
-        lines += [f"not run: {name} ({why})" for name, why in self.skipped.items()]
-        lines.append(
-            f"Estimated total: {_shown(self.usd, '.4f')} USD, "
-            f"{_shown(None if self.seconds is None else self.seconds / 60, '.1f')} minutes. Nothing was run or paid."
-        )
-        return "\n".join(lines)
-
-
-def _cells(cells: Sequence[str]) -> str:
-    widths = (7, 11, 10, 9, 9, 8)
-    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-
-
-def _shown(value: float | None, form: str) -> str:
-    return "unknown" if value is None else format(value, form)
 
 
 def plan(options: CompareOptions) -> Plan:
@@ -139,10 +111,11 @@ def _check_model(options: CompareOptions) -> None:
 class _Planned:
     """A row, and what the checks can estimate from it: one answer, the tokens of a training row, whether it is tuned.
 
-    `answer` is `None` where nothing is known.
+    `first` says that it is the strategy's first seed; `answer` is `None` where nothing is known.
     """
 
     row: PlanRow
+    first: bool
     answer: Usage | None = None
     row_tokens: float = 0.0
     from_documents: bool = False
@@ -155,7 +128,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
         label, evalset = label_of_part(part), part.of(evalset, prepared.options.seed)
     strategy = registry.make("strategies", spec)
     if Spec.parse(spec).target not in registry.built_in_order("strategies"):
-        return _Planned(PlanRow(label, None, None, None, None, None, None, "your own code; not estimated"))
+        return _Planned(PlanRow(label, None, None, None, None, None, None, "your own code; not estimated"), first)
     model, other, task = _Counting(), _Counting(), Task.of(evalset)
     with TemporaryDirectory() as folder:
         ctx = Context(
@@ -179,6 +152,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
         row = replace(row, usd=None, note=f"{note}; the other model's calls are not estimated")
     return _Planned(
         row,
+        first,
         _times(model.usage - fitted, 1 / len(evalset.test)),
         model.row_tokens,
         bool(evalset.gold_document_field and evalset.docs and hasattr(strategy, "predict_from")),
@@ -206,7 +180,7 @@ def _checks(prepared: Prepared, planned: Sequence[_Planned]) -> _Counting:
     from advisor.runs.probes import running, suites, training
 
     options, evalset, sizes = prepared.options, prepared.evalset, running.SIZES[prepared.options.checks]
-    asked = [one for one in planned if one.answer is not None and one.answer.calls and " seed " not in one.row.label]
+    asked = [one for one in planned if one.first and one.answer is not None and one.answer.calls]
     of_test = min(len(evalset.test), sizes.condition or len(evalset.test))
     counted = _Counting()
     if evalset.labels or evalset.schema is not None:

@@ -16,7 +16,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from advisor.cli import app
-from advisor.cli.common import pairs, table
+from advisor.cli.common import pairs
 from advisor.cli.compare import settle
 from advisor.cli.progress import ProgressLine, seconds
 from advisor.core.errors import ConfigurationError
@@ -394,12 +394,10 @@ def test_seconds(value: float, text: str) -> None:
     assert seconds(value) == text
 
 
-def test_pairs_and_table() -> None:
+def test_pairs() -> None:
     assert pairs(["input = q", "target=a=b"], "--column") == {"input": "q", "target": "a=b"}
     with pytest.raises(ConfigurationError):
         pairs(["=x"], "--column")
-    assert table([("a", "b"), ("long", "c")]) == "a     b\nlong  c"
-    assert table([]) == ""
 
 
 # --- economics that contradict themselves ----------------------------------------------------------------------------

@@ -282,11 +282,12 @@ def test_dry_run_shows_the_parts_and_runs_nothing(learning: Learning, tmp_path: 
 def test_flag_environment_and_file(
     learning: Learning, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["compare", str(learning.evalset), "--model", learning.model, "-s", "nearest_example", "--dry-run"]
+    words = ["compare", str(learning.evalset), "--model", learning.model, "-s", "nearest_example"]
+    words += ["--dry-run", "--json"]
     if how == "environment":
         monkeypatch.setenv("ADVISOR_LEARNING_CURVE", "1")
     if how == "file":
         (tmp_path / "c.yaml").write_text("learning_curve: true\n")
         words += ["--config", str(tmp_path / "c.yaml")]
     result = CliRunner().invoke(app, [*words, *(["--learning-curve"] if how == "flag" else [])])
-    assert "nearest_example seed 2, 40 examples" in result.output
+    assert "nearest_example seed 2, 40 examples" in [row["label"] for row in json.loads(result.stdout)["rows"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,12 +74,9 @@ def test_every_built_in_that_applies_is_planned(options: CompareOptions) -> None
     assert {"majority", "few_shot", "rag", "embedding_classifier", "fine_tuning", "fine_tuning_rag"} <= set(labels)
     assert "fine_tuning seed 1" in labels
     assert "function_calling" in found.skipped
+    assert (found.n_train, found.n_dev, found.n_test) == (12, 6, 21)
     assert all(row.calls is not None for row in found.rows)
     assert row_of(found, "majority").calls == 0
-    text = str(found)
-    assert "not run: function_calling (" in text
-    assert "12 training, 6 dev and 21 test examples" in text
-    assert text.endswith("Nothing was run or paid.")
 
 
 def test_a_strategy_of_ones_own_is_not_run_and_says_so(options: CompareOptions, tmp_path: Path) -> None:
@@ -87,7 +85,6 @@ def test_a_strategy_of_ones_own_is_not_run_and_says_so(options: CompareOptions, 
     row = found.rows[1]
     assert (row.calls, row.usd, row.note) == (None, None, "your own code; not estimated")
     assert (found.usd, found.seconds) == (None, None)
-    assert "Estimated total: unknown USD, unknown minutes" in str(found)
 
 
 def test_prices(options: CompareOptions) -> None:
@@ -115,7 +112,8 @@ def test_on_the_command_line(options: CompareOptions, own_home: Path) -> None:
     words = ["compare", options.evalset, "--model", options.model, "-s", "zero_shot", "--dry-run"]
     done = CliRunner().invoke(app, words, env={"ADVISOR_HOME": str(own_home)})
     assert done.exit_code == 0
-    assert "zero_shot                     21" in done.stdout
+    assert re.search(r"^zero_shot +21 ", done.stdout, re.MULTILINE)
+    assert done.stdout.endswith("Nothing was run or paid.\n")
     rows = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)["rows"]
     assert [row["calls"] for row in rows] == [21]
 
@@ -134,14 +132,6 @@ def test_the_checks_before_a_yes_are_planned_where_something_is_tuned(options: C
     more = planned(options, "zero_shot", "fine_tuning", checks="full", suite=suite, model="smollm2")
     assert (row_of(more, "checks before a yes").calls or 0) == 2 * 21 + 2 * 5 * 21 + 2
     assert not [row for row in planned(options, "fine_tuning").rows if row.label.startswith("checks")]
-
-
-def test_columns_stay_aligned_under_a_long_name() -> None:
-    rows = tuple(
-        PlanRow(label, 1, 2, 3, 4, 0.5, 60.0) for label in ("few_shot", "folder/with/mine.py:Mine(k=1) seed 1")
-    )
-    lines = str(Plan("set", "model", 1, 1, 1, rows, {})).splitlines()[1:4]
-    assert len({len(line) for line in lines}) == 1
 
 
 def test_a_search_is_planned_with_its_budget(options: CompareOptions) -> None:
