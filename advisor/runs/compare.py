@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from advisor._util.environment import NO_NETWORK, variables
 from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
 from advisor.core.model import HasNotes
-from advisor.core.progress import Progress, silent
+from advisor.core.progress import Progress, silent, strategy_finished, strategy_started
 from advisor.core.shipped import look_at_data
 from advisor.core.types import EvalSet, Run
 from advisor.decision.findings import Findings
@@ -93,17 +93,15 @@ def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[s
 
     `progress` may have hooks for the start and end of a strategy.
     """
-    started = getattr(bench.progress, "strategy_started", lambda *_: None)
-    finished = getattr(bench.progress, "strategy_finished", lambda *_: None)
     todo = [(spec, seed) for spec in prepared.strategies for seed in prepared.seeds_of(spec)]
     runs, specs = [], {}
     for at, (spec, seed) in enumerate(todo, 1):
         label = f"{spec} seed {seed}" if len(prepared.seeds_of(spec)) > 1 else spec
-        started(label, at, len(todo))
+        strategy_started(bench.progress, label, at, len(todo))
         run = runner.run_strategy(spec, seed, bench)
         runs.append(run)
         specs[run.id] = spec
-        finished(label, runner.note(run))
+        strategy_finished(bench.progress, label, runner.note(run))
     if all(run.error for run in runs):
         raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
     return runs, specs

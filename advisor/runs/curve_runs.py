@@ -10,8 +10,10 @@ import numpy as np
 
 from advisor.core import registry
 from advisor.core.errors import ConfigurationError
+from advisor.core.progress import strategy_finished, strategy_started
 from advisor.core.strategy import Strategy
 from advisor.core.types import EvalSet, Task
+from advisor.runs import runner
 from advisor.stats.curve_points import SizedRun
 
 SIZES = 5
@@ -115,7 +117,7 @@ def label_of_part(part: Part) -> str:
     return f"{part.spec} seed {part.seed}, {part.size} examples"
 
 
-def run_parts(parts: Parts, bench: Any, labels: Mapping[str, str], first_seed: int) -> list[SizedRun]:
+def run_parts(parts: Parts, bench: runner.Bench, labels: Mapping[str, str], first_seed: int) -> list[SizedRun]:
     """Run all parts on `bench`; what is stored is not run again, and one that breaks stops no other.
 
     Args:
@@ -124,18 +126,14 @@ def run_parts(parts: Parts, bench: Any, labels: Mapping[str, str], first_seed: i
         labels: by specification, the label of the strategy's row.
         first_seed: where seeds start.
     """
-    from advisor.runs import runner
-
-    started = getattr(bench.progress, "strategy_started", lambda *_: None)
-    finished = getattr(bench.progress, "strategy_finished", lambda *_: None)
     found, benches = [], dict[tuple[int, int], runner.Bench]()
     for at, part in enumerate(parts.parts, 1):
-        started(label_of_part(part), at, len(parts.parts))
+        strategy_started(bench.progress, label_of_part(part), at, len(parts.parts))
         place = (part.size, part.seed)
         if place not in benches:
             small = part.of(bench.evalset, first_seed)
             benches[place] = replace(bench, evalset=small, pool=bench.evalset.train, kept=None)
         run = runner.run_strategy(part.spec, part.seed, benches[place])
         found.append(SizedRun(labels[part.spec], part.size, run))
-        finished(label_of_part(part), runner.note(run))
+        strategy_finished(bench.progress, label_of_part(part), runner.note(run))
     return found

@@ -5,27 +5,26 @@ Targets stop here: a strategy gets training and dev examples and the inputs of t
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from advisor.core import registry
-from advisor.core.errors import AdvisorError, CallFailed, ConfigurationError, IncompleteError, ModelError, StoreError
+from advisor.core.errors import CallFailed
 from advisor.core.fingerprints import digest, params_of, source_digest
 from advisor.core.model import Model
 from advisor.core.progress import Progress, silent
-from advisor.core.specs import Spec, recordable
+from advisor.core.specs import Spec
 from advisor.core.strategy import Context, Strategy
 from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Meter, MeteredModel, Price, Purse, shares
+from advisor.runs.plugin_calls import BrokenStrategyError, calling, checked, listed, recorded, score_of, summaries_of
 from advisor.runs.provenance import versions
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ WAIT_SECONDS = 0.05
 RUN_FORMAT = "1"
 Way = Callable[[Sequence[Example]], Any]
 """How a strategy is asked for some examples: what it returns, unchecked."""
+Opener = Callable[[str], tuple[Model, Price]]
+"""Opens another model by its specification, with what it charges."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Bench:
     model_spec: str = ""
     progress: Progress = silent
     purse: Purse = field(default_factory=Purse)
-    open_other: Callable[[str], tuple[Model, Price]] | None = None
+    open_other: Opener | None = None
     kept: dict[str, Attempt] | None = None
     pool: tuple[Example, ...] = ()
 
@@ -103,10 +104,6 @@ def note(run: Run) -> str:
     return f"{mean}, {failed} failed" if failed else mean
 
 
-class BrokenStrategyError(Exception):
-    """A strategy raised, or did not answer as the protocol asks; its run is then an error and nobody else's."""
-
-
 class Attempt:
     """One strategy, fitted if anything is left to answer, answering what is missing."""
 
@@ -135,7 +132,7 @@ class Attempt:
         outcomes = tuple(answered[example.id] for example in test if example.id in answered)
         answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
         pairs = [(answers[example.id], example) for example in test if example.id in answers]
-        return replace(header, outcomes=outcomes, summaries=_summaries(self.bench.metric, pairs))
+        return replace(header, outcomes=outcomes, summaries=summaries_of(self.bench.metric, pairs))
 
     def _stored(self) -> tuple[Run, dict[str, Outcome]]:
         outcomes = self.bench.store.outcomes(self.header.id)  # first: where there are any, the header was kept before
@@ -174,10 +171,10 @@ class Attempt:
             embed=bench.embed,
             progress=bench.progress,
             pool=_copies(bench.pool),
-            **({"other_model": self._other_model} if bench.open_other else {}),
+            **({"other_model": partial(self._other_model, bench.open_other)} if bench.open_other else {}),
         )
         started = time.perf_counter()
-        self._guarded("fit", lambda: self.strategy.fit(_copies(bench.evalset.train), ctx))
+        self._calling("fit", lambda: self.strategy.fit(_copies(bench.evalset.train), ctx))
         self.fitted = True
         if stored is not self.header:
             return stored
@@ -193,15 +190,14 @@ class Attempt:
                 other_usd=self._other_usd(),
             ),
             tuned=bool(reports) or bool(getattr(self.strategy, "tunes", False)),
-            selection=self._guarded("fit", lambda: _recorded(getattr(self.strategy, "selection", {}), "selection")),
+            selection=self._calling("fit", lambda: recorded(getattr(self.strategy, "selection", {}), "selection")),
         )
         bench.store.add_run(header)
         return header
 
-    def _other_model(self, spec: str) -> Model:
+    def _other_model(self, open_other: Opener, spec: str) -> Model:
         """Open a model that helps `fit`, with a meter and a price of its own and the same purse and store."""
-        assert self.bench.open_other is not None
-        model, price = self.bench.open_other(spec)
+        model, price = open_other(spec)
         meter = Meter()
         self.others.append((meter, price))
         return self._metered(model, meter, price)
@@ -275,113 +271,21 @@ class Attempt:
         ]
 
     def _predict(self, examples: Sequence[Example], way: Way) -> list[Prediction]:
-        answers = self._guarded("predict", lambda: self._asked(examples, way))
-        if len(answers) != len(examples):
-            raise BrokenStrategyError(
-                f"{self.strategy.name}.predict returned {len(answers)} answers for {len(examples)} inputs; "
-                "it must return one an input, in order"
-            )
-        for answer in answers:
-            if not isinstance(answer, str | Prediction):
-                raise BrokenStrategyError(
-                    f"{self.strategy.name}.predict returned a {type(answer).__name__}; "
-                    "an answer is a str or a Prediction"
-                )
-            if isinstance(answer, Prediction) and not isinstance(answer.output, str):
-                raise BrokenStrategyError(
-                    f"{self.strategy.name}.predict returned a Prediction whose output is a "
-                    f"{type(answer.output).__name__}; it must be a str"
-                )
-        return [Prediction(answer) if isinstance(answer, str) else answer for answer in answers]
+        asked = self._calling("predict", lambda: listed(self.strategy.name, way(examples)))
+        return checked(self.strategy.name, asked, len(examples))
 
-    def _asked(self, examples: Sequence[Example], way: Way) -> list[Any]:
-        """Ask the strategy; one text for all inputs would otherwise be taken for one answer a character."""
-        returned = way(examples)
-        if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
-            raise BrokenStrategyError(
-                f"{self.strategy.name}.predict returned a {type(returned).__name__}; it must return a list, one answer "
-                "an input, in order"
-            )
-        return list(returned)
+    def _calling(self, what: str, call: Callable[[], Any]) -> Any:
+        return calling(self.strategy, what, call, tune_error=self.meter.tune_error)
 
     def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
         score = score_of(self.bench.metric, prediction.output, example)
-        trace = self._guarded("predict", lambda: _recorded(prediction.trace, "the trace of an answer"))
+        trace = self._calling("predict", lambda: recorded(prediction.trace, "the trace of an answer"))
         return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
-
-    def _guarded(self, what: str, call: Callable[[], Any]) -> Any:
-        """Call into the strategy; whatever breaks inside it is its own error, a dead model is everybody's."""
-        try:
-            return call()
-        except CallFailed as failure:
-            if what == "predict":
-                raise
-            raise BrokenStrategyError(f"fit could not finish: {failure}") from failure
-        except (IncompleteError, StoreError, BrokenStrategyError):
-            raise
-        except ModelError as error:
-            if str(error) == self.meter.tune_error:
-                raise BrokenStrategyError(f"{what}: {error}") from error
-            raise
-        except AdvisorError as error:
-            raise BrokenStrategyError(f"{what}: {error}") from error
-        except (Exception, SystemExit) as error:  # sys.exit() in a strategy ends that strategy, not the comparison
-            at = _last_line(error, type(self.strategy))
-            raise BrokenStrategyError(f"{what} raised {type(error).__name__}: {error}{at}") from error
-
-
-def score_of(metric: Metric, output: str, example: Example) -> float | None:
-    """Score one answer; a metric that breaks or leaves [0, 1] is nobody's low score."""
-    try:
-        score: Any = metric.score(output, example)
-        if score is None or 0.0 <= (score := float(score)) <= 1.0:
-            found: float | None = score
-            return found
-    except AdvisorError:
-        raise
-    except Exception as error:
-        raise _broken_metric(metric, "score", error) from error
-    raise ConfigurationError(
-        f"the metric {metric.name!r} gave {score!r} to example {example.id!r}; "
-        "allowed are 0 to 1, and None where it is undefined"
-    )
-
-
-def _summaries(metric: Metric, pairs: Sequence[tuple[str | None, Example]]) -> Mapping[str, float | None]:
-    try:
-        return metric.summarise(pairs) if pairs else {}
-    except AdvisorError:
-        raise
-    except Exception as error:
-        raise _broken_metric(metric, "summarise", error) from error
-
-
-def _broken_metric(metric: Metric, what: str, error: Exception) -> ConfigurationError:
-    at = _last_line(error, type(metric))
-    return ConfigurationError(f"the metric {metric.name!r}: {what} raised {type(error).__name__}: {error}{at}")
 
 
 def _copies(examples: Sequence[Example]) -> tuple[Example, ...]:
     """Return examples whose metadata a strategy may change without any other one seeing it."""
     return tuple(replace(each, metadata=deepcopy(each.metadata)) if each.metadata else each for each in examples)
-
-
-def _recorded(value: Any, what: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise BrokenStrategyError(f"{what} is a {type(value).__name__}; it must be a dict")
-    recorded: dict[str, Any] = recordable(value, what)
-    return recorded
-
-
-def _last_line(error: BaseException, strategy: type) -> str:
-    """Return where it broke: the last line in the strategy's own file, or the last of all where it has none there."""
-    frames = list(walk_tb(error.__traceback__))
-    try:
-        own = [frame for frame in frames if frame[0].f_code.co_filename == inspect.getsourcefile(strategy)]
-    except (TypeError, OSError):
-        own = []
-    at = (own or frames)[-1:]
-    return f" ({Path(at[0][0].f_code.co_filename).name}, line {at[0][1]})" if at else ""
 
 
 def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:

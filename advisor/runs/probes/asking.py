@@ -13,7 +13,8 @@ from advisor.core.types import Example, Outcome, Run
 from advisor.decision.findings import Probe, ProbeName
 from advisor.runs.interception import Change
 from advisor.runs.metering import Meter, MeteredModel
-from advisor.runs.runner import CHUNK, Attempt, Bench, BrokenStrategyError, Way
+from advisor.runs.plugin_calls import BrokenStrategyError
+from advisor.runs.runner import CHUNK, Attempt, Bench, Way
 
 from . import suites
 

@@ -11,7 +11,8 @@ from advisor.core.model import TrainsHere
 from advisor.core.shipped import load_suite
 from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
 from advisor.decision.findings import Checks, Findings, Flips, Probe, ProbeName, Service, TrainingFindings
-from advisor.runs.runner import Attempt, Bench, Way, score_of
+from advisor.runs.plugin_calls import score_of
+from advisor.runs.runner import Attempt, Bench, Way
 
 from . import conditions, measures, suites
 from .asking import EXPECTED, Asking, as_probe
