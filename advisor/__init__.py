@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from advisor.advice import Advice, Costs, Pilot, Situation, ask
+    from advisor.advice.advice import Advice, ask
+    from advisor.advice.situation import Costs, Pilot, Situation
     from advisor.core.data_check import DataCheckResult, DataCheckSettings, DataFindings, DataReport, Leak
     from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
     from advisor.core.metric import Metric
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "advisor.advice": ("Advice", "Costs", "Pilot", "Situation", "ask"),
+    "advisor.advice.advice": ("Advice", "ask"),
+    "advisor.advice.situation": ("Costs", "Pilot", "Situation"),
     "advisor.core.data_check": ("DataCheckResult", "DataCheckSettings", "DataFindings", "DataReport", "Leak"),
     "advisor.core.errors": ("AdvisorError", "ConfigurationError", "did_you_mean"),
     "advisor.core.metric": ("Metric",),

@@ -130,26 +130,3 @@ def amount(value: object, form: Callable[[float | None], str]) -> str:
     if low is not None:
         return f"{form(low)} to {form(high)} (90% range)"
     return form(value) if isinstance(value, int | float) else "not given"
-
-
-def money_words(economics: object) -> dict[str, str]:
-    """Return the user's amounts in words, by the field names of `advisor.economics.inputs.Economics`."""
-    forms: dict[str, Callable[[float | None], str]] = {
-        "requests_per_month": count,
-        "usd_per_correct_answer": usd,
-        "horizon_months": months,
-        "margin": points,
-        "target_quality": percent,
-        "usd_per_hour": usd,
-        "utilisation": percent,
-        "usd_per_label": usd,
-        "engineering_hours": count,
-        "usd_per_engineering_hour": usd,
-        "retrains_per_year": count,
-        "confidence": percent,
-        "false_yes": percent,
-        "batch_discount": percent,
-        "hosting_usd_per_hour": usd,
-        "unmerged_slowdown": times,
-    }
-    return {name: amount(getattr(economics, name), form) for name, form in forms.items()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from advisor._util.formats import amount, change, count, money_words, percent, points, usd
+from advisor._util.formats import amount, change, count, percent, points, usd
 from advisor.advice.forecast import FULL_LABELS, STRONG_SHARE, Forecast
 from advisor.advice.holds import Hold, Reason
 from advisor.advice.published import TABLE, arm, band_of, findings, outcomes
 from advisor.advice.situation import ENGINEERING_HOURS, RETRAINS_PER_YEAR, Costs, Pilot, Situation
 from advisor.advice.worth import ENOUGH_LABELS, Worth, labels_after_buying
 from advisor.economics.amounts import Range
+from advisor.economics.definition import words_of
 from advisor.economics.inputs import Economics
 
 MOST = 6
@@ -144,7 +145,7 @@ def needs(situation: Situation, economics: Economics, worth: Worth) -> tuple[str
 
 def assumptions(situation: Situation, economics: Economics, costs: Costs, worth: Worth) -> dict[str, str]:
     """Return every input of the forecast and of the money by name, and whose it is."""
-    words = money_words(economics)
+    words = words_of(economics)
     share = STRONG_SHARE[situation.prompted_by]
     held = {0.0: "a bare prompt: the table's base models", 1.0: "a strong prompt: the table's better GPT score"}
     found = {

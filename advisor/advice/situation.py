@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import Annotated
 
 from advisor.core.errors import ConfigurationError, did_you_mean
-from advisor.economics.amounts import Amount, Range, check_not_negative
+from advisor.economics.amounts import SHARE, USD, Amount, Range
+from advisor.economics.definition import Bounds, Input, check_inputs
 from advisor.economics.inputs import Economics
 
 KINDS = ("knowledge", "format", "voice", "behaviour", "tools")
@@ -23,6 +25,9 @@ CHOICES = {
     "size": SIZES,
     "sources": SOURCES,
 }
+A_SCORE = Bounds(least=0, most=1, allowed="a score from 0 to 1 (62% is 0.62)")
+A_COUNT = Bounds(least=0, allowed="a count from 0")
+BOTH_ANSWERED = Bounds(least=2, allowed="a count from 2 (examples that both answered)")
 RETRAINS_PER_YEAR = {"never": 0.0, "monthly": 12.0, "weekly": 52.0, "daily": 365.0}
 
 
@@ -46,16 +51,32 @@ class Situation:
         ConfigurationError: an answer is not allowed, or two contradict each other.
     """
 
-    kind: str | None = None
-    changes: str | None = None
-    examples: int | None = None
-    prompted: float | None = None
-    prompted_by: str | None = None
-    ceiling: float | None = None
-    latency: str | None = None
-    private: bool | None = None
-    size: str | None = None
-    sources: tuple[str, ...] | None = None
+    kind: Annotated[str | None, Input("knowledge, format, voice, behaviour or tools.")] = None
+    changes: Annotated[str | None, Input("How often what it must know changes: never, monthly, weekly or daily.")] = (
+        None
+    )
+    examples: Annotated[int | None, Input("Labelled examples at hand.", None, A_COUNT)] = None
+    prompted: Annotated[
+        float | None, Input("Best score so far without tuning, 0 to 1 (0.62 is 62%).", SHARE, A_SCORE)
+    ] = None
+    prompted_by: Annotated[
+        str | None, Input("How: zero_shot, few_shot, optimised_prompt, rag or function_calling.")
+    ] = None
+    ceiling: Annotated[
+        float | None, Input("Best score the metric can give, where it is under 1.", SHARE, Bounds(above=0, most=1))
+    ] = None
+    latency: Annotated[str | None, Input("How long an answer may take: any, seconds or subsecond.")] = None
+    private: Annotated[
+        bool | None,
+        Input("Everything must run on machines of your own.", flags=("--private/--no-private",)),
+    ] = None
+    size: Annotated[str | None, Input("Model to be tuned: tiny (under 1 billion), small (2 or 3), 7b or larger.")] = (
+        None
+    )
+    sources: Annotated[
+        tuple[str, ...] | None,
+        Input("What answers could be looked up in: documents, tools or none; repeat.", flags=("--source",)),
+    ] = None
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -63,12 +84,7 @@ class Situation:
             for word in value if isinstance(value, tuple) else (value,):
                 if word is not None and word not in allowed:
                     raise ConfigurationError(f"{name} {word!r} is unknown; {did_you_mean(str(word), allowed)}")
-        for name in ("prompted", "ceiling"):
-            _check_score(name, getattr(self, name))
-        if self.ceiling == 0.0:
-            raise ConfigurationError("ceiling is 0.0; allowed: above 0 and at most 1")
-        if self.examples is not None and (type(self.examples) is not int or self.examples < 0):
-            raise ConfigurationError(f"examples is {self.examples!r}; allowed: a count from 0")
+        check_inputs(self)
         self._check_contradictions()
 
     def _check_contradictions(self) -> None:
@@ -93,13 +109,6 @@ class Situation:
             )
 
 
-def _check_score(name: str, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        raise ConfigurationError(f"{name} is {value!r}; allowed: a score from 0 to 1 (62% is 0.62)")
-
-
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What `Economics` of a comparison measures and here has to be stated, USD.
@@ -114,16 +123,17 @@ class Costs:
         ConfigurationError: an amount cannot be used, or only one of the two requests has a price.
     """
 
-    training_usd: Amount = field(default_factory=lambda: Range(2.0, 50.0))
-    usd_per_request: Amount | None = None
-    tuned_usd_per_request: Amount | None = None
-    hosting_usd_per_month: float = 0.0
+    training_usd: Annotated[Amount, Input("One training. Default: 2..50 (our assumption).", USD)] = field(
+        default_factory=lambda: Range(2.0, 50.0)
+    )
+    usd_per_request: Annotated[Amount | None, Input("A request to the prompted model. Default: equal costs.", USD)] = (
+        None
+    )
+    tuned_usd_per_request: Annotated[Amount | None, Input("A request to the tuned model.", USD)] = None
+    hosting_usd_per_month: Annotated[float, Input("Fixed cost of serving the tuned model. Default: 0.", USD)] = 0.0
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if isinstance(value, int | float):
-                check_not_negative(one.name, value)
+        check_inputs(self)
         if (self.usd_per_request is None) != (self.tuned_usd_per_request is None):
             raise ConfigurationError(
                 "only one of the two prices of a request is given, so that they cannot be compared",
@@ -152,18 +162,18 @@ class Pilot:
         ConfigurationError: a score lies outside [0, 1], or `n` is below 2.
     """
 
-    tuned: float
-    prompted: float
-    n: int
+    tuned: Annotated[float, Input("Its score with the tuned model, 0 to 1.", SHARE, A_SCORE, flags=("--pilot-tuned",))]
+    prompted: Annotated[
+        float,
+        Input("Its score with the best prompt, on the same examples.", SHARE, A_SCORE, flags=("--pilot-prompted",)),
+    ]
+    n: Annotated[int, Input("How many examples both answered.", None, BOTH_ANSWERED, flags=("--pilot-n",))]
     standard_error: float | None = None
     source: str = "your pilot"
     prompted_by: str | None = None
 
     def __post_init__(self) -> None:
-        _check_score("pilot_tuned", self.tuned)
-        _check_score("pilot_prompted", self.prompted)
-        if type(self.n) is not int or self.n < 2:
-            raise ConfigurationError(f"pilot_n is {self.n!r}; allowed: a count from 2 (examples that both answered)")
+        check_inputs(self, "pilot_")
         if self.standard_error is not None and not 0.0 <= self.standard_error < math.inf:
             raise ConfigurationError(f"the pilot's standard error is {self.standard_error!r}; allowed: from 0")
 

@@ -9,10 +9,11 @@ import numpy as np
 from advisor.advice.forecast import Drawn
 from advisor.advice.situation import RETRAINS_PER_YEAR, Costs, Situation
 from advisor.core.types import Interval
-from advisor.economics.amounts import Amount, draw
+from advisor.economics.amounts import Amount
 from advisor.economics.break_even import spread, value_needed
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Account, Ledger
+from advisor.economics.sampling import draw
 from advisor.stats.bootstrap import FloatArray
 
 ENOUGH_LABELS = 300

@@ -6,82 +6,74 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from advisor._util import interrupts
-from advisor.cli import ask_options as options
+from advisor.advice.inputs import CASE, LINE, MONEY, PILOT
 from advisor.cli import common
+from advisor.cli.flags import spelled, typed_keys, with_flags
 from advisor.core import shipped
 from advisor.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from advisor.advice import Question
-    from advisor.advice.file import AskFile
+    from advisor.advice.advice import Question
+    from advisor.runs.comparison_file import Said
 
-_CASE = ("kind", "changes", "examples", "prompted", "prompted_by", "ceiling", "latency", "private", "size", "evalset",
-         "model", "seed")  # fmt: skip
-_ECONOMICS = {
-    "requests_per_month": "requests_per_month",
-    "value_per_correct": "usd_per_correct_answer",
-    "label_cost": "usd_per_label",
-    "horizon_months": "horizon_months",
-    "margin": "margin",
-    "engineering_hours": "engineering_hours",
-    "training_usd": "training_usd",
-    "usd_per_request": "usd_per_request",
-    "tuned_usd_per_request": "tuned_usd_per_request",
-    "hosting_usd_per_month": "hosting_usd_per_month",
-}
-"""Flag → key in the ``economics:`` block."""
-_PILOT = {"pilot_tuned": "tuned", "pilot_prompted": "prompted", "pilot_n": "n"}
+OWN_PILOT, HOW = "A pilot of your own", "How to answer"
+_SPELLED = spelled(CASE) | spelled(LINE) | spelled(MONEY, "economics") | spelled(PILOT, "pilot")
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-_SPELLED = (
-    {name: _flag(name) for name in _CASE}
-    | {f"economics.{key}": _flag(flag) for flag, key in _ECONOMICS.items()}
-    | {f"pilot.{key}": _flag(flag) for flag, key in _PILOT.items()}
+@with_flags(
+    ("Your case (each may be left out)", CASE.values()),
+    ("Money", MONEY.values()),
+    (OWN_PILOT, PILOT.values()),
+    (HOW, LINE.values()),
 )
-
-
-def ask(  # noqa: PLR0913  (typer reads the flags from the parameters; the verb itself takes ctx.params)
-    ctx: typer.Context,
-    kind: options.Kind = None,
-    changes: options.Changes = None,
-    examples: options.Examples = None,
-    prompted: options.Prompted = None,
-    prompted_by: options.PromptedBy = None,
-    ceiling: options.Ceiling = None,
-    latency: options.Latency = None,
-    private: options.Private = None,
-    size: options.Size = None,
-    source: options.Source = None,
-    requests_per_month: options.RequestsPerMonth = None,
-    value_per_correct: options.ValuePerCorrect = None,
-    label_cost: options.LabelCost = None,
-    horizon_months: options.HorizonMonths = None,
-    margin: options.Margin = None,
-    engineering_hours: options.EngineeringHours = None,
-    training_usd: options.TrainingUsd = None,
-    usd_per_request: options.UsdPerRequest = None,
-    tuned_usd_per_request: options.TunedUsdPerRequest = None,
-    hosting_usd_per_month: options.HostingUsdPerMonth = None,
-    pilot_tuned: options.PilotTuned = None,
-    pilot_prompted: options.PilotPrompted = None,
-    pilot_n: options.PilotN = None,
-    from_run: options.FromRun = None,
-    config: options.Config = None,
-    evalset: options.Evalset = None,
-    model: options.Model = None,
-    seed: options.Seed = None,
-    yes: options.Yes = False,
-    as_json: options.AsJson = False,
-    calibration: options.Calibration = False,
+def ask(
+    *,
+    from_run: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            envvar="ADVISOR_FROM",
+            rich_help_panel=OWN_PILOT,
+            help="Take the pilot from a stored comparison (advisor list runs).",
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            "-c",
+            envvar="ADVISOR_CONFIG",
+            rich_help_panel=HOW,
+            help="A YAML file with the answers; flags win over it.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            envvar="ADVISOR_YES",
+            rich_help_panel=HOW,
+            help="Ask nothing; what is not given is not known.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="ADVISOR_JSON", rich_help_panel=HOW, help="Print JSON, and ask nothing.")
+    ] = False,
+    calibration: Annotated[
+        bool,
+        typer.Option(
+            envvar="ADVISOR_CALIBRATION",
+            rich_help_panel=HOW,
+            help="Only measure how well the forecast does on tasks left out (half a minute).",
+        ),
+    ] = False,
+    **given: Any,
 ) -> None:
     """Say whether fine-tuning would pay, from published results. Nothing is run.
 
@@ -91,12 +83,13 @@ def ask(  # noqa: PLR0913  (typer reads the flags from the parameters; the verb 
 
     The answer is a leaning with its odds, how far to trust them, and the cheapest test that would flip it.
     """
-    from advisor.advice import advise
+    from advisor.advice.advice import advise
 
     if calibration:
         _calibrate(as_json)
         return
-    question = settle(ctx.params, ask_more=not (yes or as_json) and sys.stdin.isatty())
+    given |= {"config": config, "from_run": from_run}
+    question = settle(given, ask_more=not (yes or as_json) and sys.stdin.isatty())
     advice = advise(question)
     if as_json:
         typer.echo(common.as_json(advice), nl=False)
@@ -110,37 +103,31 @@ def settle(given: Mapping[str, Any], *, ask_more: bool = False) -> Question:
     Raises:
         ConfigurationError: an answer cannot be used, or two contradict each other.
     """
-    from advisor.advice.file import build, check_answers, merged, read_answers
+    from advisor.advice.file import build, check_answers, read_answers
     from advisor.advice.stored import pilot_from
+    from advisor.runs.comparison_file import merged
 
-    file = read_answers(given["config"]) if given.get("config") else check_answers({}, "the file")
+    file = read_answers(given["config"]) if given.get("config") else {}
     answers = merged(file, check_answers(_typed(given), "the command line", _SPELLED))
     pilot = None
     if given.get("from_run"):
-        if answers.pilot is not None:
+        if "pilot" in answers:
             raise ConfigurationError("both --from and a pilot's own figures are given", hint="leave one of them out")
         pilot = pilot_from(given["from_run"])
     build(answers, pilot)
     return build(_interviewed(answers) if ask_more else answers, pilot)
 
 
-def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
+def _typed(given: Mapping[str, Any]) -> Said:
     """Return the flags that were given, under the names of the file's keys."""
-    typed = {name: given[name] for name in _CASE if given.get(name) is not None}
-    if given.get("source"):
-        typed["sources"] = list(given["source"])
-    for block, names in (("economics", _ECONOMICS), ("pilot", _PILOT)):
-        said = {key: given[flag] for flag, key in names.items() if given.get(flag) is not None}
-        if said:
-            typed[block] = said
-    return typed
+    blocks = {"economics": typed_keys(given, MONEY), "pilot": typed_keys(given, PILOT)}
+    return typed_keys(given, CASE | LINE) | {name: keys for name, keys in blocks.items() if keys}
 
 
-def _interviewed(answers: AskFile) -> AskFile:
+def _interviewed(known: Said) -> Said:
     from advisor.advice.file import build, check_answers
     from advisor.cli.ask_questions import interview
 
-    known = answers.model_dump(exclude_unset=True, exclude_none=True)
     try:
         full = interview(known, lambda tried: build(check_answers(tried, "that answer")))
     except KeyboardInterrupt:

@@ -5,69 +5,77 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from advisor.cli import common, options
-from advisor.economics.flags import MONEY_FLAGS
+from advisor.cli import common
+from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
+from advisor.decision.request import MUCH, WHAT, CompareOptions
+from advisor.economics.amounts import SHARE
+from advisor.economics.definition import Bounds, Input, inputs_of
+from advisor.economics.inputs import Economics
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
-    from advisor.decision.request import CompareOptions
 
-_PARAMETERS = {key: flag.removeprefix("--").replace("-", "_") for key, flag in MONEY_FLAGS.items()}
-"""Key in the ``economics:`` block → parameter of `compare`."""
-_SPELLED = {f"economics.{key}": flag for key, flag in MONEY_FLAGS.items()} | {
-    "budget_usd": "--budget",
-    "strategies.0": "--strategy",
-    "evalset": "EVALSET",
-    "model": "--model",
+MONEY, RESULTS, GATES = "Money", "Results", "Gates"
+_OPTIONS, _ECONOMICS = inputs_of(CompareOptions), inputs_of(Economics)
+_FAIL_UNDER = {
+    "fail_under": Input(
+        "Exit with 100 if the recommended strategy's quality is lower.",
+        SHARE,
+        Bounds(least=0, most=1),
+        flags=("--fail-under",),
+    )
 }
-"""Key → what is typed for it."""
 
 
-def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the verb itself takes ctx.params)
-    ctx: typer.Context,
-    evalset: options.EvalSet = None,
-    model: options.Model = None,
-    strategy: options.Strategy = None,
-    column: options.Column = None,
-    config: options.Config = None,
-    offline: options.Offline = None,
-    limit: options.Limit = None,
-    train_limit: options.TrainLimit = None,
-    seeds: options.Seeds = None,
-    seed: options.Seed = None,
-    jobs: options.Jobs = None,
-    budget: options.Budget = None,
-    checks: options.Checks = None,
-    suite: options.Suite = None,
-    retention_margin: options.RetentionMargin = None,
-    learning_curve: options.LearningCurve = None,
-    dry_run: options.DryRun = False,
-    requests_per_month: options.RequestsPerMonth = None,
-    value_per_correct: options.ValuePerCorrect = None,
-    horizon_months: options.HorizonMonths = None,
-    usd_per_hour: options.UsdPerHour = None,
-    utilisation: options.Utilisation = None,
-    usd_per_label: options.UsdPerLabel = None,
-    engineering_hours: options.EngineeringHours = None,
-    usd_per_engineering_hour: options.UsdPerEngineeringHour = None,
-    retrains_per_year: options.RetrainsPerYear = None,
-    margin: options.Margin = None,
-    confidence: options.Confidence = None,
-    target_quality: options.TargetQuality = None,
-    batch_discount: options.BatchDiscount = None,
-    hosting_usd_per_hour: options.HostingUsdPerHour = None,
-    unmerged_slowdown: options.UnmergedSlowdown = None,
-    base_model_shutdown: options.BaseModelShutdown = None,
-    output: options.Output = None,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
-    require_decision: options.RequireDecision = False,
-    fail_under: options.FailUnder = None,
+@with_flags((WHAT, _OPTIONS.values()), (MONEY, _ECONOMICS.values()), (GATES, _FAIL_UNDER.values()))
+def compare(
+    *,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            envvar="ADVISOR_DRY_RUN",
+            rich_help_panel=MUCH,
+            help="Only say how many calls, tokens, seconds and USD it would take.",
+        ),
+    ] = False,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="ADVISOR_OUTPUT",
+            rich_help_panel=RESULTS,
+            help="Write a report: .html, .md, .json or .csv; repeat for several.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", envvar="ADVISOR_JSON", rich_help_panel=RESULTS, help="Print JSON instead of the report."
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet", "-q", envvar="ADVISOR_QUIET", rich_help_panel=RESULTS, help="No progress; only the verdict."
+        ),
+    ] = False,
+    require_decision: Annotated[
+        bool,
+        typer.Option(
+            "--require-decision",
+            envvar="ADVISOR_REQUIRE_DECISION",
+            rich_help_panel=GATES,
+            help="Exit with 5 if the evidence does not decide.",
+        ),
+    ] = False,
+    **given: Any,
 ) -> None:
     """Run several strategies on one eval set and say whether fine-tuning is worth it.
 
@@ -76,8 +84,11 @@ def compare(  # noqa: PLR0913  (typer reads the flags from the parameters; the v
 
     [bold]advisor compare my.csv --column input=question --column target=answer -o report.html[/bold]
     compares on your own questions.
+
+    Amounts may be written 20k, 1.5M, $0.40 or, where they are shares, 40%; and as ranges of these, 5k..20k.
     """
-    asked, outputs = settle(ctx.params)
+    asked, outputs = settle({**given, "output": output})
+    fail_under = typed_values(given, _FAIL_UNDER).get("fail_under")
     common.check_outputs(outputs)
     if dry_run:
         _print_plan(asked, as_json)
@@ -106,35 +117,15 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
     Raises:
         ConfigurationError: a value cannot be used.
     """
-    from advisor.decision.request import CompareOptions
-    from advisor.runs.comparison_file import check_comparison, read_comparison
+    from advisor.runs.comparison_file import check_comparison, merged, options_of, read_comparison
 
-    file = read_comparison(given["config"]) if given.get("config") else check_comparison({})
-    typed = _typed(given)
-    flags = check_comparison(typed, "the command line", _SPELLED)
-    economics = file.economics.model_copy(
-        update={name: getattr(flags.economics, name) for name in flags.economics.model_fields_set}
-    )
-    merged = {name: getattr(source, name) for source in (file, flags) for name in source.model_fields_set}
-    known = {field.name for field in fields(CompareOptions)} - {"economics"}
-    chosen = {name: value for name, value in merged.items() if name in known and value is not None}
-    if "strategies" in chosen:
-        chosen["strategies"] = tuple(chosen["strategies"])
-    asked = replace(CompareOptions(), **chosen, economics=economics.build(), config=given.get("config") or "")
-    return asked, tuple(merged.get("output") or ())
-
-
-def _typed(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the flags that were given, under the names of the file's keys."""
-    names: tuple[str, ...] = ("evalset", "model", "offline", "limit", "train_limit", "seeds", "seed", "jobs")
-    names += ("learning_curve", "checks", "suite", "retention_margin")
-    typed: dict[str, Any] = {name: given.get(name) for name in names}
-    typed["strategies"] = list(given.get("strategy") or ()) or None
-    typed["columns"] = common.pairs(given.get("column") or (), "--column") or None
+    config = given.get("config") or ""
+    typed = typed_keys(given, _OPTIONS)
+    typed["economics"] = typed_keys(given, _ECONOMICS)
     typed["output"] = list(given.get("output") or ()) or None
-    typed["budget_usd"] = given.get("budget")
-    typed["economics"] = {key: given[name] for key, name in _PARAMETERS.items() if given.get(name) is not None}
-    return {name: value for name, value in typed.items() if value is not None}
+    flags = check_comparison(typed, "the command line", spelled(_OPTIONS) | spelled(_ECONOMICS, "economics"))
+    said = merged(read_comparison(config) if config else {}, flags)
+    return options_of(said, config), tuple(said.get("output", ()))
 
 
 def _run(asked: CompareOptions, quiet: bool) -> Comparison:

@@ -8,11 +8,11 @@ from typing import Literal
 
 from advisor.core.data_check import DataFindings
 from advisor.core.types import Interval, Outcome
+from advisor.decision.request import Checks
 
 ProbeName = Literal[
     "constrained", "repaired", "oracle_context", "paraphrase", "order", "sampling", "retention", "refusals"
 ]
-Checks = Literal["none", "quick", "full"]
 Condition = Literal["reworded", "order", "sampling", "seeds"]
 
 

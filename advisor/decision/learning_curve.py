@@ -10,8 +10,9 @@ import numpy as np
 
 from advisor._util import formats
 from advisor.core.types import Example, Interval, Run
-from advisor.economics.amounts import draw, mean
+from advisor.economics.amounts import mean
 from advisor.economics.ledger import fit_usd, price_pair
+from advisor.economics.sampling import draw
 from advisor.stats.bootstrap import FloatArray, Panel
 from advisor.stats.curve_fit import FAR, PRIOR_DISPERSION, Fitted, fit_curve
 from advisor.stats.curve_points import CurvePoint, Points, Resampled, SizedRun, measured_errors, tabulate

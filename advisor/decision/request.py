@@ -5,14 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from advisor.core.errors import ConfigurationError, did_you_mean
-from advisor.decision.findings import Checks
-from advisor.economics.flags import MONEY_FLAGS, typed
+from advisor.core.errors import ConfigurationError
+from advisor.economics.amounts import SHARE, USD
+from advisor.economics.definition import Bounds, Input, check_inputs, typed_flags
 from advisor.economics.inputs import Economics
 
-CHECKS: tuple[Checks, ...] = ("none", "quick", "full")
+Checks = Literal["none", "quick", "full"]
+
+WHAT, MUCH = "What to compare", "How much"
+ONE_OR_MORE = Bounds(least=1)
 
 ALL = "all"
 """In place of a strategy: every one that applies, the slow hybrids included."""
@@ -43,24 +46,83 @@ class CompareOptions:
         retention_margin: the loss on them that is still acceptable, as a share of right answers.
     """
 
-    evalset: str = "harrow_desk"
-    model: str = "smollm2"
-    strategies: tuple[str, ...] = ()
-    seeds: int = 2
-    limit: int | None = None
-    train_limit: int | None = None
-    seed: int = 0
-    jobs: int = 8
+    evalset: Annotated[
+        str,
+        Input(
+            "A shipped eval set (advisor list evalsets), a folder, or a JSONL, CSV or Parquet file. "
+            "Default: harrow_desk.",
+            flags=("EVALSET",),
+            argument=True,
+        ),
+    ] = "harrow_desk"
+    model: Annotated[
+        str,
+        Input(
+            "smollm2 (runs on this machine), hf:org/name, a folder, openai:NAME or http://host/v1#NAME. "
+            "Default: smollm2.",
+            flags=("--model", "-m"),
+            panel=WHAT,
+        ),
+    ] = "smollm2"
+    strategies: Annotated[
+        tuple[str, ...],
+        Input(
+            "A strategy, e.g. few_shot, 'rag(k=3)' or my.py:Mine; repeat for several. Default: all that apply.",
+            flags=("--strategy", "-s"),
+            panel=WHAT,
+        ),
+    ] = ()
+    seeds: Annotated[int, Input("Trainings per strategy. Default: 2.", None, ONE_OR_MORE, panel=MUCH)] = 2
+    limit: Annotated[int | None, Input("At most N test examples.", None, ONE_OR_MORE, panel=MUCH)] = None
+    train_limit: Annotated[int | None, Input("At most N training examples.", None, ONE_OR_MORE, panel=MUCH)] = None
+    seed: Annotated[int, Input("Where randomness starts. Default: 0.", panel=MUCH)] = 0
+    jobs: Annotated[
+        int, Input("Requests in flight at an endpoint. Default: 8.", None, ONE_OR_MORE, panel=MUCH, repeated=False)
+    ] = 8
     economics: Economics = field(default_factory=Economics)
-    columns: Mapping[str, str] | None = None
-    draws: int = 10_000
-    budget_usd: float | None = None
-    offline: bool = False
-    learning_curve: bool = False
-    config: str = ""
-    checks: Checks = "quick"
-    suite: str = ""
-    retention_margin: float = 0.05
+    columns: Annotated[
+        Mapping[str, str] | None,
+        Input("Which column is what, e.g. input=question; repeat.", flags=("--column",), panel=WHAT),
+    ] = None
+    draws: Annotated[int, Input("Bootstrap draws. Default: 10000.", None, Bounds(least=100), flags=())] = 10_000
+    budget_usd: Annotated[
+        float | None,
+        Input("Stop before spending more USD.", USD, Bounds(above=0), flags=("--budget",), panel=MUCH, repeated=False),
+    ] = None
+    offline: Annotated[bool, Input("Use no network at all.", panel=WHAT, repeated=False)] = False
+    learning_curve: Annotated[
+        bool,
+        Input(
+            "Also train on parts of the examples and say what more would bring. Takes several times as long.",
+            panel=MUCH,
+        ),
+    ] = False
+    config: Annotated[
+        str,
+        Input(
+            "A YAML file with these options (advisor init comparison); flags win over it.",
+            flags=("--config", "-c"),
+            panel=WHAT,
+            in_file=False,
+        ),
+    ] = ""
+    checks: Annotated[
+        Checks,
+        Input("How much is looked at beside the scores before a yes: none, quick or full. Default: quick.", panel=MUCH),
+    ] = "quick"
+    suite: Annotated[
+        str,
+        Input("A file of questions that a tuned model must still answer. Default: the shipped ones.", panel=WHAT),
+    ] = ""
+    retention_margin: Annotated[
+        float,
+        Input(
+            "Loss on those questions that is acceptable. Default: 0.05.",
+            SHARE,
+            Bounds(above=0, below=1, note="0.05 is 5 points"),
+            panel=MUCH,
+        ),
+    ] = 0.05
 
     def __post_init__(self) -> None:
         evalset: Any = self.evalset
@@ -77,28 +139,7 @@ class CompareOptions:
                     f"strategies holds {spec!r}; each is written as text, so that a run can be found again",
                     hint=f'put the class into a file and write "path/to/file.py:{known}"',
                 )
-        for name in ("seeds", "limit", "train_limit", "jobs", "draws"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ConfigurationError(f"{name} is {value!r}; it must be a whole number of at least 1")
-        if self.checks not in CHECKS:
-            raise ConfigurationError(f"checks is {self.checks!r}; {did_you_mean(str(self.checks), CHECKS)}")
-        if not 0.0 < self.retention_margin < 1.0:
-            raise ConfigurationError(
-                f"retention_margin is {self.retention_margin!r}; allowed: above 0 and below 1 (0.05 is 5 points)"
-            )
-
-
-_FLAGS = ("seeds", "limit", "train_limit", "seed", "checks", "suite", "retention_margin")
-
-
-def asked_flags(options: CompareOptions) -> dict[str, str]:
-    """Return by flag what else was asked for than eval set, model, strategies, columns and amounts; a switch is ""."""
-    plain = CompareOptions()
-    changed = [name for name in _FLAGS if getattr(options, name) != getattr(plain, name)]
-    found = {f"--{name.replace('_', '-')}": typed(getattr(options, name)) for name in changed}
-    found |= {"--learning-curve": ""} if options.learning_curve else {}
-    return {**found, **({"--config": options.config} if options.config else {})}
+        check_inputs(self)
 
 
 def command_line(options: CompareOptions, strategies: Sequence[str] | None = None, *flags: str) -> str:
@@ -112,20 +153,11 @@ def command_line(options: CompareOptions, strategies: Sequence[str] | None = Non
     words = ["advisor", "compare", options.evalset, "--model", options.model]
     for spec in options.strategies if strategies is None else strategies:
         words += ["--strategy", spec]
-    for field_name, column in (options.columns or {}).items():
-        words += ["--column", f"{field_name}={column}"]
-    new = {flag.split()[0] for flag in flags}
-    for flag, value in {**amount_flags(options.economics), **asked_flags(options)}.items():
-        if flag not in new:
+    settled = {"--model", "--strategy", *(flag.split()[0] for flag in flags)}
+    for flag, value in (*typed_flags(options), *typed_flags(options.economics)):
+        if flag not in settled:
             words += [flag, value] if value else [flag]
     return " ".join([shlex.join(word for word in words if word), *flags])
-
-
-def amount_flags(economics: Economics) -> dict[str, str]:
-    """Return by flag the user's amounts that are not the usual ones."""
-    usual = Economics()
-    amounts = {name: getattr(economics, name) for name in MONEY_FLAGS}
-    return {MONEY_FLAGS[name]: typed(value) for name, value in amounts.items() if value != getattr(usual, name)}
 
 
 @dataclass(frozen=True, slots=True)

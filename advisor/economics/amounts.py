@@ -1,22 +1,20 @@
-"""Amounts the user states: a number, or a 90 % range that is drawn log-normally."""
+"""Amounts the user states: a number with its unit, or a 90 % range of a positive quantity, and how they are written."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
+from typing import Any, Literal
 
-import numpy as np
-
+from advisor._util.formats import count, months, percent, points, times, usd
 from advisor.core.errors import ConfigurationError
-from advisor.stats.bootstrap import FloatArray
 
 LARGEST, SMALLEST = 1e15, 1e-12
 """Beyond these no amount means anything, and products of several would leave what a float can hold."""
-ALLOWED = (
-    "allowed: a number from 0 to 1e15 (500), or a 90 % range with its low end first (500..2000), from 1e-12 to 1e15"
-)
-_Z95 = NormalDist().inv_cdf(0.95)
+Z95 = 1.6448536269514715
+"""The 95 % point of the normal distribution; written out, because importing `statistics` would slow the help down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +30,156 @@ class Range:
 
     def __post_init__(self) -> None:
         if not SMALLEST <= self.low <= self.high <= LARGEST:
-            raise ConfigurationError(f"the range {self.low!r}..{self.high!r} cannot be used; {ALLOWED}")
+            raise ConfigurationError(
+                f"the range {self.low!r}..{self.high!r} cannot be used; allowed: a number from 0 to 1e15 (500), or a "
+                "90 % range with its low end first (500..2000), from 1e-12 to 1e15"
+            )
 
 
 Amount = float | Range
 
 
-def parse_amount(text: str) -> Amount:
-    """Read ``"1000"`` or ``"500..2000"``; ``_`` may group digits.
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a number counts.
+
+    Attributes:
+        noun: what it is called in an error, ``"a share"``.
+        example: how it may be written.
+        words: how it reads in a report.
+        sign: what may be written at it: ``$`` before, ``%`` after the number (``40%`` is 0.4).
+    """
+
+    noun: str
+    example: str
+    words: Callable[[float | None], str]
+    sign: Literal["", "$", "%"] = ""
+
+
+COUNT = Unit("a number", "20000 or 20k", count)
+HOURS = Unit("a number of hours", "20", count)
+MONTHS = Unit("a number of months", "12", months)
+FACTOR = Unit("a factor", "1.7", times)
+USD = Unit("a sum of money", "0.40 or $0.40", usd, "$")
+SHARE = Unit("a share", "0.4 or 40%", percent, "%")
+POINTS = Unit("a share", "0.02 or 2%", points, "%")
+"""A difference of two shares."""
+
+_DIGITS = r"([0-9][0-9_]*(?:\.[0-9][0-9_]*)?|\.[0-9][0-9_]*)"
+_POWER = r"([eE][+-]?[0-9]{1,4}|[kKmM])?"
+_POWERS = {"": 0, "k": 3, "m": 6}
+_NUMBER = re.compile(rf"\+?(\$?){_DIGITS}{_POWER}(%?)")
+
+
+class WrongUnitError(ValueError):
+    """A sum of money where a share or a count is needed, or a share where one of these is."""
+
+
+def pattern(unit: Unit) -> str:
+    """Return the regular expression (of JSON Schema too) of a number as it may be written in `unit`."""
+    before, after = (r"\$?" if unit.sign == "$" else ""), ("%?" if unit.sign == "%" else "")
+    return rf"\+?{before}{_DIGITS}{_POWER}{after}"
+
+
+def parse_number(value: Any, unit: Unit = COUNT) -> float:
+    """Read a number, or a text such as ``1_000``, ``20k``, ``1.5M`` and, where the unit has that sign, $0.40 or 40%.
+
+    Whether it lies in the range that is allowed, and is not negative, is for the caller to say.
 
     Raises:
-        ConfigurationError: not a number, negative, above `LARGEST` or reversed.
+        ValueError: it is no number, or of another unit.
     """
-    parts = [part.strip() for part in text.replace("_", "").split("..")]
+    if isinstance(value, str):
+        return _parse_text(value, unit)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"input should be a valid number, such as {unit.example}, found {value!r}")
     try:
-        numbers = [float(part) for part in parts]
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _parse_text(text: str, unit: Unit) -> float:
+    bare = text.strip()
+    found = _NUMBER.fullmatch(bare.removeprefix("-"))
+    if found is None:
+        raise ValueError(f"input should be a valid number, such as {unit.example}, found {text!r}")
+    dollar, digits, power, percent_sign = found.groups(default="")
+    for sign, kind in ((dollar, USD), (percent_sign, SHARE)):
+        if sign and sign != unit.sign:
+            raise WrongUnitError(f"{text!r} is {kind.noun}; {unit.noun} is needed, such as {unit.example}")
+    exponent = _POWERS[power.lower()] if power.lower() in _POWERS else int(power[1:])
+    exponent -= 2 if percent_sign else 0
+    size = float(f"{digits.replace('_', '')}e{exponent}")  # read at once, not multiplied: 2.3k is 2300 exactly
+    return -size if bare.startswith("-") else size
+
+
+def parse_amount(value: Any, unit: Unit = COUNT) -> Amount:
+    """Read a number as `parse_number` does, ``low..high``, ``[low, high]`` or ``{low:, high:}``: a 90 % range.
+
+    Raises:
+        ValueError: it is none of these, of another unit, negative, too large or too small, or not in order.
+    """
+    if isinstance(value, Range):
+        return value
+    try:
+        numbers = [parse_number(end, unit) for end in _ends(value)]
+    except WrongUnitError:
+        raise
     except ValueError:
-        raise ConfigurationError(f"{text!r} is not an amount; {ALLOWED}") from None
-    if len(numbers) == 1:
-        return check_not_negative("the amount", numbers[0])
-    if len(numbers) == 2:
+        numbers = []
+    if len(numbers) == 1 and not isinstance(value, list | tuple) and 0 <= numbers[0] <= LARGEST:
+        return numbers[0]
+    if len(numbers) == 2 and SMALLEST <= numbers[0] <= numbers[1] <= LARGEST:
         return Range(*numbers)
-    raise ConfigurationError(f"{text!r} is not an amount; {ALLOWED}")
+    raise ValueError(
+        f"{value!r} is neither a number from 0 to 1e15 nor a range such as 5000..20000 (low end first, both from 1e-12 "
+        "to 1e15)"
+    )
+
+
+def _ends(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return value.split("..")
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, Mapping) and set(value) == {"low", "high"}:
+        return [value["low"], value["high"]]
+    return [value]
+
+
+def number_schema(unit: Unit, bounds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the JSON Schema of what `parse_number` reads; `bounds` are keywords such as ``minimum``."""
+    text = {"type": "string", "pattern": rf"^\s*{pattern(unit)}\s*$"}
+    return {"anyOf": [{"type": "number", **bounds}, text]}
+
+
+def amount_schema(unit: Unit) -> dict[str, Any]:
+    """Return the JSON Schema of what `parse_amount` reads."""
+    number = pattern(unit)
+    end = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": rf"^\s*{number}\s*$"}]}
+    return {
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": LARGEST},
+            {"type": "string", "pattern": rf"^\s*{number}(\s*\.\.\s*{number})?\s*$"},
+            {"type": "array", "items": end, "minItems": 2, "maxItems": 2},
+            {
+                "type": "object",
+                "properties": {"low": end, "high": end},
+                "required": ["low", "high"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+
+
+def typed(value: object) -> str:
+    """Return a value as a flag takes it: ``500``, ``0.1``, ``500..2000``; no digit is lost."""
+    if isinstance(value, Range):
+        return f"{typed(value.low)}..{typed(value.high)}"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
 
 
 def check_not_negative(name: str, value: float) -> float:
@@ -76,15 +202,9 @@ def mean(amount: Amount) -> float:
     """Return the mean of an amount: itself, or that of its log-normal."""
     if not isinstance(amount, Range):
         return float(amount)
-    return middle(amount) * math.exp(_spread(amount) ** 2 / 2)
+    return middle(amount) * math.exp(log_spread(amount) ** 2 / 2)
 
 
-def _spread(amount: Range) -> float:
-    return (math.log(amount.high) - math.log(amount.low)) / (2 * _Z95)
-
-
-def draw(amount: Amount, size: int, rng: np.random.Generator) -> FloatArray:
-    """Return float64 (size,) draws: a constant, or a log-normal whose 5 % and 95 % points are the range's ends."""
-    if not isinstance(amount, Range):
-        return np.full(size, float(amount))
-    return np.asarray(np.exp(math.log(middle(amount)) + _spread(amount) * rng.standard_normal(size)))
+def log_spread(amount: Range) -> float:
+    """Return the standard deviation of the logarithm of a range's log-normal."""
+    return (math.log(amount.high) - math.log(amount.low)) / (2 * Z95)

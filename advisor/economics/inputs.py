@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
+from typing import Annotated
 
-from advisor.core.errors import ConfigurationError
-from advisor.economics.amounts import Amount, check_not_negative
+from advisor.economics.amounts import COUNT, FACTOR, HOURS, MONTHS, POINTS, SHARE, USD, Amount
+from advisor.economics.definition import Bounds, Input, check_inputs
 from advisor.economics.prices import Prices
 
 
@@ -29,41 +30,61 @@ class Economics:
         ConfigurationError: an amount is negative or infinite, or a share lies outside its range.
     """
 
-    requests_per_month: Amount | None = None
-    usd_per_correct_answer: Amount | None = None
-    horizon_months: float = 12.0
-    margin: float = 0.02
-    target_quality: float | None = None
-    usd_per_hour: float = 0.10
-    utilisation: float = 0.5
+    requests_per_month: Annotated[Amount | None, Input("A number, or a range 5000..20000.", COUNT)] = None
+    usd_per_correct_answer: Annotated[
+        Amount | None,
+        Input(
+            "What one more correct answer is worth, USD; a number or a range 0.10..0.50.",
+            USD,
+            flags=("--value-per-correct",),
+        ),
+    ] = None
+    horizon_months: Annotated[float, Input("How long it will be used. Default: 12.", MONTHS, Bounds(above=0))] = 12.0
+    margin: Annotated[
+        float,
+        Input(
+            "Difference in quality that matters. Default: 0.02.",
+            POINTS,
+            Bounds(least=0, below=1, note="0.02 is 2 points"),
+        ),
+    ] = 0.02
+    target_quality: Annotated[
+        float | None, Input("Quality that is needed, 0 to 1.", SHARE, Bounds(least=0, most=1, allowed="0 to 1"))
+    ] = None
+    usd_per_hour: Annotated[float, Input("Price of this machine. Default: 0.10.", USD)] = 0.10
+    utilisation: Annotated[
+        float, Input("Share of the paid machine hours that is used. Default: 0.5.", SHARE, Bounds(above=0, most=1))
+    ] = 0.5
     prices: Prices | None = None
     tuned_prices: Prices | None = None
-    usd_per_label: Amount = 0.0
-    engineering_hours: Amount = 0.0
-    usd_per_engineering_hour: float = 100.0
-    retrains_per_year: float = 0.0
-    confidence: float = 0.90
-    false_yes: float = 0.05
-    batch_discount: float | None = None
-    hosting_usd_per_hour: float | None = None
-    unmerged_slowdown: float = 1.7
-    base_model_shutdown: date | None = None
+    usd_per_label: Annotated[Amount, Input("Price of one label, USD; a number or a range. Default: 0.", USD)] = 0.0
+    engineering_hours: Annotated[
+        Amount, Input("Hours of work that tuning takes once; a number or a range. Default: 0.", HOURS)
+    ] = 0.0
+    usd_per_engineering_hour: Annotated[float, Input("Price of an hour of work, USD. Default: 100.", USD)] = 100.0
+    retrains_per_year: Annotated[float, Input("How often it is trained anew. Default: 0.", COUNT)] = 0.0
+    confidence: Annotated[
+        float, Input("How sure is sure enough, 0.5 to 1. Default: 0.90.", SHARE, Bounds(above=0.5, below=1))
+    ] = 0.90
+    false_yes: Annotated[float, Input("", SHARE, Bounds(above=0, below=0.5), flags=())] = 0.05
+    batch_discount: Annotated[
+        float | None,
+        Input(
+            "Share off for requests sent as a batch, 0.5 is half. Default: the price table.",
+            SHARE,
+            Bounds(least=0, below=1, note="0.5 is half the price"),
+        ),
+    ] = None
+    hosting_usd_per_hour: Annotated[float | None, Input("Price of a machine kept for the tuned model alone.", USD)] = (
+        None
+    )
+    unmerged_slowdown: Annotated[
+        float,
+        Input("How much longer answers take if the adapter is not merged. Default: 1.7.", FACTOR, Bounds(least=1)),
+    ] = 1.7
+    base_model_shutdown: Annotated[
+        date | None, Input("The last day of the base model, e.g. 2027-03-01. Default: a dated table.")
+    ] = None
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value = getattr(self, one.name)
-            if isinstance(value, int | float):
-                check_not_negative(one.name, value)
-        within = {
-            "horizon_months": ("above 0", self.horizon_months > 0.0),
-            "utilisation": ("above 0 and at most 1", 0.0 < self.utilisation <= 1.0),
-            "confidence": ("above 0.5 and below 1", 0.5 < self.confidence < 1.0),
-            "false_yes": ("above 0 and below 0.5", 0.0 < self.false_yes < 0.5),
-            "margin": ("from 0 and below 1 (0.02 is 2 points)", self.margin < 1.0),
-            "batch_discount": ("from 0 and below 1 (0.5 is half the price)", (self.batch_discount or 0.0) < 1.0),
-            "unmerged_slowdown": ("at least 1", self.unmerged_slowdown >= 1.0),
-            "target_quality": ("0 to 1", self.target_quality is None or self.target_quality <= 1.0),
-        }
-        for name, (allowed, holds) in within.items():
-            if not holds:
-                raise ConfigurationError(f"{name} is {getattr(self, name)!r}; allowed: {allowed}")
+        check_inputs(self)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 
 from advisor.core.types import FitCost
-from advisor.economics.amounts import draw
 from advisor.economics.horizon import horizon
 from advisor.economics.prices import Prices, is_local, prices_for, tuned_prices_for, usd_of, usd_of_parts
+from advisor.economics.sampling import draw
 from advisor.stats.bootstrap import Draws, FloatArray
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor._util.formats import money_words, percent, points
+from advisor._util.formats import percent, points
 from advisor.core.types import Interval, Usage
-from advisor.economics.amounts import Amount, Range, parse_amount
+from advisor.economics.amounts import Amount, Range
 from advisor.economics.break_even import LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
+from advisor.economics.definition import words_of
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Account, Ledger, is_priced, open_ledger, price_pair
 from advisor.economics.prices import Prices, prices_for, tuned_prices_for, usd_of
@@ -31,7 +32,6 @@ __all__ = [
     "Prices",
     "Range",
     "StrategyMoney",
-    "parse_amount",
     "prices_for",
     "request_cost",
     "tuned_prices_for",
@@ -228,7 +228,7 @@ def _assumptions(economics: Economics, model: str, shutdown: str) -> dict[str, s
     """Return every input as ``value (yours)`` or ``value (default)``."""
     default = Economics()
     found = {}
-    for name, words in money_words(economics).items():
+    for name, words in words_of(economics).items():
         mine = getattr(economics, name) != getattr(default, name)
         found[name] = words if words.startswith("not given") else f"{words} ({'yours' if mine else 'default'})"
     base, tuned = price_pair(economics, model)

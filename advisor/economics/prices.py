@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from advisor.core.errors import ConfigurationError
-from advisor.core.types import Usage
-from advisor.economics.amounts import check_not_negative
+from advisor.economics.amounts import USD
+from advisor.economics.definition import Input, check_inputs
+
+if TYPE_CHECKING:
+    from advisor.core.types import Usage
 
 TABLE = Path(__file__).with_name("prices.yaml")
 UNKNOWN = "unknown: give prices in the comparison file under economics: prices:"
 LOCAL = "this machine's seconds"
+
+_Price = Annotated[float | None, Input("", USD, flags=())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +32,16 @@ class Prices:
             token both.
     """
 
-    usd_per_1m_input_tokens: float | None = None
-    usd_per_1m_cached_input_tokens: float | None = None
-    usd_per_1m_output_tokens: float | None = None
-    usd_per_1m_training_tokens: float | None = None
-    usd_per_hour: float | None = None
-    hosting_usd_per_month: float = 0.0
+    usd_per_1m_input_tokens: _Price = None
+    usd_per_1m_cached_input_tokens: _Price = None
+    usd_per_1m_output_tokens: _Price = None
+    usd_per_1m_training_tokens: _Price = None
+    usd_per_hour: _Price = None
+    hosting_usd_per_month: Annotated[float, Input("", USD, flags=())] = 0.0
     source: str = ""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "source" and value is not None:
-                check_not_negative(field.name, value)
+        check_inputs(self)
         if self.usd_per_hour is not None and self.by_token:
             raise ConfigurationError(
                 "prices by the hour (usd_per_hour) and by the token (usd_per_1m_...) contradict each other: a request "
@@ -93,7 +95,7 @@ def tuned_prices_for(model: str, *, usd_per_hour: float = 0.10) -> Prices:
 
 def usd_of(usage: Usage, prices: Prices, *, utilisation: float = 1.0) -> float | None:
     """Return what `usage` cost, USD; `None` if a price that is needed is unknown. See `usd_of_parts`."""
-    parts = {name: float(getattr(usage, name)) for name in Usage.__slots__}
+    parts = {name: float(getattr(usage, name)) for name in type(usage).__slots__}
     found = usd_of_parts(parts, prices, utilisation=utilisation)
     return None if found is None else float(found)
 

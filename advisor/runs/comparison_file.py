@@ -5,80 +5,34 @@
     limit: 100
     economics:
       requests_per_month: [5000, 20000]     # a number, or a 90 % range
-      usd_per_correct_answer: 0.40
+      usd_per_correct_answer: $0.40         # so are 20k, 1.5M, and for a share 40%
 
-An unknown key is an error with the nearest name. `json_schema` is published as ``docs/comparison.schema.json``.
+The keys are the inputs of `CompareOptions` and `Economics`; an unknown one is an error with the nearest name.
+`json_schema` is published as ``docs/comparison.schema.json``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import WithJsonSchema as Schema
 
 from advisor._util import files
 from advisor._util.strict_yaml import StrictLoader
 from advisor.core.errors import ConfigurationError, did_you_mean
-from advisor.economics.amounts import LARGEST, SMALLEST, Range
+from advisor.decision.request import CompareOptions
+from advisor.economics.definition import Input, inputs_of
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
 
 MAX_BYTES = 1_000_000
 
-
-def parse_amount(value: Any) -> float | Range:
-    """Read a number, ``low..high``, ``[low, high]`` or ``{low:, high:}``; a pair is a 90 % range.
-
-    Raises:
-        ValueError: it is none of these, negative, too large or too small, or not in order.
-    """
-    ends: Any = value
-    if isinstance(value, Range):
-        ends = [value.low, value.high]
-    elif isinstance(value, str):
-        ends = value.replace("_", "").split("..") if ".." in value else value.replace("_", "")
-    elif isinstance(value, Mapping) and set(value) == {"low", "high"}:
-        ends = [value["low"], value["high"]]
-    try:
-        if isinstance(value, bool):
-            raise TypeError("a truth value is no amount")
-        numbers = [float(end) for end in ends] if isinstance(ends, list | tuple) else [float(ends)]
-    except (TypeError, ValueError, OverflowError):
-        numbers = []
-    single = not isinstance(ends, list | tuple)
-    if single and numbers and 0 <= numbers[0] <= LARGEST:
-        return numbers[0]
-    if not single and len(numbers) == 2 and SMALLEST <= numbers[0] <= numbers[1] <= LARGEST:
-        return Range(*numbers)
-    raise ValueError(
-        f"{value!r} is neither a number from 0 to 1e15 nor a range such as 5000..20000 (low end first, both from 1e-12 "
-        "to 1e15)"
-    )
-
-
-AMOUNT_SCHEMA = {
-    "anyOf": [
-        {"type": "number", "minimum": 0},
-        {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2},
-        {"type": "string", "pattern": r"^[0-9_.e+]+\.\.[0-9_.e+]+$"},
-    ]
-}
-
-
-def _usable(value: float) -> float:
-    if not value <= LARGEST:
-        raise ValueError(f"{value!r} cannot be used; allowed: a number up to 1e15")
-    return value
-
-
-AmountField = Annotated[Any, BeforeValidator(parse_amount), Field(json_schema_extra=AMOUNT_SCHEMA)]
-Positive = Annotated[float, Field(gt=0), AfterValidator(_usable)]
-NotNegative = Annotated[float, Field(ge=0), AfterValidator(_usable)]
-Count = Annotated[int, Field(ge=1)]
+Said = dict[str, Any]
+"""What a file or a command line says, by key; a block of keys is a mapping of its own."""
 
 
 class Block(BaseModel):
@@ -87,82 +41,86 @@ class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=False)
 
 
-File = TypeVar("File", bound=BaseModel)
+def block(name: str, text: str, inputs: Mapping[str, Input], **more: Any) -> type[Block]:
+    """Return a block with one key an input, and `more`; what is not required may be left out, or be empty."""
+    keys: dict[str, Any] = {key: (kind | None, None) for key, kind in more.items()}
+    for key, one in inputs.items():
+        if one.required:
+            keys[key] = (_kind(one), Field(description=one.help))
+        elif one.in_file:
+            keys[key] = (_kind(one) | None, Field(None, description=one.help or None))
+    return create_model(name, __base__=Block, __doc__=text, **keys)
 
 
-class PricesBlock(Block):
-    """What a model charges, USD; leave out what is unknown."""
-
-    usd_per_1m_input_tokens: NotNegative | None = None
-    usd_per_1m_cached_input_tokens: NotNegative | None = None
-    usd_per_1m_output_tokens: NotNegative | None = None
-    usd_per_1m_training_tokens: NotNegative | None = None
-    usd_per_hour: NotNegative | None = None
-    hosting_usd_per_month: NotNegative = 0.0
-    source: str = "the comparison's own file"
-
-
-class EconomicsBlock(Block):
-    """The user's side of the money; every default is printed in the report as an assumption."""
-
-    requests_per_month: AmountField | None = None
-    usd_per_correct_answer: AmountField | None = None
-    horizon_months: Positive | None = None
-    margin: Annotated[float, Field(ge=0, lt=1)] | None = None
-    target_quality: Annotated[float, Field(ge=0, le=1)] | None = None
-    usd_per_hour: NotNegative | None = None
-    utilisation: Annotated[float, Field(gt=0, le=1)] | None = None
-    prices: PricesBlock | None = None
-    tuned_prices: PricesBlock | None = None
-    usd_per_label: AmountField | None = None
-    engineering_hours: AmountField | None = None
-    usd_per_engineering_hour: NotNegative | None = None
-    retrains_per_year: NotNegative | None = None
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
-    false_yes: Annotated[float, Field(gt=0, lt=0.5)] | None = None
-    batch_discount: Annotated[float, Field(ge=0, lt=1)] | None = None
-    hosting_usd_per_hour: NotNegative | None = None
-    unmerged_slowdown: Annotated[float, Field(ge=1), AfterValidator(_usable)] | None = None
-    base_model_shutdown: date | None = None
-
-    def build(self) -> Economics:
-        """Return the core's `Economics`, its defaults where nothing is said."""
-        given = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
-        for name in ("prices", "tuned_prices"):
-            if name in given:
-                given[name] = Prices(**given[name].model_dump())
-        return Economics(**given)
+def _kind(one: Input) -> Any:
+    """Return what pydantic reads for an input."""
+    if one.unit is not None:
+        return Annotated[Any, BeforeValidator(one.read), Schema(one.schema)]
+    if one.kind is int:
+        return Annotated[int, AfterValidator(one.read), Schema(one.schema)]
+    if get_origin(one.kind) is tuple:
+        return list[TEXT]
+    if get_origin(one.kind) is Mapping:
+        return dict[str, str]
+    return TEXT if one.kind is str else one.kind
 
 
-def _empty_block(value: Any) -> Any:
-    """Read a block whose lines are all commented out as one without keys."""
-    return {} if value is None else value
+TEXT = Annotated[str, Field(min_length=1)]
+
+PRICES = block(
+    "PricesBlock",
+    "What a model charges, USD; leave out what is unknown.",
+    inputs_of(Prices),
+    source=str,
+)
+ECONOMICS = block(
+    "EconomicsBlock",
+    "The user's side of the money; every default is printed in the report as an assumption.",
+    inputs_of(Economics),
+    prices=PRICES,
+    tuned_prices=PRICES,
+)
+COMPARISON = block(
+    "ComparisonFile",
+    "One comparison; every key is the flag of the same name.",
+    inputs_of(CompareOptions),
+    output=list[str],
+    economics=ECONOMICS,
+)
 
 
-class ComparisonFile(Block):
-    """One comparison; every key is the flag of the same name."""
+def options_of(said: Said, config: str = "") -> CompareOptions:
+    """Return the options that are said, the defaults for everything else; `config` is the file they were read from.
 
-    evalset: Annotated[str, Field(min_length=1)] | None = None
-    model: Annotated[str, Field(min_length=1)] | None = None
-    strategies: list[Annotated[str, Field(min_length=1)]] | None = None
-    columns: dict[str, str] | None = None
-    seeds: Count | None = None
-    limit: Count | None = None
-    train_limit: Count | None = None
-    seed: Annotated[int, Field(ge=0)] | None = None
-    jobs: Count | None = None
-    draws: Annotated[int, Field(ge=100)] | None = None
-    budget_usd: Positive | None = None
-    offline: bool | None = None
-    learning_curve: bool | None = None
-    checks: Literal["none", "quick", "full"] | None = None
-    suite: Annotated[str, Field(min_length=1)] | None = None
-    retention_margin: Annotated[float, Field(gt=0, lt=1)] | None = None
-    output: list[str] | None = None
-    economics: Annotated[EconomicsBlock, BeforeValidator(_empty_block)] = Field(default_factory=EconomicsBlock)
+    Raises:
+        ConfigurationError: two of them contradict each other.
+    """
+    chosen = {name: value for name, value in said.items() if name in inputs_of(CompareOptions)}
+    if "strategies" in chosen:
+        chosen["strategies"] = tuple(chosen["strategies"])
+    return CompareOptions(**chosen, economics=economics_of(said.get("economics", {})), config=config)
 
 
-def read_comparison(path: str | Path) -> ComparisonFile:
+def economics_of(said: Said) -> Economics:
+    """Return the money side that is said, the defaults for everything else.
+
+    Raises:
+        ConfigurationError: two of its amounts contradict each other.
+    """
+    given = dict(said)
+    for name in ("prices", "tuned_prices"):
+        if name in given:
+            given[name] = Prices(**{"source": "the comparison's own file", **given[name]})
+    return Economics(**given)
+
+
+def merged(file: Said, flags: Said) -> Said:
+    """Return what both say; flags win."""
+    economics = {**file.get("economics", {}), **flags.get("economics", {})}
+    return {**file, **flags, "economics": economics}
+
+
+def read_comparison(path: str | Path) -> Said:
     """Read a comparison's YAML file.
 
     Raises:
@@ -196,19 +154,17 @@ def read_yaml(path: str | Path, what: str, *, hint: str = "") -> Any:
     return {} if plain is None else plain
 
 
-def check_comparison(
-    plain: Any, where: str = "the comparison", spelled: Mapping[str, str] | None = None
-) -> ComparisonFile:
+def check_comparison(plain: Any, where: str = "the comparison", spelled: Mapping[str, str] | None = None) -> Said:
     """Check a comparison given as plain values; `where` is named in errors, and keys as they are `spelled` there.
 
     Raises:
         ConfigurationError: a key or a value is not allowed.
     """
-    return check_keys(ComparisonFile, plain, where, spelled)
+    return check_keys(COMPARISON, plain, where, spelled)
 
 
-def check_keys(kind: type[File], plain: Any, where: str, spelled: Mapping[str, str] | None = None) -> File:
-    """Check plain values against the keys of `kind`; see `check_comparison`.
+def check_keys(kind: type[Block], plain: Any, where: str, spelled: Mapping[str, str] | None = None) -> Said:
+    """Check plain values against the keys of `kind`, and return what is said; see `check_comparison`.
 
     Raises:
         ConfigurationError: a key or a value is not allowed.
@@ -216,27 +172,37 @@ def check_keys(kind: type[File], plain: Any, where: str, spelled: Mapping[str, s
     if not isinstance(plain, Mapping):
         raise ConfigurationError(f"{where}: keys with values are needed, found a {type(plain).__name__}")
     try:
-        return kind.model_validate(dict(plain))
+        return _said(kind.model_validate(dict(plain)))
     except ValidationError as error:
         found = error.errors()
         said = "; ".join(_say(problem, spelled or {}, kind) for problem in found)
         raise ConfigurationError(f"{where}: {said}") from error
 
 
+def _said(keys: BaseModel) -> Said:
+    given = {name: getattr(keys, name) for name in type(keys).model_fields if name in keys.model_fields_set}
+    return {
+        name: _said(value) if isinstance(value, BaseModel) else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a comparison file."""
-    schema = ComparisonFile.model_json_schema()
+    schema = COMPARISON.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "tuneworthy comparison"}
 
 
 def _say(problem: Mapping[str, Any], spelled: Mapping[str, str], kind: type[BaseModel]) -> str:
     path: Sequence[Any] = problem["loc"]
     key = ".".join(str(part) for part in path)
+    named = ".".join(part for part in path if isinstance(part, str))
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key!r}; {did_you_mean(str(path[-1]), _block_at(kind, path[:-1]).model_fields)}"
     message = str(problem["msg"]).removeprefix("Value error, ")
     found = "" if problem["type"] in ("value_error", "missing") else f", found {problem['input']!r}"
-    return f"{spelled.get(key, key)}: {message[0].lower() + message[1:]}{found}"
+    return f"{spelled.get(named, key)}: {message[0].lower() + message[1:]}{found}"
 
 
 def _block_at(kind: type[BaseModel], path: Sequence[Any]) -> type[BaseModel]:

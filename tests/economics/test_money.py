@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.core.errors import ConfigurationError
-from advisor.economics.amounts import Range, draw, mean, middle, parse_amount
+from advisor.economics.amounts import Range, mean, middle
 from advisor.economics.inputs import Economics
 from advisor.economics.money import weigh
 from advisor.economics.prices import Prices
+from advisor.economics.sampling import draw
 from tests.decision.planted_evidence import DRAWS, FEW, TUNED, Plant, draws_of, summary
 
 FREE = Plant("majority", 0.30, seconds=0.0, calls=0, kind="floor")
@@ -24,37 +25,7 @@ def money(*plants, economics=None, model="smollm2"):
     return weigh(draws_of(*plants), summaries, economics or Economics(), model, np.random.default_rng(1))
 
 
-# --- amounts ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("text", "amount"), [("1000", 1000.0), ("0", 0.0), ("500..2000", Range(500, 2000)),
-                                              ("1_000 .. 2_000", Range(1000, 2000)), ("1e3", 1000.0)])  # fmt: skip
-def test_amounts_are_read(text, amount):
-    assert parse_amount(text) == amount
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "-1",
-        "inf",
-        "nan",
-        "2000..500",
-        "0..5",
-        "-5..5",
-        "1..inf",
-        "1..2..3",
-        "many",
-        "",
-        "..",
-        "1e16",
-        "1e-300..1",
-        "1..1e300",
-    ],
-)
-def test_an_impossible_amount_says_what_is_allowed(text):
-    with pytest.raises(ConfigurationError, match="allowed"):
-        parse_amount(text)
+# --- ranges ----------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,7 +10,8 @@ from advisor.core.fingerprints import digest
 from advisor.core.model import TrainsHere
 from advisor.core.shipped import load_suite
 from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
-from advisor.decision.findings import Checks, Findings, Flips, Probe, ProbeName, Service, TrainingFindings
+from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, TrainingFindings
+from advisor.decision.request import Checks
 from advisor.runs.plugin_calls import score_of
 from advisor.runs.runner import Attempt, Bench, Way
 

@@ -1,0 +1,43 @@
+"""What ``advisor ask`` can be told, by key of its file: the case, the money, a pilot, and the line to type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from advisor.advice.situation import Costs, Pilot, Situation
+from advisor.economics.definition import Input, inputs_of
+from advisor.economics.inputs import Economics
+
+_ECONOMICS = inputs_of(Economics)
+
+CASE: dict[str, Input] = dict(inputs_of(Situation))
+MONEY: Mapping[str, Input] = {
+    "requests_per_month": _ECONOMICS["requests_per_month"],
+    "usd_per_correct_answer": _ECONOMICS["usd_per_correct_answer"],
+    "usd_per_label": replace(
+        _ECONOMICS["usd_per_label"],
+        flags=("--label-cost",),
+        help="What one labelled example costs, USD; missing ones are bought.",
+    ),
+    "horizon_months": _ECONOMICS["horizon_months"],
+    "margin": _ECONOMICS["margin"],
+    "engineering_hours": replace(
+        _ECONOMICS["engineering_hours"],
+        help="Work to tune and put into service. Default: 10..80 (our assumption).",
+    ),
+    **{
+        name: replace(_ECONOMICS[name], flags=())
+        for name in ("usd_per_engineering_hour", "retrains_per_year", "confidence")
+    },
+    **inputs_of(Costs),
+}
+"""The ``economics:`` block: what of a comparison's money side matters here, and what a comparison would measure."""
+PILOT = inputs_of(Pilot)
+LINE: dict[str, Input] = {
+    "evalset": Input(
+        "Your eval set, for the line to type. Default: my-evalset.", flags=("--evalset",), name="evalset", kind=str
+    ),
+    "model": Input("Your model, for the line to type.", flags=("--model", "-m"), name="model", kind=str),
+    "seed": Input("Where randomness starts. Default: 0.", flags=("--seed",), name="seed", kind=int),
+}

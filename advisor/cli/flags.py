@@ -1,0 +1,88 @@
+"""The flags of a verb, made from the definitions of what can be said (`advisor.economics.definition`)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, TypeVar, get_origin
+
+import typer
+
+from advisor.cli import common
+from advisor.core.errors import ConfigurationError
+from advisor.economics.definition import Input
+
+Verb = TypeVar("Verb", bound=Callable[..., None])
+
+
+def with_flags(*groups: tuple[str, Iterable[Input]]) -> Callable[[Verb], Verb]:
+    """Give a verb one flag an input, in front of its own; it takes what was typed as ``**given``, by `Input.parameter`.
+
+    Args:
+        groups: the inputs under the name of their panel in the help; an input that names its own panel is shown there.
+    """
+    made = [_flag(one, panel) for panel, inputs in groups for one in inputs if one.flag]
+
+    def give(verb: Verb) -> Verb:
+        own = inspect.signature(verb, eval_str=True)
+        kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        vars(verb)["__signature__"] = own.replace(parameters=[*made, *kept])
+        return verb
+
+    return give
+
+
+def _flag(one: Input, panel: str) -> inspect.Parameter:
+    shown: dict[str, Any] = {"envvar": one.variable, "help": one.help}
+    if one.argument:
+        info = typer.Argument(show_default=False, **shown)
+    else:
+        shown["rich_help_panel"] = one.panel or panel
+        if one.unit is not None:
+            shown["metavar"] = {"$": "<usd>", "%": "<share>"}.get(one.unit.sign, "<number>")
+        info = typer.Option(*one.flags or (), **shown)
+    kind: Any = one.kind if one.kind in (int, bool) else str
+    if get_origin(one.kind) in (tuple, Mapping):
+        kind = list[str]
+    annotation = Annotated[kind | None, info]
+    return inspect.Parameter(one.parameter, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def typed_keys(given: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
+    """Return what was typed as plain values, under the keys of a file.
+
+    Raises:
+        ConfigurationError: a pair is not written ``name=column``.
+    """
+    found: dict[str, Any] = {}
+    for key, one in inputs.items():
+        value = given.get(one.parameter) if one.flag and one.in_file else None
+        if get_origin(one.kind) is Mapping:
+            value = common.pairs(value or (), one.flag)
+        if get_origin(one.kind) in (tuple, Mapping):
+            value = value or None
+        if value is not None:
+            found[key] = value
+    return found
+
+
+def typed_values(given: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
+    """Return the values that were typed, by name; for a verb that has no file.
+
+    Raises:
+        ConfigurationError: one cannot be used.
+    """
+    found = {}
+    for name, plain in typed_keys(given, inputs).items():
+        one = inputs[name]
+        try:
+            found[name] = one.parse(plain)
+        except ValueError as error:
+            raise ConfigurationError(f"{one.flag}: {error}") from None
+        one.check(found[name], one.flag)
+    return found
+
+
+def spelled(inputs: Mapping[str, Input], block: str = "") -> dict[str, str]:
+    """Return what is typed for each key; those of a block are written ``block.key``."""
+    return {f"{block}{'.' if block else ''}{key}": one.flag for key, one in inputs.items() if one.flag}
