@@ -17,7 +17,7 @@ BUILT_INS: dict[str, dict[str, str]] = {
         "parquet": "advisor.evalsets.readers:read_parquet",
     },
 }
-"""Eval sets are functions ``(seed=0) -> EvalSet``; readers, by file extension, are ``(path) -> Iterator[Row]``."""
+"""Eval sets are functions ``(seed=0) -> EvalSet``; readers, by file extension, are ``(path) -> Iterator[Record]``."""
 
 SUMMARIES = {"evalsets": shipped.summary}
 """What a name is, where no function's docstring says it."""

@@ -16,7 +16,7 @@ from advisor.core.normalisation import read_json
 from advisor.core.tools import parse_calls
 from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
 
-from .readers import Row, read_jsonl
+from .readers import Record, read_jsonl
 from .writing import message_row, tool_row
 
 Fields = dict[str, Any]
@@ -204,7 +204,7 @@ def validate(path: Path, name: str) -> int:
     for row in read_jsonl(path):
         count += 1
         if wrong := FORMATS[name].check(row.fields):
-            raise Row(row.file, row.line, {}).error(wrong)
+            raise Record(row.file, row.line, {}).error(wrong)
     if count < LEAST.get(name, 1):
         raise EvalSetError(f"{path.name} has {count} rows; {name} takes {LEAST.get(name, 1)} at least")
     return count

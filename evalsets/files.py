@@ -15,15 +15,15 @@ from advisor.core.normalisation import last_number
 from . import splitting
 from .draft import Draft
 from .folder import Refused, read_all
-from .formats import INPUT_NAMES, TARGET_NAMES, Layout
-from .readers import Row, check_file, plain_value
+from .formats import INPUT_NAMES, TARGET_NAMES, RecordLayout
+from .readers import Record, check_file, plain_value
 
 Splitter = Callable[[splitting.Examples], tuple[dict[str, splitting.Examples], str]]
 COLUMNS = ("id", "input", "target", "group", "slice", "answers", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class FileDefaults:
     """What a file does not say and a folder does."""
 
     metric: str
@@ -63,24 +63,24 @@ def read_file(
 
 
 def read_frame(frame: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> Draft:
-    """Read a pandas frame as a file with these rows is read; `Row.line` counts its rows from 1."""
+    """Read a pandas frame as a file with these rows is read; `Record.line` counts its rows from 1."""
     plain = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
     rows = []
     for at, record in enumerate(plain, 1):
-        row = Row("frame", at, {})
+        row = Record("frame", at, {})
         fields = {str(name): plain_value(getattr(v, "item", lambda v=v: v)(), row, name) for name, v in record.items()}
-        rows.append(Row("frame", at, {name: value for name, value in fields.items() if value is not None}))
+        rows.append(Record("frame", at, {name: value for name, value in fields.items() if value is not None}))
     return read_rows(rows, "frame", columns, seed, None, "")
 
 
 def read_rows(
-    rows: list[Row], name: str, columns: Mapping[str, str] | None, seed: int, refused: Refused | None, rule: str
+    rows: list[Record], name: str, columns: Mapping[str, str] | None, seed: int, refused: Refused | None, rule: str
 ) -> Draft:
     """Read rows that stand in one file; see `read_file`."""
     notes: list[str] = []
     columns = columns or guess_columns(rows, notes)
     stem = Path(name).stem
-    examples = tuple(read_all(iter(rows), Layout(stem, "any", columns=columns), refused))
+    examples = tuple(read_all(iter(rows), RecordLayout(stem, "any", columns=columns), refused))
     return _assembled(name, examples, notes, _splitter(rule, seed), refused)
 
 
@@ -123,7 +123,7 @@ def _assembled(
     )
 
 
-def guess_columns(rows: list[Row], notes: list[str]) -> Mapping[str, str] | None:
+def guess_columns(rows: list[Record], notes: list[str]) -> Mapping[str, str] | None:
     """Find the usual names of input and target among the columns, where neither is called so and no format is known."""
     if not rows:
         return None
@@ -147,20 +147,22 @@ def guess_columns(rows: list[Row], notes: list[str]) -> Mapping[str, str] | None
     return found
 
 
-def task_of(examples: splitting.Examples) -> Task:
+def task_of(examples: splitting.Examples) -> FileDefaults:
     """Choose metric, instruction, labels and form of answer by the look of the targets."""
     targets = [example.target for example in examples]
     distinct = sorted(set(targets))
     if any(getattr(example.input, "tools", ()) for example in examples):
-        return Task(
+        return FileDefaults(
             "tool_call_match", "Call the function that does what is asked, with the right arguments.", (), "json"
         )
     if all(target.lstrip().startswith("{") for target in targets):
-        return Task("json_field_f1", "Answer with JSON.", (), "json")
+        return FileDefaults("json_field_f1", "Answer with JSON.", (), "json")
     numbers = all(last_number(target) is not None and len(target.split()) == 1 for target in targets)
     if numbers and len(distinct) > 10:
-        return Task("numeric_match", "Answer with a number.")
+        return FileDefaults("numeric_match", "Answer with a number.")
     if len(distinct) <= min(200, len(targets) // 4):
         listed = ", ".join(distinct[:50]) + (", …" if len(distinct) > 50 else "")
-        return Task("label_accuracy", f"Answer with one of these labels and nothing else: {listed}.", tuple(distinct))
-    return Task("token_f1", "Answer in as few words as possible.")
+        return FileDefaults(
+            "label_accuracy", f"Answer with one of these labels and nothing else: {listed}.", tuple(distinct)
+        )
+    return FileDefaults("token_f1", "Answer in as few words as possible.")

@@ -22,7 +22,7 @@ from advisor.core.types import Chat, Document, Embed, Example, Input
 from . import writing
 from .configuration import read_configuration
 from .data_checks import duplicates, privacy, texts
-from .data_checks.subject import Subject
+from .data_checks.data_profile import DataProfile
 from .draft import SPLITS, Draft
 from .loading import read
 
@@ -137,10 +137,10 @@ def _document(
 def _without_copies(
     draft: Draft, embed: Embed | None, settings: DataCheckSettings, changes: list[DataChange], progress: Progress
 ) -> Draft:
-    subject = Subject(draft, embed, settings, progress)
-    repeated = duplicates.repeats(subject).rows
-    leaked = duplicates.copies(subject)
-    clashing = set(duplicates.contradictions(subject).rows)
+    profile = DataProfile(draft, embed, settings, progress)
+    repeated = duplicates.repeats(profile).rows
+    leaked = duplicates.copies(profile)
+    clashing = set(duplicates.contradictions(profile).rows)
     repeated_ids = set(repeated)
     parts: dict[str, tuple[Example, ...]] = {}
     for split in SPLITS:

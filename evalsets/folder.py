@@ -15,8 +15,8 @@ from advisor.core.types import Document, Example, Tool
 from . import splitting
 from .configuration import EvalSetFile, read_configuration
 from .draft import SPLITS, Draft
-from .formats import Layout, to_example
-from .readers import Row, check_file, exists, open_text, parse_json, read_jsonl
+from .formats import RecordLayout, to_example
+from .readers import Record, check_file, exists, open_text, parse_json, read_jsonl
 
 Refused = list[str]
 """Where rows that cannot be read are collected; in place of it `None` stops at the first one."""
@@ -84,7 +84,7 @@ def _examples(folder: Path, split: str, settings: EvalSetFile, refused: Refused 
     if split == "dev" and not exists(folder / "dev.jsonl"):
         return ()
     path = _member(folder, f"{split}.jsonl")
-    layout = Layout(split, settings.output, settings.tools_field)
+    layout = RecordLayout(split, settings.output, settings.tools_field)
     found = read_all(read_jsonl(path), layout, refused)
     if not found and not refused:
         raise EvalSetError(
@@ -94,7 +94,7 @@ def _examples(folder: Path, split: str, settings: EvalSetFile, refused: Refused 
     return tuple(found)
 
 
-def read_all(rows: Iterator[Row], layout: Layout, refused: Refused | None = None) -> list[Example]:
+def read_all(rows: Iterator[Record], layout: RecordLayout, refused: Refused | None = None) -> list[Example]:
     """Read rows into examples; see `read_folder` for `refused`.
 
     Raises:
@@ -170,7 +170,7 @@ def _documents(folder: Path, refused: Refused | None) -> tuple[Document, ...]:
     return tuple(found.values())
 
 
-def _document(row: Row) -> Document:
+def _document(row: Record) -> Document:
     text, title = row.fields.get("text"), row.fields.get("title") or ""
     if not isinstance(text, str) or not text.strip():
         raise row.error("field 'text' is missing or empty", hint='{"id": "1", "title": "…", "text": "…"}')
@@ -199,7 +199,7 @@ def _schema(folder: Path, settings: EvalSetFile) -> dict[str, Any] | None:
     if isinstance(schema, str):
         path = _member(folder, schema, inside=True)
         where = path.name
-        schema = parse_json("".join(line for _, line in open_text(path, 1_000_000)), Row(path.name, 1, {}))
+        schema = parse_json("".join(line for _, line in open_text(path, 1_000_000)), Record(path.name, 1, {}))
     if schema is None:
         return None
     if wrong := check_schema(schema):

@@ -11,7 +11,7 @@ from advisor.core.errors import did_you_mean
 from advisor.core.tool_files import spec_from_json
 from advisor.core.types import Chat, Example, Input, Message, Role, ToolCall, ToolSpec
 
-from .readers import Row, parse_json
+from .readers import Record, parse_json
 
 OWN_FIELDS = ("id", "input", "target", "metadata")
 INPUT_NAMES = ("input", "question", "text", "prompt", "query", "sentence", "utterance", "message")
@@ -19,7 +19,7 @@ TARGET_NAMES = ("target", "answer", "label", "completion", "output", "response",
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RecordLayout:
     """How rows become examples.
 
     Attributes:
@@ -36,7 +36,7 @@ class Layout:
     columns: Mapping[str, str] | None = None
 
 
-def to_example(row: Row, layout: Layout) -> Example:
+def to_example(row: Record, layout: RecordLayout) -> Example:
     """Build the `Example` of one row; keys that are none of the four known ones go into its metadata.
 
     Raises:
@@ -54,7 +54,7 @@ def to_example(row: Row, layout: Layout) -> Example:
 # --- other people's formats ------------------------------------------------------------------------------------------
 
 
-def canonical(row: Row, columns: Mapping[str, str] | None = None) -> dict[str, Any]:
+def canonical(row: Record, columns: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return the fields of a row under our names: by `columns`, else by the format that the keys betray.
 
     Raises:
@@ -99,7 +99,7 @@ def _with_choices(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "input": f"{asked}\n\n{listed}", "metadata": metadata}
 
 
-def _renamed(fields: dict[str, Any], columns: Mapping[str, str], row: Row) -> dict[str, Any]:
+def _renamed(fields: dict[str, Any], columns: Mapping[str, str], row: Record) -> dict[str, Any]:
     renamed = {}
     for ours, theirs in columns.items():
         if theirs in fields:
@@ -112,7 +112,7 @@ def _renamed(fields: dict[str, Any], columns: Mapping[str, str], row: Row) -> di
     return {**{name: value for name, value in fields.items() if name not in used and name not in renamed}, **renamed}
 
 
-def _from_chat(fields: dict[str, Any], row: Row) -> dict[str, Any]:
+def _from_chat(fields: dict[str, Any], row: Record) -> dict[str, Any]:
     """OpenAI's fine-tuning format and TRL's `messages`: the last assistant turn that weighs something is the target."""
     turns = fields.pop("messages")
     last = max((at for at, turn in enumerate(turns) if _is_answer(turn)), default=-1)
@@ -135,7 +135,7 @@ def _is_answer(turn: Any) -> bool:
     return isinstance(turn, dict) and turn.get("role") == "assistant" and turn.get("weight") != 0
 
 
-def _turn_as_target(turn: dict[str, Any], row: Row) -> str:
+def _turn_as_target(turn: dict[str, Any], row: Record) -> str:
     message = _message(turn, row, "messages")
     calls = [{"name": call.name, "arguments": dict(call.arguments)} for call in message.tool_calls]
     if calls:
@@ -143,7 +143,7 @@ def _turn_as_target(turn: dict[str, Any], row: Row) -> str:
     return message.content
 
 
-def _last_text(value: Any, row: Row) -> Any:
+def _last_text(value: Any, row: Record) -> Any:
     """The text of TRL's `completion`, which may be a list of messages."""
     if not isinstance(value, list):
         return value
@@ -152,7 +152,7 @@ def _last_text(value: Any, row: Row) -> Any:
     return _turn_as_target(value[-1], row)
 
 
-def _from_mlflow(fields: dict[str, Any], row: Row) -> dict[str, Any]:
+def _from_mlflow(fields: dict[str, Any], row: Record) -> dict[str, Any]:
     inputs, expected = fields.pop("inputs"), fields.pop("expectations")
     asked = inputs.get("messages") or (next(iter(inputs.values())) if len(inputs) == 1 else None)
     if asked is None:
@@ -163,7 +163,7 @@ def _from_mlflow(fields: dict[str, Any], row: Row) -> dict[str, Any]:
     return {**fields, "input": asked, "target": answers}
 
 
-def _from_promptfoo(fields: dict[str, Any], row: Row) -> dict[str, Any]:
+def _from_promptfoo(fields: dict[str, Any], row: Record) -> dict[str, Any]:
     expected = str(fields.pop("__expected"))
     kind, colon, rest = expected.partition(":")
     if colon and kind in ("equals", "="):
@@ -189,7 +189,7 @@ _PROMPTFOO_CHECKS = (
 # --- fields ----------------------------------------------------------------------------------------------------------
 
 
-def _id(value: Any, row: Row, split: str) -> str:
+def _id(value: Any, row: Record, split: str) -> str:
     if value is None:
         return f"{split}-{row.line}"
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
@@ -197,7 +197,7 @@ def _id(value: Any, row: Row, split: str) -> str:
     return str(value)
 
 
-def _metadata(fields: Mapping[str, Any], row: Row) -> dict[str, Any]:
+def _metadata(fields: Mapping[str, Any], row: Record) -> dict[str, Any]:
     given = fields.get("metadata")
     if isinstance(given, str) and given.strip().startswith("{"):
         given = parse_json(given, row)
@@ -218,7 +218,7 @@ def _metadata(fields: Mapping[str, Any], row: Row) -> dict[str, Any]:
     return found
 
 
-def _target(fields: Mapping[str, Any], row: Row, output: str) -> str:
+def _target(fields: Mapping[str, Any], row: Record, output: str) -> str:
     value = _needed(fields, "target", row)
     if isinstance(value, list | dict) and output == "text":
         raise row.error(
@@ -231,7 +231,7 @@ def _target(fields: Mapping[str, Any], row: Row, output: str) -> str:
     return text
 
 
-def _needed(fields: Mapping[str, Any], name: str, row: Row) -> Any:
+def _needed(fields: Mapping[str, Any], name: str, row: Record) -> Any:
     if fields.get(name) is None:
         listed = ", ".join(map(repr, list(row.fields)[:12])) or "nothing"
         raise row.error(
@@ -241,7 +241,7 @@ def _needed(fields: Mapping[str, Any], name: str, row: Row) -> Any:
     return fields[name]
 
 
-def _input(fields: Mapping[str, Any], row: Row) -> Input:
+def _input(fields: Mapping[str, Any], row: Record) -> Input:
     value = _needed(fields, "input", row)
     if isinstance(value, dict) and set(value) == {"messages", "tools"}:
         return Chat(_messages(value["messages"], row), _specs(value["tools"], "tools", row))
@@ -254,7 +254,7 @@ def _input(fields: Mapping[str, Any], row: Row) -> Input:
     return str(value)
 
 
-def _messages(value: Any, row: Row) -> tuple[Message, ...]:
+def _messages(value: Any, row: Record) -> tuple[Message, ...]:
     if not isinstance(value, list) or not value:
         raise row.error("field 'input' holds no message", hint='[{"role": "user", "content": "…"}]')
     messages = tuple(_message(turn, row, "input") for turn in value)
@@ -263,7 +263,7 @@ def _messages(value: Any, row: Row) -> tuple[Message, ...]:
     return messages
 
 
-def _message(turn: Any, row: Row, field: str) -> Message:
+def _message(turn: Any, row: Record, field: str) -> Message:
     if not isinstance(turn, dict):
         raise row.error(f"field {field!r}: a message is an object with role and content, not {str(turn)[:60]!r}")
     role = "system" if turn.get("role") == "developer" else turn.get("role")
@@ -277,7 +277,7 @@ def _message(turn: Any, row: Row, field: str) -> Message:
     return Message(cast(Role, role), content, calls, str(turn.get("tool_call_id") or ""))
 
 
-def _content(value: Any, row: Row, field: str) -> str:
+def _content(value: Any, row: Record, field: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
@@ -285,7 +285,7 @@ def _content(value: Any, row: Row, field: str) -> str:
     raise row.error(f"field {field!r}: the content of a message must be text, not {str(value)[:60]!r}")
 
 
-def _tool_call(call: Any, row: Row, field: str) -> ToolCall:
+def _tool_call(call: Any, row: Record, field: str) -> ToolCall:
     inner = call.get("function", call) if isinstance(call, dict) else {}
     arguments = inner.get("arguments", {}) if isinstance(inner, dict) else None
     if isinstance(arguments, str):
@@ -295,14 +295,14 @@ def _tool_call(call: Any, row: Row, field: str) -> ToolCall:
     return ToolCall(inner["name"], arguments, str(call.get("id") or ""))
 
 
-def _with_tools(asked: Input, plain: Any, field: str, row: Row) -> Chat:
+def _with_tools(asked: Input, plain: Any, field: str, row: Record) -> Chat:
     if plain is None:
         raise row.error(f"field {field!r} is missing in metadata, and tools_field in evalset.yaml names it")
     messages = asked.messages if isinstance(asked, Chat) else (Message("user", asked),)
     return Chat(messages, _specs(plain, field, row))
 
 
-def _specs(plain: Any, field: str, row: Row) -> tuple[ToolSpec, ...]:
+def _specs(plain: Any, field: str, row: Record) -> tuple[ToolSpec, ...]:
     if not isinstance(plain, Sequence) or isinstance(plain, str) or not plain:
         raise row.error(f"field {field!r} must be a list of tool schemas")
     try:

@@ -22,11 +22,11 @@ from advisor.core.types import EvalSet, Example
 from . import fetching, splitting
 from .configuration import read_yaml
 from .draft import SPLITS, Draft
-from .files import Task, guess_columns, task_of
+from .files import FileDefaults, guess_columns, task_of
 from .folder import Refused, read_all, read_folder
-from .formats import Layout
+from .formats import RecordLayout
 from .public_formats import FORMATS, passages
-from .readers import Row, exists
+from .readers import Record, exists
 
 PREFIX, HUB_PREFIX = "public:", "hf:"
 TABLE = Path(__file__).parent / "public.yaml"
@@ -128,8 +128,8 @@ def _fetched(
     documents: tuple[Any, ...] = ()
     base = os.environ.get("ADVISOR_PUBLIC_BASE", "") or entry.base  # a server with copies; the tests' own
     for split, sources in entry.splits.items():
-        layout = Layout(split if split != "all" else name, entry.output, entry.tools_field)
-        rows: list[Row] = []
+        layout = RecordLayout(split if split != "all" else name, entry.output, entry.tools_field)
+        rows: list[Record] = []
         for source in sources:
             paths, _, part = source.partition("#")
             files = []
@@ -147,7 +147,7 @@ def _fetched(
     return parts, documents
 
 
-def _rows(name: str, entry: PublicSet, files: list[Path], part: str) -> list[Row]:
+def _rows(name: str, entry: PublicSet, files: list[Path], part: str) -> list[Record]:
     try:
         return list(FORMATS[entry.format](files, part, entry.model_dump()))
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -158,10 +158,10 @@ def _rows(name: str, entry: PublicSet, files: list[Path], part: str) -> list[Row
         ) from error
 
 
-def _numbered(rows: list[Row]) -> Iterator[Row]:
+def _numbered(rows: list[Record]) -> Iterator[Record]:
     """Number the rows through, since those of several files would have the same ids."""
     for at, row in enumerate(rows, 1):
-        yield Row(row.file, at, row.fields)
+        yield Record(row.file, at, row.fields)
 
 
 def __getattr__(name: str) -> Callable[..., EvalSet]:
@@ -196,7 +196,7 @@ def read_hub(source: str, columns: Mapping[str, str] | None, seed: int, refused:
     chosen = _chosen(about.get("siblings") or [], source, notes)
     from advisor.core import registry
 
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[Record]] = {}
     for split, files in chosen.items():
         for path, sha256 in files:
             url = f"{hub}/datasets/{name}/resolve/{commit}/{urllib.parse.quote(path)}"
@@ -240,13 +240,13 @@ def _split_of(name: str) -> str:
 
 
 def _from_rows(
-    name: str, rows: Mapping[str, list[Row]], columns: Mapping[str, str] | None, notes: list[str], seed: int,
+    name: str, rows: Mapping[str, list[Record]], columns: Mapping[str, str] | None, notes: list[str], seed: int,
     refused: Refused | None,
 ) -> Draft:  # fmt: skip
     first = next(iter(rows.values()))
     columns = columns or guess_columns(first, notes)
     read = {
-        split: tuple(read_all(iter(found), Layout(split, "any", columns=columns), refused))
+        split: tuple(read_all(iter(found), RecordLayout(split, "any", columns=columns), refused))
         for split, found in rows.items()
     }
     if "all" in read:
@@ -254,7 +254,7 @@ def _from_rows(
         notes.append(note)
     else:
         parts = {split: read.get(split, ()) for split in SPLITS}
-    task: Task = task_of((*parts["train"], *parts["dev"]))
+    task: FileDefaults = task_of((*parts["train"], *parts["dev"]))
     notes.append(f"metric {task.metric} and the instruction were chosen by the look of the targets")
     return Draft(
         name=name.replace("/", "-"),

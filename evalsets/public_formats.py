@@ -1,8 +1,8 @@
 """How the files of public data sets are written, one function a format: from files to rows under our names.
 
-A format is a function ``(files, part, options) -> Iterator[Row]``. `files` are the local paths of one entry of `splits`
-(``a|b`` gives two that belong together), `part` is what stands behind ``#``, `options` the entry of the table. No code
-of a data set is ever run.
+A format is a function ``(files, part, options) -> Iterator[Record]``. `files` are the local paths of one entry of
+`splits` (``a|b`` gives two that belong together), `part` is what stands behind ``#``, `options` the entry of the table.
+No code of a data set is ever run.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 from advisor.core.errors import EvalSetError
 from advisor.core.types import Document
 
-from .readers import Row, open_text, parse_json, read_csv, read_jsonl, read_parquet
+from .readers import Record, open_text, parse_json, read_csv, read_jsonl, read_parquet
 
 Fields = dict[str, Any]
 PASSAGE_WORDS = 150
 MAX_JSON_BYTES = 100_000_000
 
 
-def read_table(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_table(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read CSV, JSON lines, Parquet or a JSON list of objects; `columns` and `template` say what is what."""
     path = files[0]
-    readers: dict[str, Callable[[Path], Iterator[Row]]] = {
+    readers: dict[str, Callable[[Path], Iterator[Record]]] = {
         ".csv": read_csv, ".tsv": read_csv, ".jsonl": read_jsonl, ".parquet": read_parquet, ".json": _json_list,
     }  # fmt: skip
     columns, template, after = options.get("columns") or {}, options.get("template", ""), options.get("after", "")
@@ -33,13 +33,13 @@ def read_table(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> 
         fields = {ours: _taken(row, theirs) for ours, theirs in columns.items()}
         if template:
             fields["input"] = template.format_map(_Plain(row))
-        yield Row(row.file, row.line, _shaped(fields, row, after, options.get("group", "")))
+        yield Record(row.file, row.line, _shaped(fields, row, after, options.get("group", "")))
 
 
 class _Plain(dict[str, str]):
     """The fields of a row as texts, for a template; a missing one is an error with file and line."""
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Record) -> None:
         super().__init__({name: str(value).strip() for name, value in row.fields.items()})
         self._row = row
 
@@ -47,13 +47,13 @@ class _Plain(dict[str, str]):
         raise self._row.error(f"field {name!r} is missing")
 
 
-def _taken(row: Row, name: str) -> Any:
+def _taken(row: Record, name: str) -> Any:
     if name not in row.fields:
         raise row.error(f"field {name!r} is missing; the file is not what the table of public sets expects")
     return row.fields[name]
 
 
-def _shaped(fields: Fields, row: Row, after: str, group: str) -> Fields:
+def _shaped(fields: Fields, row: Record, after: str, group: str) -> Fields:
     answers = fields.pop("answers", None)
     if isinstance(answers, list) and answers:
         fields["target"] = str(answers[0])
@@ -68,20 +68,20 @@ def _shaped(fields: Fields, row: Row, after: str, group: str) -> Fields:
     return fields
 
 
-def _json_list(path: Path) -> Iterator[Row]:
+def _json_list(path: Path) -> Iterator[Record]:
     found = _json(path)
     if not isinstance(found, list):
         raise EvalSetError(f"{path.name}: a list of objects is needed")
     for at, one in enumerate(found, 1):
         if not isinstance(one, dict):
-            raise Row(path.name, at, {}).error("an object is needed")
-        yield Row(path.name, at, one)
+            raise Record(path.name, at, {}).error("an object is needed")
+        yield Record(path.name, at, one)
 
 
 def _json(path: Path, encoding: str = "utf-8") -> Any:
     if encoding != "utf-8":
         return json.loads(path.read_bytes().decode(encoding))
-    return parse_json("".join(line for _, line in _long_lines(path)), Row(path.name, 1, {}))
+    return parse_json("".join(line for _, line in _long_lines(path)), Record(path.name, 1, {}))
 
 
 def _long_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -94,36 +94,36 @@ def _long_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise EvalSetError(f"{path.name}: byte {error.start + 1} is not UTF-8") from None
 
 
-def read_tabbed(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_tabbed(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read lines of tab-separated cells without a header; `columns` gives the places, the last takes the rest."""
     columns = {ours: int(place) for ours, place in options["columns"].items()}
     last = max(columns.values())
     for number, line in open_text(files[0]):
         cells = line.rstrip("\r\n").split("\t", last)
-        row = Row(files[0].name, number, {})
+        row = Record(files[0].name, number, {})
         if len(cells) <= last:
             raise row.error(f"{len(cells)} cells, where {last + 1} are needed")
-        yield Row(row.file, number, {ours: cells[place] for ours, place in columns.items()})
+        yield Record(row.file, number, {ours: cells[place] for ours, place in columns.items()})
 
 
-def read_pairs(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_pairs(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read lists of ``[text, label]`` under the key `part` of a JSON object."""
     found = _json(files[0])
     for at, pair in enumerate(found.get(part, ()) if isinstance(found, dict) else (), 1):
-        yield Row(files[0].name, at, {"input": pair[0], "target": pair[1]})
+        yield Record(files[0].name, at, {"input": pair[0], "target": pair[1]})
 
 
-def read_parallel(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_parallel(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read two files line by line: the first is the input, the second the target; equal lines are left out."""
     asked, told = ([line.strip() for _, line in open_text(path)] for path in files)
     if len(asked) != len(told):
         raise EvalSetError(f"{files[0].name} has {len(asked):,} lines and {files[1].name} {len(told):,}")
     for at, (first, second) in enumerate(zip(asked, told, strict=True), 1):
         if first and second and first != second:
-            yield Row(files[0].name, at, {"id": f"{files[0].stem}-{at}", "input": first, "target": second})
+            yield Record(files[0].name, at, {"id": f"{files[0].stem}-{at}", "input": first, "target": second})
 
 
-def read_snips(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_snips(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read the Snips benchmark: an intent with its messages, each cut into texts and slot values."""
     for intent, items in _json(files[0], "latin-1" if "_full" in files[0].name else "utf-8").items():
         for at, item in enumerate(items, 1):
@@ -134,14 +134,14 @@ def read_snips(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> 
                     slots[name] = [*_listed(slots[name]), value] if name in slots else value
             text = "".join(piece["text"] for piece in item["data"]).strip()
             target = json.dumps({"intent": intent, "slots": slots}, ensure_ascii=False)
-            yield Row(files[0].name, at, {"id": f"{files[0].stem}-{at}", "input": text, "target": target})
+            yield Record(files[0].name, at, {"id": f"{files[0].stem}-{at}", "input": text, "target": target})
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def read_spans(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_spans(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read Restaurant8k: a message, the slots that were asked for, and where their values stand in it."""
     for row in _json_list(files[0]):
         text = row.fields["userInput"]["text"]
@@ -151,10 +151,10 @@ def read_spans(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> 
             span = label.get("valueSpan") or {}
             slots[label["slot"]] = text[int(span.get("startIndex", 0)) : int(span.get("endIndex", len(text)))]
         shown = f"[asked: {', '.join(asked)}] {text}" if asked else text
-        yield Row(row.file, row.line, {"input": shown, "target": json.dumps(slots, ensure_ascii=False)})
+        yield Record(row.file, row.line, {"input": shown, "target": json.dumps(slots, ensure_ascii=False)})
 
 
-def read_bfcl(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_bfcl(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read the Berkeley Function Calling Leaderboard: questions with their tools, and the accepted arguments beside."""
     truths = {row.fields["id"]: row.fields["ground_truth"] for row in read_jsonl(files[1])}
     for row in read_jsonl(files[0]):
@@ -163,7 +163,7 @@ def read_bfcl(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> I
             raise row.error(f"{row.fields['id']!r} has no accepted answer in {files[1].name}")
         name, accepted = next(iter(truth[0].items()))
         arguments = {key: _first_of(values) for key, values in accepted.items() if _first_of(values) != ""}
-        yield Row(row.file, row.line, {
+        yield Record(row.file, row.line, {
             "id": row.fields["id"],
             "input": row.fields["question"][0][-1]["content"],
             "target": json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False),
@@ -179,7 +179,7 @@ def _first_of(values: Any) -> Any:
     return value
 
 
-def read_squad(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Row]:
+def read_squad(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> Iterator[Record]:
     """Read SQuAD's form: texts with questions; rows name the passage (`passages`) in which their answer begins."""
     for paper, context, questions in _papers(files[0]):
         starts = [start for start, _ in _cut(context)]
@@ -195,7 +195,7 @@ def read_squad(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> 
                 "answers": [one["text"].strip() for one in answers],
             }
             fields = {"id": str(question["id"]), "input": question["question"], "target": answers[0]["text"].strip()}
-            yield Row(files[0].name, 1, {**fields, "metadata": metadata})
+            yield Record(files[0].name, 1, {**fields, "metadata": metadata})
 
 
 def passages(path: Path) -> tuple[Document, ...]:
@@ -229,7 +229,7 @@ def _cut(context: str) -> list[tuple[int, str]]:
     return [(begins, text) for begins, text in found if text] or [(0, context)]
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Path], str, Mapping[str, Any]], Iterator[Row]]] = {
+FORMATS: Mapping[str, Callable[[Sequence[Path], str, Mapping[str, Any]], Iterator[Record]]] = {
     "table": read_table,
     "tabbed": read_tabbed,
     "pairs": read_pairs,

@@ -1,4 +1,4 @@
-"""One reader a file format: `(path) -> Iterator[Row]`. Sizes are bounded; every error names file, line and field."""
+"""One reader a file format: `(path) -> Iterator[Record]`. Sizes are bounded; every error names file, line and field."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"P
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Record:
     """One record as it stands in a file; `line` counts from 1 (in Parquet: the row)."""
 
     file: str
@@ -120,7 +120,7 @@ def _conversion(found: str, path: Path) -> str:
 # --- JSON lines ------------------------------------------------------------------------------------------------------
 
 
-def read_jsonl(path: Path) -> Iterator[Row]:
+def read_jsonl(path: Path) -> Iterator[Record]:
     """Read JSON lines, one object a line; blank lines are skipped.
 
     Raises:
@@ -132,17 +132,17 @@ def read_jsonl(path: Path) -> Iterator[Row]:
             continue
         count += 1
         _bound(count, path)
-        row = Row(path.name, number, {})
+        row = Record(path.name, number, {})
         value = parse_json(line, row)
         if not isinstance(value, dict):
             raise row.error(
                 f"a JSON object is needed, not {_kind(value)}",
                 hint='one object a line: {"id": "1", "input": "…", "target": "…"}',
             )
-        yield _checked(Row(path.name, number, value))
+        yield _checked(Record(path.name, number, value))
 
 
-def parse_json(text: str, row: Row) -> Any:
+def parse_json(text: str, row: Record) -> Any:
     """Parse strict JSON of bounded depth.
 
     Raises:
@@ -195,10 +195,10 @@ def _kind(value: Any) -> str:
 # --- CSV -------------------------------------------------------------------------------------------------------------
 
 
-def read_csv(path: Path) -> Iterator[Row]:
+def read_csv(path: Path) -> Iterator[Record]:
     """Read CSV with a header; ``.tsv`` is split at tabs, and a header without commas but with semicolons at those.
 
-    Blank cells are left out of the row. `Row.line` is the line on which the record ends.
+    Blank cells are left out of the row. `Record.line` is the line on which the record ends.
 
     Raises:
         EvalSetError: no header, a column twice, a row with more or fewer cells than the header, or a cell too long.
@@ -209,24 +209,24 @@ def read_csv(path: Path) -> Iterator[Row]:
     reader = csv.reader((line for part in ((first,), lines) for line in part), delimiter=delimiter, strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
-        _check_header(header, Row(path.name, 1, {}))
+        _check_header(header, Record(path.name, 1, {}))
         for count, cells in enumerate(filter(None, reader), start=1):
             _bound(count, path)
-            row = Row(path.name, reader.line_num, {})
+            row = Record(path.name, reader.line_num, {})
             if len(cells) != len(header):
                 raise row.error(
                     f"{len(cells)} cells, where the header has {len(header)}",
                     hint='put a cell that holds a comma or a line break in quotes: "a, b"',
                 )
             filled = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
-            yield _checked(Row(path.name, reader.line_num, filled))
+            yield _checked(Record(path.name, reader.line_num, filled))
     except csv.Error as error:
         raise EvalSetError(
             f"{path.name} line {reader.line_num}: {error}; at most {MAX_FIELD_CHARACTERS:,} characters a cell"
         ) from None
 
 
-def _check_header(header: list[str], row: Row) -> None:
+def _check_header(header: list[str], row: Record) -> None:
     if not any(header):
         raise row.error("there is no header with the names of the columns", hint="first line: input,target")
     for name, count in Counter(header).items():
@@ -238,7 +238,7 @@ def _check_header(header: list[str], row: Row) -> None:
 # --- Parquet ---------------------------------------------------------------------------------------------------------
 
 
-def read_parquet(path: Path) -> Iterator[Row]:
+def read_parquet(path: Path) -> Iterator[Record]:
     """Read Parquet in small batches; NaN and null cells are left out of the row.
 
     Raises:
@@ -263,16 +263,16 @@ def read_parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches(batch_size=64):
                 for plain in batch.to_pylist():
                     count += 1
-                    row = Row(path.name, count, {})
+                    row = Record(path.name, count, {})
                     fields = {str(name): plain_value(value, row, name) for name, value in plain.items()}
-                    yield _checked(Row(path.name, count, {k: v for k, v in fields.items() if v is not None}))
+                    yield _checked(Record(path.name, count, {k: v for k, v in fields.items() if v is not None}))
     except (arrow.ArrowException, OSError, MemoryError, ValueError, ArithmeticError, RecursionError) as error:
         raise EvalSetError(
             f"{path.name} row {count + 1}: it is not readable as Parquet: {_first_line(error)}"
         ) from None
 
 
-def plain_value(value: Any, row: Row, name: object) -> Any:
+def plain_value(value: Any, row: Record, name: object) -> Any:
     """Turn a Parquet cell into JSON types: dates and decimals become texts, NaN becomes null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
@@ -297,7 +297,7 @@ def _bound(count: int, path: Path) -> None:
         raise EvalSetError(f"{path.name} has more than {MAX_ROWS:,} rows; that many are read at most")
 
 
-def _checked(row: Row) -> Row:
+def _checked(row: Record) -> Record:
     """Refuse rows without a field or with far too many, and over-long texts at their top and in conversations."""
     if not 0 < len(row.fields) <= MAX_FIELDS:
         few = f"it has {len(row.fields):,} fields; at most {MAX_FIELDS:,} are read"

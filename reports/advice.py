@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from advisor.advice.advice import Advice
-from advisor.advice.calibration import Calibration
+from advisor.advice.calibration import ForecastSkill
 from advisor.advice.forecast import Forecast
 from advisor.advice.worth import Worth
 from advisor.core.types import Interval
@@ -96,7 +96,7 @@ def _ends(found: Interval) -> str:
     return f"{usd(found.low)} to {usd(found.high)}"
 
 
-def calibration_line(found: Calibration) -> str:
+def calibration_line(found: ForecastSkill) -> str:
     """Return how far such forecasts can be trusted, in one line."""
     skill = "better" if found.has_skill else "no better"
     arm = "a strong prompt" if found.arm == "strong" else "a bare prompt"
@@ -108,7 +108,7 @@ def calibration_line(found: Calibration) -> str:
     )
 
 
-def show_calibration(found: tuple[Calibration, ...], console: Console | None = None) -> None:
+def show_calibration(found: tuple[ForecastSkill, ...], console: Console | None = None) -> None:
     """Print the measured calibration of both arms."""
     from rich.console import Console, Group
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from advisor.decision.comparison import Comparison
 
-from . import checklist, curves, data, prompt_search, view
+from . import curves, data, guard_list, prompt_search, view
 from . import steps as section
 from .safe import line, shorten, typable
 
@@ -56,7 +56,7 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     parts += _listed("The search for a prompt", [shorten(line(text), 400) for text in searched])
     parts += _listed("Money", [f"{f.name}: {f.value}" for f in view.money_facts(comparison)])
     parts += _listed("What more training examples would bring", curves.lines(comparison))
-    parts += checklist.terminal(comparison)
+    parts += guard_list.terminal(comparison)
     parts += _listed(
         "The examples", [f"{f.name}: {f.value}{f' ({f.meaning})' if f.meaning else ''}" for f in data.facts(comparison)]
     )

@@ -9,7 +9,7 @@ from typing import Any
 from advisor.decision.comparison import Comparison
 from advisor.stats.summaries import Disagreement
 
-from . import charts, checklist, curves, data, numbers, prompt_search, steps, tornado, view
+from . import charts, curves, data, guard_list, numbers, prompt_search, steps, tornado, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -73,7 +73,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "rule": view.RULES.get(verdict.rule, ""),
         "step": step,
         "step_command": step_command,
-        "checks": checklist.checks(comparison),
+        "checks": guard_list.guard_lines(comparison),
         "subject": view.subject(comparison),
         "silent": view.silent(comparison),
         "rows": view.rows(comparison),

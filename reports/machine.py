@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from advisor._util.redaction import hide_known
+from advisor.advice.advice import Advice
 from advisor.core.types import Outcome, Run
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import NOT_STORED
@@ -33,9 +34,19 @@ def render_json(comparison: Comparison) -> str:
     Undefined is ``null``; an infinite bound is ``"Infinity"`` or ``"-Infinity"``, as JSON has no such number. The text
     is ASCII, so that no answer can steer a terminal through it.
     """
-    plain = {"schema_version": SCHEMA_VERSION, **_plain(comparison), **_plain(comparison.evidence)}
+    plain = {**_plain(comparison), **_plain(comparison.evidence)}
     del plain["evidence"]
-    return hide_known(json.dumps(plain, indent=1, ensure_ascii=True, allow_nan=False)) + "\n"
+    return _versioned(plain)
+
+
+def render_advice(advice: Advice) -> str:
+    """Return an advice as JSON, written as a comparison's is."""
+    return _versioned(_plain(advice))
+
+
+def _versioned(plain: Mapping[str, Any]) -> str:
+    whole = {"schema_version": SCHEMA_VERSION, **plain}
+    return hide_known(json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False)) + "\n"
 
 
 def _plain(value: Any) -> Any:

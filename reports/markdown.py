@@ -7,7 +7,7 @@ import re
 from advisor.decision.comparison import Comparison
 from advisor.stats.summaries import Disagreement
 
-from . import checklist, curves, data, numbers, prompt_search, steps, view
+from . import curves, data, guard_list, numbers, prompt_search, steps, view
 from .safe import line, shorten
 
 SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
@@ -31,7 +31,7 @@ def render(comparison: Comparison) -> str:
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
         _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
         _listed("What more training examples would bring", [text(one) for one in curves.lines(comparison)]),
-        checklist.markdown(comparison, text),
+        guard_list.markdown(comparison, text),
         _listed("The examples", [_fact(fact) for fact in data.facts(comparison)]),
         _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
         _next_step(comparison),

@@ -30,14 +30,14 @@ class PipeClosed(BaseException):
     """Nobody reads any more what is printed; no strategy can take it for an error of its own."""
 
 
-class _State:
+class _SignalState:
     number = 0
     shields = 0
     overdue = False
     ending = False
 
 
-_state = _State()
+_state = _SignalState()
 
 
 def requested() -> int:

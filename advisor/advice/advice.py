@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from advisor._util.formats import percent, points, usd
-from advisor.advice.calibration import Calibration, shipped
+from advisor.advice.calibration import ForecastSkill, shipped
 from advisor.advice.experiment import Experiment, design
 from advisor.advice.forecast import STRONG_SHARE, Forecast, draw_lifts, summarise
 from advisor.advice.holds import Hold, Reason, held_back
@@ -57,7 +57,7 @@ class Advice:
     try_first: tuple[str, ...]
     needs: tuple[str, ...]
     experiment: Experiment
-    calibration: Calibration
+    calibration: ForecastSkill
     assumptions: Mapping[str, str]
     situation: Situation
     pilot: Pilot | None

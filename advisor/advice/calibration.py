@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from advisor.advice.lifts import fit
-from advisor.advice.published import HERE, arm, outcomes
+from advisor.advice.published import HERE, arm, published_tunes
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import FloatArray
 
@@ -29,7 +29,7 @@ SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class ForecastSkill:
     """The model on tasks left out, in one arm; Brier scores are of "better by more than `margin`", lower is better.
 
     Attributes:
@@ -60,7 +60,7 @@ class Calibration:
 
 def measure(
     name: str, *, seed: int = SEED, margin: float = MARGIN, progress: Callable[[int, int], None] | None = None
-) -> Calibration:
+) -> ForecastSkill:
     """Leave each task of an arm out in turn and predict it from the others; the base model is taken as known.
 
     Args:
@@ -72,7 +72,7 @@ def measure(
     rng = np.random.default_rng([seed, len(name), 1])
     whole = arm(name)
     tasks = np.array(whole.tasks)
-    gpt = np.array([row.best_gpt for row in outcomes()])
+    gpt = np.array([row.best_gpt for row in published_tunes()])
     lifts, names = whole.tuned - whole.reference, list(dict.fromkeys(whole.tasks))
     chances, base, line = (np.full(len(lifts), np.nan) for _ in range(3))
     inside = np.zeros((len(lifts), len(LEVELS)), dtype=bool)
@@ -89,7 +89,7 @@ def measure(
         if progress:
             progress(done + 1, len(names))
     better = lifts > margin
-    return Calibration(
+    return ForecastSkill(
         arm=name,
         margin=margin,
         results=len(lifts),
@@ -120,6 +120,6 @@ def _line(gpt: FloatArray, lifts: FloatArray, new: FloatArray, margin: float) ->
     return [1.0 - spread.cdf(margin - float(start + slope * score)) for score in new]
 
 
-def shipped() -> dict[str, Calibration]:
+def shipped() -> dict[str, ForecastSkill]:
     """Return the shipped figures by arm; ``advisor ask --calibration --json`` prints that file anew."""
-    return {one["arm"]: Calibration(**one) for one in json.loads(FILE.read_text(encoding="utf-8"))}
+    return {one["arm"]: ForecastSkill(**one) for one in json.loads(FILE.read_text(encoding="utf-8"))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.advice.published import findings
+from advisor.advice.published import study_headlines
 from advisor.advice.situation import Situation
 from advisor.decision.evidence import Answer
 
@@ -34,7 +34,7 @@ def held_back(situation: Situation, labels: int | None, *, measured: bool = Fals
 
     A rule that rests on studies pointing both ways gives way where the user has `measured` the lead in a pilot.
     """
-    known = findings()
+    known = study_headlines()
     if situation.kind == "knowledge" and situation.prompted_by != "rag":
         return _new_facts(situation)
     if situation.kind == "knowledge" and not measured:
@@ -69,7 +69,7 @@ def held_back(situation: Situation, labels: int | None, *, measured: bool = Fals
 
 
 def _new_facts(situation: Situation) -> Hold:
-    fact = findings()["new_facts"]
+    fact = study_headlines()["new_facts"]
     reason = Reason(f"For new facts RAG comes first: {fact.headline}.", fact.source)
     if situation.sources is not None and "documents" not in situation.sources:
         return Hold("not_yet", "for new facts RAG comes first, and it needs documents that you do not have yet", reason)

@@ -90,7 +90,7 @@ class Fit:
 
 
 @dataclass(slots=True)
-class _State:
+class _SamplerState:
     """Where the sampler stands."""
 
     theta: FloatArray
@@ -114,7 +114,7 @@ def fit(data: Arm, rng: np.random.Generator, *, kept: int = KEPT, burn_in: int =
     centre = float(np.mean(means))
     fixed = np.stack([np.ones_like(x), means[task_at] - centre, inside], axis=1)
     design = np.concatenate([fixed, np.eye(len(tasks))[task_at], np.eye(len(models))[model_at]], axis=1)
-    state = _State(np.zeros(design.shape[1]), np.ones(len(y)), np.ones(len(tasks)))
+    state = _SamplerState(np.zeros(design.shape[1]), np.ones(len(y)), np.ones(len(tasks)))
     draws = []
     with threadpool_limits(limits=1):  # thousands of small products: threads would only wait for each other
         for turn in range(burn_in + kept):
@@ -136,7 +136,7 @@ def fit(data: Arm, rng: np.random.Generator, *, kept: int = KEPT, burn_in: int =
     )
 
 
-def _step(state: _State, design: FloatArray, y: FloatArray, rng: np.random.Generator) -> None:
+def _step(state: _SamplerState, design: FloatArray, y: FloatArray, rng: np.random.Generator) -> None:
     """Draw all coefficients at once, then the weights and variances given them."""
     tasks = len(state.task_weights)
     models = design.shape[1] - 3 - tasks

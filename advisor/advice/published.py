@@ -19,7 +19,7 @@ SMALL = ("gemma-2b", "gemma-2b-it", "phi-2")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PublishedTune:
     """One fine-tune of the table: the scores of the base model, the tuned model and two GPT models on one task."""
 
     task: str
@@ -62,7 +62,7 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class StudyHeadline:
     """One headline of a study. `quoted`: read in a second source, not in the study itself."""
 
     key: str
@@ -93,11 +93,11 @@ class Band:
 
 
 @cache
-def outcomes() -> tuple[Outcome, ...]:
+def published_tunes() -> tuple[PublishedTune, ...]:
     """Return the 310 rows in the order of the table."""
     with (HERE / "loraland.csv").open(encoding="utf-8", newline="") as file:
         return tuple(
-            Outcome(
+            PublishedTune(
                 row["task"],
                 row["metric"],
                 row["model"],
@@ -108,12 +108,12 @@ def outcomes() -> tuple[Outcome, ...]:
 
 
 @cache
-def findings() -> dict[str, Finding]:
-    """Return the findings by key."""
-    with (HERE / "findings.csv").open(encoding="utf-8", newline="") as file:
+def study_headlines() -> dict[str, StudyHeadline]:
+    """Return the headlines by key."""
+    with (HERE / "study_headlines.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {
-        row["key"]: Finding(row["key"], row["study"], row["arxiv"], row["quoted"] == "yes", row["headline"])
+        row["key"]: StudyHeadline(row["key"], row["study"], row["arxiv"], row["quoted"] == "yes", row["headline"])
         for row in rows
     }
 
@@ -121,7 +121,7 @@ def findings() -> dict[str, Finding]:
 @cache
 def arm(name: str) -> Arm:
     """Return the tuned scores against the base model (``zero_shot``) or against the better GPT score (``strong``)."""
-    rows = outcomes()
+    rows = published_tunes()
     return Arm(
         name=name,
         reference=np.array([row.base if name == "zero_shot" else row.best_gpt for row in rows]),
@@ -137,7 +137,7 @@ def band_of(score: float) -> Band:
     low, high = next(((a, b) for a, b in BANDS if a <= score < b), BANDS[-1])
     best: dict[str, float] = {}
     gpt4: dict[str, float] = {}
-    for row in outcomes():
+    for row in published_tunes():
         best[row.task] = max(best.get(row.task, 0.0), row.finetuned)
         gpt4[row.task] = row.gpt4
     inside = [task for task, found in gpt4.items() if low <= found < high or (high == 1.0 and found == 1.0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor._util.formats import amount, change, count, percent, points, usd
 from advisor.advice.forecast import FULL_LABELS, STRONG_SHARE, Forecast
 from advisor.advice.holds import Hold, Reason
-from advisor.advice.published import TABLE, arm, band_of, findings, outcomes
+from advisor.advice.published import TABLE, arm, band_of, published_tunes, study_headlines
 from advisor.advice.situation import ENGINEERING_HOURS, RETRAINS_PER_YEAR, Costs, Pilot, Situation
 from advisor.advice.worth import ENOUGH_LABELS, Worth, labels_after_buying
 from advisor.economics.amounts import Range
@@ -66,7 +66,7 @@ def _baseline(situation: Situation) -> Reason:
             f"was {change(band.mean_lead)}."
         )
         return Reason(text, TABLE)
-    rows = outcomes()
+    rows = published_tunes()
     gain = sum(row.lift for row in rows) / len(rows)
     better = sum(row.lift > 0.0 for row in rows)
     text = (
@@ -79,12 +79,12 @@ def _baseline(situation: Situation) -> Reason:
 def _labels(situation: Situation) -> list[Reason]:
     if situation.examples is None or situation.examples >= FULL_LABELS[1]:
         return []
-    fact = findings()["hundred_labels"]
+    fact = study_headlines()["hundred_labels"]
     return [Reason(f"You have {count(situation.examples)} examples: {fact.headline}.", fact.source)]
 
 
 def _kind(situation: Situation) -> list[Reason]:
-    known = findings()
+    known = study_headlines()
     if situation.kind in ("format", "voice"):
         fact = known["form_not_facts"]
         return [Reason(f"Tuning teaches form and not facts: {fact.headline}.", fact.source)]
@@ -105,7 +105,7 @@ def _kind(situation: Situation) -> list[Reason]:
 
 def first_steps(situation: Situation) -> tuple[str, ...]:
     """Return what to do before tuning, what the kind of task asks for first."""
-    fact, steps = findings()["optimised_matches"], []
+    fact, steps = study_headlines()["optimised_matches"], []
     have = situation.sources or ()
     if situation.prompted_by != "rag" and (situation.kind == "knowledge" or "documents" in have):
         steps.append("Let it look answers up (RAG): write or collect the documents, then score rag.")

@@ -12,7 +12,6 @@ import typer
 
 from advisor._util import interrupts
 from advisor.advice.inputs import CASE, LINE, MONEY, PILOT
-from advisor.cli import common
 from advisor.cli.flags import spelled, typed_keys, with_flags
 from advisor.core import shipped
 from advisor.core.errors import ConfigurationError
@@ -92,7 +91,7 @@ def ask(
     question = settle(given, ask_more=not (yes or as_json) and sys.stdin.isatty())
     advice = advise(question)
     if as_json:
-        typer.echo(common.as_json(advice), nl=False)
+        typer.echo(shipped.advice_json(advice), nl=False)
     else:
         shipped.show_advice(advice)
 

@@ -15,7 +15,7 @@ INDENT = " " * 7
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class InterviewQuestion:
     """One question: the keys it answers, the words, and what may be typed."""
 
     keys: tuple[str, ...]
@@ -24,26 +24,32 @@ class Asked:
 
 
 QUESTIONS = (
-    Asked(("kind",), "What should the model learn?", "knowledge, format, voice, behaviour or tools"),
-    Asked(("changes",), "How often does what it must know change?", "never, monthly, weekly or daily"),
-    Asked(("examples",), "How many labelled examples do you have?", "a count, for example 400"),
-    Asked(
+    InterviewQuestion(("kind",), "What should the model learn?", "knowledge, format, voice, behaviour or tools"),
+    InterviewQuestion(("changes",), "How often does what it must know change?", "never, monthly, weekly or daily"),
+    InterviewQuestion(("examples",), "How many labelled examples do you have?", "a count, for example 400"),
+    InterviewQuestion(
         ("prompted", "prompted_by"),
         "Best score so far without tuning, 0 to 1, and how?",
         "0.62 few_shot; or zero_shot, optimised_prompt, rag, function_calling",
     ),
-    Asked(("ceiling",), "Best score the metric can give, if it is under 1?", "for example 0.95"),
-    Asked(("economics.requests_per_month",), "How many requests a month?", "a number, or a range 5000..20000"),
-    Asked(
+    InterviewQuestion(("ceiling",), "Best score the metric can give, if it is under 1?", "for example 0.95"),
+    InterviewQuestion(
+        ("economics.requests_per_month",), "How many requests a month?", "a number, or a range 5000..20000"
+    ),
+    InterviewQuestion(
         ("economics.usd_per_correct_answer",),
         "What is one more correct answer worth, USD?",
         "a number, or a range 0.10..0.50",
     ),
-    Asked(("economics.usd_per_label",), "What does one labelled example cost, USD?", "a number, or a range 0.50..2"),
-    Asked(("latency",), "How long may an answer take?", "any, seconds or subsecond"),
-    Asked(("private",), "Must everything run on your own machines?", "yes or no"),
-    Asked(("size",), "Which size of model would be tuned?", "tiny (under 1 billion), small (2 or 3), 7b or larger"),
-    Asked(("sources",), "What could answers be looked up in?", "documents, tools, both or none"),
+    InterviewQuestion(
+        ("economics.usd_per_label",), "What does one labelled example cost, USD?", "a number, or a range 0.50..2"
+    ),
+    InterviewQuestion(("latency",), "How long may an answer take?", "any, seconds or subsecond"),
+    InterviewQuestion(("private",), "Must everything run on your own machines?", "yes or no"),
+    InterviewQuestion(
+        ("size",), "Which size of model would be tuned?", "tiny (under 1 billion), small (2 or 3), 7b or larger"
+    ),
+    InterviewQuestion(("sources",), "What could answers be looked up in?", "documents, tools, both or none"),
 )
 INTRODUCTION = "12 questions. Enter: I don't know. Ctrl-D: answer with what is known so far."
 
@@ -70,7 +76,9 @@ def interview(known: Plain, check: Callable[[Plain], object], read: Callable[[st
     return known
 
 
-def _answer(asked: Asked, known: Plain, check: Callable[[Plain], object], read: Callable[[str], str]) -> Plain:
+def _answer(
+    asked: InterviewQuestion, known: Plain, check: Callable[[Plain], object], read: Callable[[str], str]
+) -> Plain:
     while True:
         words = read(f"{INDENT}> ").strip()
         if not words or words.lower() in ("?", "-", "i don't know", "unknown"):
@@ -85,7 +93,7 @@ def _answer(asked: Asked, known: Plain, check: Callable[[Plain], object], read: 
             return tried
 
 
-def _values(asked: Asked, words: str) -> Plain:
+def _values(asked: InterviewQuestion, words: str) -> Plain:
     """Return what was typed under the keys of the question; it is checked with all the rest."""
     if asked.keys == ("prompted", "prompted_by"):
         score, _, how = words.partition(" ")

@@ -148,9 +148,9 @@ def show(comparison: Any) -> None:
 
 def as_json(comparison: Any) -> str:
     """Return a comparison as the JSON report."""
-    from advisor.core import registry
+    from advisor.core.shipped import comparison_json
 
-    return str(registry.load("reports", "json")(comparison))
+    return comparison_json(comparison)
 
 
 def save(comparison: Any, paths: Iterable[str], *, quiet: bool = False) -> None:

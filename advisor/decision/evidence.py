@@ -16,7 +16,7 @@ from advisor.decision.request import CompareOptions, command_line
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Ledger
 from advisor.economics.money import Money
-from advisor.stats.alpha_spending import LEVEL, chance_needed, surely
+from advisor.stats.alpha_spending import COMPARISON_LEVEL, chance_needed, surely
 from advisor.stats.bootstrap import Draws, FloatArray, Panel
 from advisor.stats.paired import Difference
 from advisor.stats.summaries import Disagreement, StrategySummary
@@ -275,7 +275,7 @@ class Evidence:
                 size = one.n, one.clusters
                 return Lead(other, sign * one.interval.estimate, low, high, *size, one.detectable, one.real)
         gap = self.gap(other)
-        tail = (1 - LEVEL) / 2 / max(1, len(self.scored) - 1)
+        tail = (1 - COMPARISON_LEVEL) / 2 / max(1, len(self.scored) - 1)
         low, high = (float(q) for q in np.quantile(gap, (tail, 1 - tail)))
         return Lead(other, float(np.mean(gap)), low, high, 0, 0, None, False)
 

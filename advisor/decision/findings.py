@@ -8,7 +8,7 @@ from typing import Literal
 
 from advisor.core.data_check import DataFindings
 from advisor.core.types import Interval, Outcome
-from advisor.decision.request import Checks
+from advisor.decision.request import ProbeDepth
 
 ProbeName = Literal[
     "constrained", "repaired", "oracle_context", "paraphrase", "order", "sampling", "retention", "refusals"
@@ -116,7 +116,7 @@ class Findings:
     flips: tuple[Flips, ...] = ()
     service: tuple[Service, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
-    checks: Checks = "none"
+    checks: ProbeDepth = "none"
     retention_margin: float = 0.05
 
     @property

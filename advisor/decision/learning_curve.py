@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXTRAPOLATION = FAR
 """Nothing is said about more than this many times the largest size that was measured."""
 
-LEVEL = 0.90
+CURVE_LEVEL = 0.90
 DRAWS = 1000
 MULTIPLES = (2.0, 4.0)
 _SURE = 0.95
@@ -272,9 +272,9 @@ def _curve(
 
 
 def _interval(drawn: FloatArray, method: str = _METHOD) -> Interval:
-    low, high = (float(end) for end in np.quantile(drawn, [(1.0 - LEVEL) / 2, (1.0 + LEVEL) / 2]))
+    low, high = (float(end) for end in np.quantile(drawn, [(1.0 - CURVE_LEVEL) / 2, (1.0 + CURVE_LEVEL) / 2]))
     middle = float(np.mean(drawn))
-    return Interval(middle, min(low, middle), max(high, middle), LEVEL, method)
+    return Interval(middle, min(low, middle), max(high, middle), CURVE_LEVEL, method)
 
 
 def _crossing(sketch: _Sketch, sketches: Sequence[_Sketch], resampled: Resampled) -> Crossing | None:
@@ -298,8 +298,10 @@ def _crossing(sketch: _Sketch, sketches: Sequence[_Sketch], resampled: Resampled
     sizes = sketch.at[np.argmax(above, axis=1)][crosses]
     found = None
     if len(sizes):
-        low, middle, high = (float(end) for end in np.quantile(sizes, [(1.0 - LEVEL) / 2, 0.5, (1.0 + LEVEL) / 2]))
-        found = Interval(middle, low, high, LEVEL, _METHOD)
+        low, middle, high = (
+            float(end) for end in np.quantile(sizes, [(1.0 - CURVE_LEVEL) / 2, 0.5, (1.0 + CURVE_LEVEL) / 2])
+        )
+        found = Interval(middle, low, high, CURVE_LEVEL, _METHOD)
     now = above[:, int(np.argmin(np.abs(sketch.at - largest)))]
     return Crossing(rival, found, float(np.mean(~crosses)), float(np.mean(now)))
 

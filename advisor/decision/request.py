@@ -12,7 +12,7 @@ from advisor.economics.amounts import SHARE, USD
 from advisor.economics.definition import Bounds, Input, check_inputs, typed_flags
 from advisor.economics.inputs import Economics
 
-Checks = Literal["none", "quick", "full"]
+ProbeDepth = Literal["none", "quick", "full"]
 
 WHAT, MUCH = "What to compare", "How much"
 ONE_OR_MORE = Bounds(least=1)
@@ -107,7 +107,7 @@ class CompareOptions:
         ),
     ] = ""
     checks: Annotated[
-        Checks,
+        ProbeDepth,
         Input("How much is looked at beside the scores before a yes: none, quick or full. Default: quick.", panel=MUCH),
     ] = "quick"
     suite: Annotated[

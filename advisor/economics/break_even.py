@@ -13,7 +13,7 @@ from advisor.economics.ledger import Account, Ledger, PricedAccount, is_priced
 from advisor.stats.bootstrap import FloatArray
 
 BoolArray = NDArray[np.bool_]
-LEVEL = 0.90
+MONEY_LEVEL = 0.90
 METHOD = "5-95 % of the joint draws"
 
 
@@ -69,7 +69,7 @@ class Dominance:
 
 
 def spread(
-    values: FloatArray, estimate: float | None = None, *, level: float = LEVEL, method: str = METHOD
+    values: FloatArray, estimate: float | None = None, *, level: float = MONEY_LEVEL, method: str = METHOD
 ) -> Interval:
     """Return the central `level` of draws (which may be infinite), around their mean or the given estimate."""
     tails = ((1 - level) / 2, (1 + level) / 2)

@@ -12,7 +12,7 @@ import numpy as np
 from advisor._util.formats import percent, points
 from advisor.core.types import Interval, Usage
 from advisor.economics.amounts import Amount, Range
-from advisor.economics.break_even import LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
+from advisor.economics.break_even import MONEY_LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
 from advisor.economics.definition import words_of
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Account, Ledger, is_priced, open_ledger, price_pair
@@ -178,7 +178,7 @@ def _break_even(ledger: Ledger, pair: tuple[Account, Account], economics: Econom
     ours, other = pair
     gap = ours.quality - other.quality
     not_worse = float(np.mean(gap > -economics.margin)) >= economics.confidence
-    clearly_better = float(np.quantile(gap, (1 - LEVEL) / 2)) > 0.0
+    clearly_better = float(np.quantile(gap, (1 - MONEY_LEVEL) / 2)) > 0.0
     return break_even(ledger, ours, other, as_good=not_worse and not clearly_better)
 
 

@@ -31,7 +31,7 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PR
 
 
 @dataclass(slots=True, eq=False)
-class _Step:
+class _Transaction:
     """What one thread wants done, and what came of it."""
 
     work: Callable[[sqlite3.Connection], Any]
@@ -58,7 +58,7 @@ class Database:
     ) -> None:
         self.path, self._patience = path, patience_seconds
         self._lock, self._random = threading.RLock(), random.Random()
-        self._turn, self._waiting = threading.RLock(), deque[_Step]()
+        self._turn, self._waiting = threading.RLock(), deque[_Transaction]()
         with self._translated():
             self._connection = sqlite3.connect(
                 path, timeout=_EACH_SECONDS, isolation_level=None, check_same_thread=False
@@ -85,7 +85,7 @@ class Database:
         What several threads bring at the same time is made durable together, by whichever comes first: writing to the
         disk takes as long for one as for all of them.
         """
-        step = _Step(work)
+        step = _Transaction(work)
         self._waiting.append(step)
         with self._turn:
             if not step.done:
@@ -96,14 +96,14 @@ class Database:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _do_waiting(self, own: _Step) -> None:
+    def _do_waiting(self, own: _Transaction) -> None:
         steps = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
             self._do(steps)
         finally:  # Ctrl-C is for this thread; the others' steps are done by the next one
             self._waiting.extendleft(step for step in reversed(steps) if not step.done and step is not own)
 
-    def _do(self, steps: list[_Step]) -> None:
+    def _do(self, steps: list[_Transaction]) -> None:
         """Do them together; where one is at fault, each for itself. A store that cannot be used fails them all."""
         try:
             self._patiently(lambda: self._whole(steps))
@@ -115,7 +115,7 @@ class Database:
             for step in steps:
                 step.error, step.done = error, True
 
-    def _whole(self, steps: list[_Step]) -> None:
+    def _whole(self, steps: list[_Transaction]) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             results = [step.work(self._connection) for step in steps]

@@ -5,7 +5,7 @@ deterministic ones (temperature 0) under the content of the model and the reques
 made in, the first of a request, the second, and so on. A kept completion carries the usage and latency of the call that
 was really made.
 
-A call that may be billed stands in the store's ledger of attempts before it is sent, and is closed there once it is
+A call that may be billed stands in the store's attempt log before it is sent, and is closed there once it is
 over.
 
 What a model may offer besides `generate` is in `advisor.core.model`: to give answers as they come (`StreamingModel`),

@@ -27,7 +27,7 @@ from advisor.runs.prepare import Prepared
 from advisor.testing import toy_task
 
 CHARACTERS_PER_TOKEN = 4
-CHECKS = "checks before a yes"
+GUARD_PROBES = "checks before a yes"
 LOCAL_PREFILL, LOCAL_DECODE, LOCAL_TRAINING = 1200.0, 250.0, 1000.0
 """Tokens a second of the embedded model on 2 cores: between what one machine measured busy and idle; a rough guide."""
 
@@ -84,7 +84,9 @@ def plan(options: CompareOptions) -> Plan:
     ]
     rows = [one.row for one in planned]
     if options.checks != "none" and any(one.row_tokens for one in planned):
-        rows.append(_row(CHECKS, _checks(prepared, planned), prepared, "at most; a strategy of your own is not in it"))
+        rows.append(
+            _row(GUARD_PROBES, _checks(prepared, planned), prepared, "at most; a strategy of your own is not in it")
+        )
     evalset = prepared.evalset
     rows += [_planned(prepared, part.spec, part.seed, part=part).row for part in prepared.parts.parts]
     return Plan(

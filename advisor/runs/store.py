@@ -1,6 +1,6 @@
 """Everything that was paid for, kept: completions, outcomes, runs and comparisons in one SQLite file.
 
-Rows are only ever added; only an outcome that failed, and a comparison made again, are replaced. The ledger of attempts
+Rows are only ever added; only an outcome that failed, and a comparison made again, are replaced. The attempt log
 has a row before a call is sent and another one once it is over, so that calls which may be billed without an answer are
 known, even after a power cut.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
 
 SCHEMA_VERSION = 3
-"""2 had no ledger of attempts and no `members`."""
+"""2 had no attempt log and no `members`."""
 Ending = Literal["answered", "failed", "unsent"]
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -147,7 +147,7 @@ class Store:
 
         return self._database.transaction(keep)
 
-    # --- the ledger of attempts --------------------------------------------------------------------------------------
+    # --- the attempt log --------------------------------------------------------------------------------------
 
     def open_attempts(self, run: str, keys: Sequence[str], failed: Sequence[int] = ()) -> list[int]:
         """Write down, before they are sent, that these calls are sent for a run; return the number of each.

@@ -12,7 +12,7 @@ looks are repeated confidence intervals (Jennison and Turnbull 1989, J. R. Stati
 
 from __future__ import annotations
 
-LEVEL = 0.95
+COMPARISON_LEVEL = 0.95
 """Coverage of every interval at a first look."""
 
 
@@ -46,6 +46,6 @@ def surely(chance: float | None, draws: int, needed: float) -> bool:
 def error_of_differences(false_yes: float, *, look: int = 1) -> float:
     """Return the two-sided error rate at which a difference counts as real, all differences of a look together.
 
-    A yes rests on one side of a difference only, hence the factor 2. At a first look it is 1 - `LEVEL`.
+    A yes rests on one side of a difference only, hence the factor 2. At a first look it is 1 - `COMPARISON_LEVEL`.
     """
-    return min(1.0 - LEVEL, 2.0 * false_yes * budget_share(look))
+    return min(1.0 - COMPARISON_LEVEL, 2.0 * false_yes * budget_share(look))

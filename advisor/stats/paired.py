@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from advisor.core.types import Interval
-from advisor.stats.alpha_spending import LEVEL
+from advisor.stats.alpha_spending import COMPARISON_LEVEL
 from advisor.stats.bootstrap import Contrast, Draws, FloatArray, Panel, Unseen, bootstrap, contrast
 from advisor.stats.hypothesis_tests import NonInferiority, equivalence_p, holm, non_inferiority, paired_tests
 from advisor.stats.intervals import interval, simultaneous_intervals
@@ -72,7 +72,7 @@ class PairedStatistics:
 
 
 def paired_statistics(
-    panel: Panel, draws: int, rng: np.random.Generator, *, error: float = 1.0 - LEVEL, margin: float = 0.0
+    panel: Panel, draws: int, rng: np.random.Generator, *, error: float = 1.0 - COMPARISON_LEVEL, margin: float = 0.0
 ) -> PairedStatistics:
     """Draw all strategies and all differences of a panel jointly and read off intervals and tests.
 
@@ -91,7 +91,7 @@ def paired_statistics(
     drawn = bootstrap(panel, [*means, *family], draws=draws, rng=rng)
     split = len(means)
     qualities = {
-        label: interval(one, drawn.contrasts[:, column], rng, level=LEVEL)
+        label: interval(one, drawn.contrasts[:, column], rng, level=COMPARISON_LEVEL)
         for column, (label, one) in enumerate(zip(panel.labels, means, strict=True))
     }
     unseen = Unseen.draw(min(one.clusters for one in means), draws, split, rng)
@@ -125,8 +125,12 @@ def _differences(
 ) -> tuple[Difference, ...]:
     tests = paired_tests(family, rng, draws=len(drawn))
     adjusted = holm([p for p, _ in tests])
-    own = [interval(one, drawn[:, j], rng, level=LEVEL) for j, one in enumerate(family)]
-    base = own if level <= LEVEL else [interval(one, drawn[:, j], rng, level=level) for j, one in enumerate(family)]
+    own = [interval(one, drawn[:, j], rng, level=COMPARISON_LEVEL) for j, one in enumerate(family)]
+    base = (
+        own
+        if level <= COMPARISON_LEVEL
+        else [interval(one, drawn[:, j], rng, level=level) for j, one in enumerate(family)]
+    )
     wide = simultaneous_intervals(base, drawn, [one.clusters for one in family])
     found = []
     for j, (one, narrow, together) in enumerate(zip(family, own, wide, strict=True)):

@@ -28,7 +28,7 @@ from advisor.core.strategy import Context
 from advisor.core.types import EvalSet, Example, Prediction, Task
 from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
 
-State = Literal["pass", "fail", "info"]
+CheckState = Literal["pass", "fail", "info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CheckResult:
     """One check: `info` is a finding that is neither right nor wrong."""
 
     name: str
-    state: State
+    state: CheckState
     finding: str
 
 
@@ -83,8 +83,8 @@ def check_strategy(strategy: object, *, model: Model | None = None) -> CheckRepo
     Raises:
         ConfigurationError: it cannot be constructed, or applies to none of the toy tasks.
     """
-    bench = _Bench(_factory(strategy), model or _keyword_model())
-    return CheckReport(bench.label, bench.evalset.name, tuple(_run(name, check, bench) for name, check in _CHECKS))
+    fits = _Fits(_factory(strategy), model or _keyword_model())
+    return CheckReport(fits.label, fits.evalset.name, tuple(_run(name, check, fits) for name, check in _CHECKS))
 
 
 def _factory(strategy: object) -> Callable[[], Any]:
@@ -118,7 +118,7 @@ def _answer(request: Request) -> str:
     return next((label for label, words in KEYWORDS.items() if any(word in asked for word in words)), "other")
 
 
-class _Bench:
+class _Fits:
     """A strategy's factory with the toy task that suits it, and the fits the checks share."""
 
     def __init__(self, make: Callable[[], Any], model: Model) -> None:
@@ -179,9 +179,9 @@ def _texts(answers: Any) -> list[str]:
     return [answer.output if isinstance(answer, Prediction) else answer for answer in answers]
 
 
-def _run(name: str, check: Callable[[_Bench], CheckResult], bench: _Bench) -> CheckResult:
+def _run(name: str, check: Callable[[_Fits], CheckResult], fits: _Fits) -> CheckResult:
     try:
-        return check(bench)
+        return check(fits)
     except AdvisorError as error:
         return CheckResult(name, "fail", str(error))
     except Exception as error:  # whatever somebody's class raises is the finding
@@ -203,8 +203,8 @@ def _result(name: str, wrong: str, right: str) -> CheckResult:
     return CheckResult(name, "fail" if wrong else "pass", wrong or right)
 
 
-def _check_shape(bench: _Bench) -> CheckResult:
-    strategy = bench.make()
+def _check_shape(fits: _Fits) -> CheckResult:
+    strategy = fits.make()
     missing = [name for name in ("name", "fit", "predict") if not hasattr(strategy, name)]
     wrong = f"it has no {' and no '.join(missing)}" if missing else ""
     if not wrong and not (isinstance(strategy.name, str) and strategy.name.strip()):
@@ -212,21 +212,21 @@ def _check_shape(bench: _Bench) -> CheckResult:
     return _result("shape", wrong, "name, fit and predict are there")
 
 
-def _check_parameters(bench: _Bench) -> CheckResult:
-    with bench.fitted() as strategy:
-        before, after = params_of(bench.make()), params_of(strategy)
+def _check_parameters(fits: _Fits) -> CheckResult:
+    with fits.fitted() as strategy:
+        before, after = params_of(fits.make()), params_of(strategy)
     changed = [name for name in before if before[name] != after[name]]
     wrong = f"fit changes the constructor parameter {changed[0]!r}; keep what is learned elsewhere" if changed else ""
     return _result("parameters", wrong, f"kept under their own names: {', '.join(before) or 'none'}")
 
 
-def _check_answers(bench: _Bench) -> CheckResult:
-    with bench.fitted() as strategy:
-        answers = list(strategy.predict(bench.inputs))
+def _check_answers(fits: _Fits) -> CheckResult:
+    with fits.fitted() as strategy:
+        answers = list(strategy.predict(fits.inputs))
         nothing = list(strategy.predict([]))
     wrong = ""
-    if len(answers) != len(bench.inputs):
-        wrong = f"{len(answers)} answers to {len(bench.inputs)} inputs; one each is needed"
+    if len(answers) != len(fits.inputs):
+        wrong = f"{len(answers)} answers to {len(fits.inputs)} inputs; one each is needed"
     elif nothing:
         wrong = f"{len(nothing)} answers to no inputs"
     for answer in answers:
@@ -236,71 +236,71 @@ def _check_answers(bench: _Bench) -> CheckResult:
     return _result("answers", wrong, "one str or Prediction an input")
 
 
-def _check_order(bench: _Bench) -> CheckResult:
-    with bench.fitted() as strategy:
-        backwards = _texts(strategy.predict(bench.inputs[::-1]))[::-1]
-    return _result("order", _differs(bench.expected, backwards), "does not change the answers")
+def _check_order(fits: _Fits) -> CheckResult:
+    with fits.fitted() as strategy:
+        backwards = _texts(strategy.predict(fits.inputs[::-1]))[::-1]
+    return _result("order", _differs(fits.expected, backwards), "does not change the answers")
 
 
-def _check_batches(bench: _Bench) -> CheckResult:
-    with bench.fitted() as strategy:
-        singly = [_texts(strategy.predict([asked]))[0] for asked in bench.inputs]
-    return _result("batch size", _differs(bench.expected, singly), "does not change the answers")
+def _check_batches(fits: _Fits) -> CheckResult:
+    with fits.fitted() as strategy:
+        singly = [_texts(strategy.predict([asked]))[0] for asked in fits.inputs]
+    return _result("batch size", _differs(fits.expected, singly), "does not change the answers")
 
 
-def _check_refit(bench: _Bench) -> CheckResult:
+def _check_refit(fits: _Fits) -> CheckResult:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        strategy = bench.make()
-        strategy.fit(_relabelled(bench.evalset.train), bench.context(f"{folder}"))
+        strategy = fits.make()
+        strategy.fit(_relabelled(fits.evalset.train), fits.context(f"{folder}"))
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as second:
-            strategy.fit(list(bench.evalset.train), bench.context(second))
-            again = _texts(strategy.predict(bench.inputs))
-    return _result("refit", _differs(bench.expected, again), "forgets what was learned before")
+            strategy.fit(list(fits.evalset.train), fits.context(second))
+            again = _texts(strategy.predict(fits.inputs))
+    return _result("refit", _differs(fits.expected, again), "forgets what was learned before")
 
 
-def _check_inputs(bench: _Bench) -> CheckResult:
-    fresh = toy_evalset(bench.evalset.name)  # the shared one may have been changed by an earlier check
+def _check_inputs(fits: _Fits) -> CheckResult:
+    fresh = toy_evalset(fits.evalset.name)  # the shared one may have been changed by an earlier check
     train, asked = list(fresh.train), [example.input for example in fresh.test]
     before = digest([train, asked])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        strategy = bench.make()
-        strategy.fit(train, bench.context(folder))
+        strategy = fits.make()
+        strategy.fit(train, fits.context(folder))
         strategy.predict(asked)
     wrong = "" if digest([train, asked]) == before else "fit or predict changes the lists or examples it was given"
     return _result("inputs", wrong, "stay as they were")
 
 
-def _check_seed(bench: _Bench) -> CheckResult:
-    expected = bench.expected
+def _check_seed(fits: _Fits) -> CheckResult:
+    expected = fits.expected
     with _other_global_randomness():
-        again = bench.answers()
+        again = fits.answers()
     wrong = _differs(expected, again)
     hint = "; draw from numpy.random.default_rng(ctx.seed) only" if wrong else ""
     return _result("seed", wrong + hint, "the same seed gives the same answers, whatever the global generators do")
 
 
-def _check_without_dev(bench: _Bench) -> CheckResult:
-    answers = bench.answers(dev=False)
-    wrong = "" if len(answers) == len(bench.inputs) else "without dev it does not answer every input"
+def _check_without_dev(fits: _Fits) -> CheckResult:
+    answers = fits.answers(dev=False)
+    wrong = "" if len(answers) == len(fits.inputs) else "without dev it does not answer every input"
     return _result("no dev split", wrong, "works without one")
 
 
-def _check_pool(bench: _Bench) -> CheckResult:
+def _check_pool(fits: _Fits) -> CheckResult:
     """A part of a learning curve that learns from what it was not given would say that few examples do."""
-    half = bench.evalset.train[::2]
-    wrong = _differs(bench.answers(half), bench.answers(half, pool=bench.evalset.train))
+    half = fits.evalset.train[::2]
+    wrong = _differs(fits.answers(half), fits.answers(half, pool=fits.evalset.train))
     hint = "; learn from the examples that fit is given, and hand ctx.pool to a TuningJob only" if wrong else ""
     return _result("pool", wrong + hint, "nothing is learned from ctx.pool")
 
 
-def _check_shuffled(bench: _Bench) -> CheckResult:
+def _check_shuffled(fits: _Fits) -> CheckResult:
     """With targets that belong to other examples, what was learned must be worth less."""
     name = "shuffled targets"
-    shuffled = bench.answers(_relabelled(bench.evalset.train))
-    if shuffled == bench.expected:
+    shuffled = fits.answers(_relabelled(fits.evalset.train))
+    if shuffled == fits.expected:
         return CheckResult(name, "info", "the answers do not depend on the training targets here")
-    right, wrong = bench.accuracy(bench.expected), bench.accuracy(shuffled)
-    floor = max(sum(e.target == label for e in bench.evalset.test) for label in KEYWORDS) / len(bench.evalset.test)
+    right, wrong = fits.accuracy(fits.expected), fits.accuracy(shuffled)
+    floor = max(sum(e.target == label for e in fits.evalset.test) for label in KEYWORDS) / len(fits.evalset.test)
     if right <= floor:
         return CheckResult(name, "info", f"accuracy {right:.2f} does not beat the majority ({floor:.2f}) here")
     kept = f"accuracy stays {wrong:.2f} with shuffled training targets, {right:.2f} with the right ones"
@@ -338,7 +338,7 @@ def _other_global_randomness() -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-_CHECKS: tuple[tuple[str, Callable[[_Bench], CheckResult]], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[_Fits], CheckResult]], ...] = (
     ("shape", _check_shape),
     ("parameters", _check_parameters),
     ("answers", _check_answers),

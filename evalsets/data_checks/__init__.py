@@ -1,7 +1,7 @@
 """The data checks behind ``advisor check``, one file a family; the table here is the only place that knows them all.
 
-One is a function ``(Subject) -> Found``. To add one: write it in the file of its family and its row in `DATA_CHECKS`.
-It raises `NotAsked` where the set has nothing for it to look at.
+One is a function ``(DataProfile) -> Found``. To add one: write it in the file of its family and its row in
+`DATA_CHECKS`. It raises `NotAsked` where the set has nothing for it to look at.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from advisor.core.types import Embed
 from ..draft import SPLITS, Draft
 from ..loading import read
 from . import answers, duplicates, privacy, sizes, texts, wrong_labels
-from .subject import Found, NotAsked, Subject, cut
+from .data_profile import DataProfile, Found, NotAsked, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class DataCheck:
 
     name: str
     family: str
-    check: Callable[[Subject], Found]
+    check: Callable[[DataProfile], Found]
 
 
 DATA_CHECKS: tuple[DataCheck, ...] = (
@@ -83,11 +83,11 @@ def check_draft(
     draft: Draft, embed: Embed | None, settings: DataCheckSettings, *, asked_as: str = "", progress: Progress = silent
 ) -> DataReport:
     """Look at a draft with every check; see `check_data`."""
-    subject = Subject(draft, embed, settings, progress)
+    profile = DataProfile(draft, embed, settings, progress)
     findings, not_asked = [], {}
     for one in DATA_CHECKS:
         try:
-            found = one.check(subject)
+            found = one.check(profile)
         except NotAsked as reason:
             not_asked[one.name] = str(reason)
             continue
@@ -96,6 +96,6 @@ def check_draft(
         findings.append(
             DataCheckResult(one.name, one.family, found.gate, found.figure, found.todo, found.shown, found.rows)
         )
-    notes = [*draft.notes, *subject.notes]
+    notes = [*draft.notes, *profile.notes]
     counts = {split: len(draft.splits[split]) for split in SPLITS} | {"documents": len(draft.docs)}
     return DataReport(draft.name, asked_as, counts, tuple(findings), tuple(notes), not_asked)

@@ -16,29 +16,29 @@ from advisor.core.tools import parse_calls
 from advisor.core.types import Chat, Example
 
 from ..sameness import text_of
-from .subject import SHOWN, Found, NotAsked, Subject, cut, row, rows_found, several
+from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut, row, rows_found, several
 
 QUOTED_WORDS = 4
 BY_DESIGN = 0.5
 """From this share on the answers are spans of their inputs because the task is so (extraction, reading)."""
 
 
-def quoted_in_input(subject: Subject) -> Found:
+def quoted_in_input(profile: DataProfile) -> Found:
     """Find inputs that hold their own answer: a label with its mark beside it, or a longer answer word for word."""
-    if subject.draft.output == "json":
+    if profile.draft.output == "json":
         raise NotAsked("targets are JSON; their values are often copied from the input")
-    labels = bool(subject.draft.labels)
+    labels = bool(profile.draft.labels)
     hits = []
-    for example in subject.examples:
+    for example in profile.examples:
         asked = text_of(example.input)
         if _gives_label_away(asked, example.target) if labels else _holds(asked, example.target):
             hits.append((example, f"{cut(example.target, 50)!r} stands in: {asked}"))
-    share = len(hits) / max(1, len(subject.examples))
+    share = len(hits) / max(1, len(profile.examples))
     if share >= BY_DESIGN:
         return Found("ok", f"{formats.percent(share)} of the answers stand word for word in their input: by design, "
                      "it seems; the strategy copy_input shows what that is worth")  # fmt: skip
     todo = "take the answer out of the input: copying it is no skill"
-    return rows_found(subject, hits, (1e-12, 0.02), ("hold their own answer", todo))
+    return rows_found(profile, hits, (1e-12, 0.02), ("hold their own answer", todo))
 
 
 def _gives_label_away(asked: str, label: str) -> bool:
@@ -61,31 +61,31 @@ def _holds(asked: str, target: str) -> bool:
     return f" {normalise(target)} " in f" {normalise(asked)} "
 
 
-def quoted_in_documents(subject: Subject) -> Found:
+def quoted_in_documents(profile: DataProfile) -> Found:
     """Find documents that hold a test question word for word: retrieval then finds the key to the test."""
-    if not subject.draft.docs:
+    if not profile.draft.docs:
         raise NotAsked("there are no documents")
-    texts = [(document.id, f" {normalise(f'{document.title} {document.text}')} ") for document in subject.draft.docs]
+    texts = [(document.id, f" {normalise(f'{document.title} {document.text}')} ") for document in profile.draft.docs]
     joined = "\n".join(text for _, text in texts)
     hits = []
-    for example in subject.test:
+    for example in profile.test:
         asked = normalise(text_of(example.input))
         if len(asked.split()) >= QUOTED_WORDS and f" {asked} " in joined:
             place = next(name for name, text in texts if f" {asked} " in text)
             hits.append((example, f"in document {place}: {text_of(example.input)}"))
     todo = "word these questions as a customer would, or take them out of the documents"
-    found = rows_found(subject, hits, (1e-12, 2.0), ("are test questions that stand word for word in a document", todo))
-    gate = "fail" if len(hits) / max(1, len(subject.test)) >= 0.02 else found.gate
+    found = rows_found(profile, hits, (1e-12, 2.0), ("are test questions that stand word for word in a document", todo))
+    gate = "fail" if len(hits) / max(1, len(profile.test)) >= 0.02 else found.gate
     return Found(gate, found.figure, found.todo, found.shown, found.rows)
 
 
-def gold_documents(subject: Subject) -> Found:
+def gold_documents(profile: DataProfile) -> Found:
     """Find questions whose gold document is not there."""
-    field = subject.draft.gold_document_field
+    field = profile.draft.gold_document_field
     if not field:
         raise NotAsked("evalset.yaml names no gold_document_field")
-    known = {document.id for document in subject.draft.docs}
-    named = [(example, str(example.metadata[field])) for example in subject.examples
+    known = {document.id for document in profile.draft.docs}
+    named = [(example, str(example.metadata[field])) for example in profile.examples
              if example.metadata.get(field) is not None]  # fmt: skip
     if not named:
         return Found("fail", f"no example has metadata.{field}, which evalset.yaml names",
@@ -94,7 +94,7 @@ def gold_documents(subject: Subject) -> Found:
             if name not in known]  # fmt: skip
     used = len({name for _, name in named} & known)
     todo = "write these documents into docs.jsonl, or correct the names"
-    found = rows_found(subject, hits, (1e-12, 1e-12), ("name a document that is not in docs.jsonl", todo))
+    found = rows_found(profile, hits, (1e-12, 1e-12), ("name a document that is not in docs.jsonl", todo))
     figure = f"{found.figure}; {len(named):,} name one, and {used:,} of {several(len(known), 'document')} are named"
     return Found(found.gate, figure, found.todo, found.shown, found.rows)
 
@@ -102,9 +102,9 @@ def gold_documents(subject: Subject) -> Found:
 # --- tools -----------------------------------------------------------------------------------------------------------
 
 
-def tools_needed(subject: Subject) -> Found:
+def tools_needed(profile: DataProfile) -> Found:
     """Find tools that no question needs."""
-    names, called = _tools(subject)
+    names, called = _tools(profile)
     idle = [name for name in names if not called[name]]
     figure = f"{len(names) - len(idle):,} of {several(len(names), 'tool')} are needed by some question"
     if not idle:
@@ -113,27 +113,27 @@ def tools_needed(subject: Subject) -> Found:
     return Found("warn", f"{figure}; never needed: {', '.join(idle[:SHOWN])}", todo, tuple(idle))
 
 
-def tools_there(subject: Subject) -> Found:
+def tools_there(profile: DataProfile) -> Found:
     """Find gold calls of tools that are not there."""
-    names, _ = _tools(subject)
+    names, _ = _tools(profile)
     hits = []
-    for example in subject.examples:
+    for example in profile.examples:
         offered = {tool.name for tool in example.input.tools} if isinstance(example.input, Chat) else set()
-        missing = [name for name in _called(example, subject) if name not in (offered or set(names))]
+        missing = [name for name in _called(example, profile) if name not in (offered or set(names))]
         if missing:
             hits.append((example, f"calls {missing[0]!r}: {text_of(example.input)}"))
     todo = "correct the name, or write the tool"
-    return rows_found(subject, hits, (1e-12, 1e-12), ("call a tool that is not there", todo))
+    return rows_found(profile, hits, (1e-12, 1e-12), ("call a tool that is not there", todo))
 
 
-def _tools(subject: Subject) -> tuple[list[str], Counter[str]]:
+def _tools(profile: DataProfile) -> tuple[list[str], Counter[str]]:
     """Return the names of all tools, and how often each is called in an answer or in `metadata.calls`."""
-    own = [tool.spec.name for tool in subject.draft.tools]
-    offered = [tool.name for e in subject.examples if isinstance(e.input, Chat) for tool in e.input.tools]
+    own = [tool.spec.name for tool in profile.draft.tools]
+    offered = [tool.name for e in profile.examples if isinstance(e.input, Chat) for tool in e.input.tools]
     names = list(dict.fromkeys(own or offered))
     if not names:
         raise NotAsked("there are no tools")
-    called = Counter(name for example in subject.examples for name in _called(example, subject))
+    called = Counter(name for example in profile.examples for name in _called(example, profile))
     if not called:
         raise NotAsked("no example says which tools it needs (metadata.calls)")
     if not own:  # every example brings its own, and distractors among them are meant
@@ -141,11 +141,11 @@ def _tools(subject: Subject) -> tuple[list[str], Counter[str]]:
     return names, called
 
 
-def _called(example: Example, subject: Subject) -> list[str]:
+def _called(example: Example, profile: DataProfile) -> list[str]:
     calls = example.metadata.get("calls")
     if isinstance(calls, list):
         return [str(call["name"]) for call in calls if isinstance(call, dict) and "name" in call]
-    if subject.draft.metric.startswith("tool_call_match"):
+    if profile.draft.metric.startswith("tool_call_match"):
         return [call.name for call in parse_calls(example.target)]
     return []
 
@@ -156,15 +156,15 @@ SCORED = 1_000
 GOLD, FLOOR, BLIND = 0.999, 0.5, 0.9
 
 
-def gold_scores(subject: Subject) -> Found:
+def gold_scores(profile: DataProfile) -> Found:
     """Is the right answer right? The target of each test example, scored by the metric."""
-    examples, scores = _scored(subject, [example.target for example in _scorable(subject)])
+    examples, scores = _scored(profile, [example.target for example in _scorable(profile)])
     hits = [(example, f"scores {formats.percent(score)}: {example.target}") if score is not None
             else (example, f"cannot be scored: {example.target}")
             for example, score in zip(examples, scores, strict=True) if score is None or score < GOLD]  # fmt: skip
     known = [score for score in scores if score is not None]
     mean = formats.percent(fmean(known)) if known else formats.MISSING
-    figure = f"{subject.draft.metric_name} gives the right answers of {several(len(examples), 'test example')} {mean}"
+    figure = f"{profile.draft.metric_name} gives the right answers of {several(len(examples), 'test example')} {mean}"
     if not hits:
         return Found("ok", figure)
     shown = tuple(f"{example.id}: {cut(text)}" for example, text in hits[:SHOWN])
@@ -172,21 +172,21 @@ def gold_scores(subject: Subject) -> Found:
     return Found("fail", f"{figure}; {len(hits):,} do not score 100%", todo, shown, tuple(e.id for e, _ in hits))
 
 
-def shuffled_gold(subject: Subject) -> Found:
+def shuffled_gold(profile: DataProfile) -> Found:
     """Is a wrong answer wrong? Each test example gets the right answer of another one that accepts another answer."""
-    examples = _scorable(subject)
+    examples = _scorable(profile)
     order = list(range(len(examples)))
-    random.Random(subject.settings.seed).shuffle(order)
+    random.Random(profile.settings.seed).shuffle(order)
     others = [_other(examples, order, at) for at in range(len(examples))]
     pairs = [(example, other) for example, other in zip(examples, others, strict=True) if other is not None]
     if not pairs:
         raise NotAsked("all test examples accept the same answer")
-    _, scores = _scored(subject, [other for _, other in pairs], [example for example, _ in pairs])
+    _, scores = _scored(profile, [other for _, other in pairs], [example for example, _ in pairs])
     known = [score for score in scores if score is not None]
     if not known:
         return Found("unknown", "no answer of another example can be scored")
     mean = fmean(known)
-    name = subject.draft.metric_name
+    name = profile.draft.metric_name
     figure = f"{name} gives answers of other test examples {formats.percent(mean)}, where 0% to 50% is plausible"
     if mean <= FLOOR:
         return Found("ok", figure)
@@ -207,15 +207,15 @@ def _other(examples: Sequence[Example], order: Sequence[int], at: int) -> str | 
     return None
 
 
-def _scorable(subject: Subject) -> list[Example]:
-    return list(subject.test[:SCORED])
+def _scorable(profile: DataProfile) -> list[Example]:
+    return list(profile.test[:SCORED])
 
 
 def _scored(
-    subject: Subject, outputs: Sequence[str], examples: Sequence[Example] = ()
+    profile: DataProfile, outputs: Sequence[str], examples: Sequence[Example] = ()
 ) -> tuple[Sequence[Example], list[float | None]]:
-    examples = examples or _scorable(subject)
-    metric = metrics.for_task(subject.draft.metric, subject.draft.as_task())
+    examples = examples or _scorable(profile)
+    metric = metrics.for_task(profile.draft.metric, profile.draft.as_task())
     try:
         return examples, [metric.score(output, one) for output, one in zip(outputs, examples, strict=True)]
     except AdvisorError:

@@ -16,7 +16,7 @@ from .. import leaks
 from ..draft import SPLITS
 from ..quality import conflicts
 from ..sameness import answers_of
-from .subject import SHOWN, Found, NotAsked, Subject, cut, pair, row, several
+from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut, pair, row, several
 
 LEAKED = 0.02
 """Share of test questions with a near copy in train or dev from which on the test set fails."""
@@ -25,19 +25,19 @@ NEARLY = 0.01
 CONFLICTING = 0.05
 
 
-def across(subject: Subject) -> Found:
+def across(profile: DataProfile) -> Found:
     """Find near copies of test questions in what is learned from: same wording, most of it, or nearly the same sense.
 
     Those that `advisor.evalsets.leaks` finds, with the same answer; by embedding, among those that were embedded.
     """
     found = {
         leak.test_id: (leak.train_id, f"{leak.kind} {formats.percent(leak.similarity)}")
-        for leak in leaks.find(subject.test, subject.learned, None, subject.progress, subject.wording)
+        for leak in leaks.find(profile.test, profile.learned, None, profile.progress, profile.wording)
     }
-    for test_id, train_id, cosine in _by_embedding(subject):
+    for test_id, train_id, cosine in _by_embedding(profile):
         found.setdefault(test_id, (train_id, f"embedding, cosine {cosine:.3f}"))
-    by_id = {example.id: example for example in subject.learned}
-    test = {example.id: example for example in subject.test}
+    by_id = {example.id: example for example in profile.learned}
+    test = {example.id: example for example in profile.test}
     share = len(found) / max(1, len(test))
     figure = (
         f"{len(found):,} of {several(len(test), 'test question')} ({formats.percent(share)}) "
@@ -49,12 +49,12 @@ def across(subject: Subject) -> Found:
     return Found(gate, figure, todo, shown, tuple(other for other, _ in found.values()))  # type: ignore[arg-type]
 
 
-def copies(subject: Subject) -> dict[str, str]:
+def copies(profile: DataProfile) -> dict[str, str]:
     """Return every example of train and dev that is a near copy of a test question, with that question's id."""
-    n, examples, answers = len(subject.learned), subject.examples, subject.answers
+    n, examples, answers = len(profile.learned), profile.examples, profile.answers
     places: defaultdict[str, list[int]] = defaultdict(list)
     for at in range(n):
-        places[subject.keys[at]].append(at)
+        places[profile.keys[at]].append(at)
     found: dict[str, str] = {}
 
     def leaks_it(asked: int, at: int) -> bool:
@@ -62,18 +62,18 @@ def copies(subject: Subject) -> dict[str, str]:
 
     for asked in range(n, len(examples)):
         fits = partial(leaks_it, asked)
-        same = [at for at in places[subject.keys[asked]] if fits(at)]
-        for at in (*same, *(other for other, _ in subject.wording.near(asked, fits))):
+        same = [at for at in places[profile.keys[asked]] if fits(at)]
+        for at in (*same, *(other for other, _ in profile.wording.near(asked, fits))):
             found.setdefault(examples[at].id, examples[asked].id)
-    for test, learned in _close_pairs(subject):
+    for test, learned in _close_pairs(profile):
         found.setdefault(learned.id, test.id)
     return found
 
 
-def _close_pairs(subject: Subject) -> Iterator[tuple[Example, Example]]:
+def _close_pairs(profile: DataProfile) -> Iterator[tuple[Example, Example]]:
     """Yield every embedded pair of a test and a learned example with one answer and nearly the same vector."""
     try:
-        sample = subject.sample
+        sample = profile.sample
     except (NotAsked, AdvisorError):
         return
     for first, second in np.argwhere(sample.vectors[1] @ sample.vectors[0].T >= leaks.COSINE):
@@ -82,29 +82,29 @@ def _close_pairs(subject: Subject) -> Iterator[tuple[Example, Example]]:
             yield test, learned
 
 
-def _by_embedding(subject: Subject) -> Iterator[tuple[str, str, float]]:
+def _by_embedding(profile: DataProfile) -> Iterator[tuple[str, str, float]]:
     try:
-        sample = subject.sample
+        sample = profile.sample
     except NotAsked:
         return
     if sample.learned and sample.test:
-        near = leaks.nearest_with_same_answer(sample.test, sample.learned, sample.vectors, subject.progress)
+        near = leaks.nearest_with_same_answer(sample.test, sample.learned, sample.vectors, profile.progress)
         for at, other, cosine in near:
             if cosine >= leaks.COSINE:
                 yield sample.test[at].id, sample.learned[other].id, cosine
 
 
-def repeats(subject: Subject) -> Found:
+def repeats(profile: DataProfile) -> Found:
     """Find questions that stand word for word (case, punctuation and articles aside) twice in one split."""
     first: dict[tuple[str, str, frozenset[str]], Example] = {}
     found: list[tuple[Example, Example]] = []
     for example, split, key, answers in zip(
-        subject.examples, subject.split_of, subject.keys, subject.answers, strict=True
+        profile.examples, profile.split_of, profile.keys, profile.answers, strict=True
     ):
         earlier = first.setdefault((split, key, answers), example)
         if earlier is not example:
             found.append((example, earlier))
-    share = len(found) / max(1, len(subject.examples))
+    share = len(found) / max(1, len(profile.examples))
     figure = f"{several(len(found), 'example')} ({formats.percent(share)}) repeat an earlier one of the same split"
     if not found:
         return Found("ok", figure)
@@ -113,60 +113,60 @@ def repeats(subject: Subject) -> Found:
     return Found("fail" if share >= REPEATED else "warn", figure, todo, shown, tuple(one.id for one, _ in found))
 
 
-def nearly_repeats(subject: Subject) -> Found:
+def nearly_repeats(profile: DataProfile) -> Found:
     """Find questions of one split that share most of their wording, or nearly all of their sense, with an earlier one.
 
     Questions with different answers are left to `same_wording_other_answer`.
     """
-    splits, answers = subject.split_of, subject.answers
-    near = _nearest_earlier(subject, lambda a, b: splits[a] == splits[b] and bool(answers[a] & answers[b]))
+    splits, answers = profile.split_of, profile.answers
+    near = _nearest_earlier(profile, lambda a, b: splits[a] == splits[b] and bool(answers[a] & answers[b]))
     found = {at: (other, f"{formats.percent(share)} of their wording") for at, (other, share) in near.items()}
-    for at, other, cosine in _near_within(subject):
+    for at, other, cosine in _near_within(profile):
         found.setdefault(at, (other, f"embedding, cosine {cosine:.3f}"))
-    share = len(found) / max(1, len(subject.examples))
+    share = len(found) / max(1, len(profile.examples))
     figure = f"{several(len(found), 'example')} ({formats.percent(share)}) nearly repeat an earlier one of their split"
-    shown = tuple(pair(subject.examples[at], subject.examples[o], why) for at, (o, why) in list(found.items())[:SHOWN])
+    shown = tuple(pair(profile.examples[at], profile.examples[o], why) for at, (o, why) in list(found.items())[:SHOWN])
     if share < NEARLY:
         return Found("ok", figure, "", shown)
     todo = "write other questions, or keep one of each: what is stamped from one template counts as one example"
-    return Found("warn", figure, todo, shown, tuple(subject.examples[at].id for at in found))
+    return Found("warn", figure, todo, shown, tuple(profile.examples[at].id for at in found))
 
 
-def _nearest_earlier(subject: Subject, fits: Callable[[int, int], bool]) -> dict[int, tuple[int, float]]:
+def _nearest_earlier(profile: DataProfile, fits: Callable[[int, int], bool]) -> dict[int, tuple[int, float]]:
     """Return for each place the earlier one that shares most of its wording, another question, and `fits`."""
-    keys = subject.keys
+    keys = profile.keys
     found: dict[int, tuple[int, float]] = {}
     for at in range(len(keys)):
         if at % 512 == 0:
-            subject.progress("looking for near repeats", at, len(keys))
-        near = subject.wording.near(at, lambda o, at=at: o < at and keys[o] != keys[at] and fits(at, o))  # type: ignore[misc]
+            profile.progress("looking for near repeats", at, len(keys))
+        near = profile.wording.near(at, lambda o, at=at: o < at and keys[o] != keys[at] and fits(at, o))  # type: ignore[misc]
         if near:
             found[at] = near[0]
-    subject.progress("looking for near repeats", len(keys), len(keys))
+    profile.progress("looking for near repeats", len(keys), len(keys))
     return found
 
 
-def _near_within(subject: Subject) -> Iterator[tuple[int, int, float]]:
+def _near_within(profile: DataProfile) -> Iterator[tuple[int, int, float]]:
     """Yield pairs of places of embedded examples of one split with one answer and nearly the same vector."""
     try:
-        sample = subject.sample
+        sample = profile.sample
     except NotAsked:
         return
-    place = {example.id: at for at, example in enumerate(subject.examples)}
+    place = {example.id: at for at, example in enumerate(profile.examples)}
     for part, vectors in zip((sample.learned, sample.test), sample.vectors, strict=True):
         at = [place[example.id] for example in part]
         close = np.argwhere(np.triu(vectors @ vectors.T, 1) >= leaks.COSINE) if len(part) else ()
         for first, second in close:
             a, b = at[first], at[second]
-            same = subject.split_of[a] == subject.split_of[b] and subject.keys[a] != subject.keys[b]
-            if same and subject.answers[a] & subject.answers[b]:
+            same = profile.split_of[a] == profile.split_of[b] and profile.keys[a] != profile.keys[b]
+            if same and profile.answers[a] & profile.answers[b]:
                 yield b, a, float(vectors[first] @ vectors[second])
 
 
-def groups(subject: Subject) -> Found:
+def groups(profile: DataProfile) -> Found:
     """Find groups that stand on both sides of a split."""
     places: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for example, split in zip(subject.examples, subject.split_of, strict=True):
+    for example, split in zip(profile.examples, profile.split_of, strict=True):
         if "group" in example.metadata:
             places[example.group][split] += 1
     if not places:
@@ -186,17 +186,17 @@ def groups(subject: Subject) -> Found:
     return Found("warn", figure, todo, shown)
 
 
-def contradictions(subject: Subject) -> Found:
+def contradictions(profile: DataProfile) -> Found:
     """Find questions that stand there twice and accept no answer in common."""
-    found = conflicts(subject.examples)
+    found = conflicts(profile.examples)
     rows = tuple(identity for group in found for identity in group)
-    share = len(rows) / max(1, len(subject.examples))
+    share = len(rows) / max(1, len(profile.examples))
     figure = (
         f"{several(len(rows), 'example')} ({formats.percent(share)}) ask what another one asks, with another answer"
     )
     if not found:
         return Found("ok", figure)
-    by_id = {example.id: example for example in subject.examples}
+    by_id = {example.id: example for example in profile.examples}
     shown = tuple(
         " | ".join(f"{identity} → {cut(by_id[identity].target, 40)}" for identity in group[:4])
         + f": {row(by_id[group[0]]).partition(': ')[2]}"
@@ -206,19 +206,19 @@ def contradictions(subject: Subject) -> Found:
     return Found("fail" if share >= CONFLICTING else "warn", figure, todo, shown, rows)
 
 
-def same_wording_other_label(subject: Subject) -> Found:
+def same_wording_other_label(profile: DataProfile) -> Found:
     """Find questions with nearly the same wording that carry different labels."""
-    if not subject.draft.labels:
+    if not profile.draft.labels:
         raise NotAsked("the task has no closed labels")
-    answers = subject.answers
+    answers = profile.answers
     found = {at: other for at, (other, _) in _nearest_earlier(
-        subject, lambda a, b: not answers[a] & answers[b]).items()}  # fmt: skip
-    share = len(found) / max(1, len(subject.examples))
+        profile, lambda a, b: not answers[a] & answers[b]).items()}  # fmt: skip
+    share = len(found) / max(1, len(profile.examples))
     figure = (
         f"{several(len(found), 'example')} ({formats.percent(share)}) share most of their wording with one that "
         "carries another label"
     )
-    examples = subject.examples
+    examples = profile.examples
     shown = tuple(
         pair(examples[at], examples[o], f"{cut(examples[at].target, 30)} and {cut(examples[o].target, 30)}")
         for at, o in list(found.items())[:SHOWN]

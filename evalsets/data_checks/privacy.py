@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from advisor.core.types import Example
 
 from ..sameness import text_of
-from .subject import Found, Subject, rows_found
+from .data_profile import DataProfile, Found, rows_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ SERIOUS = (1e-12, 1e-12)
 PERSONAL = (1e-12, 2.0)
 
 
-def check_for(kind: Kind) -> Callable[[Subject], Found]:
+def check_for(kind: Kind) -> Callable[[DataProfile], Found]:
     """Return the check for one kind."""
 
-    def check(subject: Subject) -> Found:
-        hits = [(example, masked) for example in _texts(subject) if (masked := _first(kind, example))]
+    def check(profile: DataProfile) -> Found:
+        hits = [(example, masked) for example in _texts(profile) if (masked := _first(kind, example))]
         todo = f"take it out, or write a made-up one; --fix writes {kind.mark} in its place"
         return rows_found(
-            subject,
+            profile,
             hits,
             SERIOUS if kind.serious else PERSONAL,
             (f"hold {'an' if kind.name[0] in 'IA' else 'a'} {kind.name}", todo),
@@ -122,9 +122,9 @@ def check_for(kind: Kind) -> Callable[[Subject], Found]:
     return check
 
 
-def _texts(subject: Subject) -> Iterator[Example]:
-    yield from subject.examples
-    yield from (Example(document.id, f"{document.title} {document.text}", "") for document in subject.draft.docs)
+def _texts(profile: DataProfile) -> Iterator[Example]:
+    yield from profile.examples
+    yield from (Example(document.id, f"{document.title} {document.text}", "") for document in profile.draft.docs)
 
 
 def _first(kind: Kind, example: Example) -> str:

@@ -9,7 +9,7 @@ from advisor._util import formats
 from advisor.core.types import MIN_DEV
 from advisor.stats.power import detectable_difference, required_examples
 
-from .subject import Found, NotAsked, Subject, cut, several
+from .data_profile import DataProfile, Found, NotAsked, cut, several
 
 DISCORDANCE = 0.20
 """Share of examples on which two strategies are taken to differ, where no run has told yet."""
@@ -20,11 +20,11 @@ FEW_TRAIN = 50
 RARE, DOMINANT, SHIFT = 5, 0.90, 0.15
 
 
-def test_size(subject: Subject) -> Found:
+def test_size(profile: DataProfile) -> Found:
     """Hold the test set against the difference that must show."""
-    n = len(subject.test)
-    groups = len({example.group for example in subject.test})
-    asked = subject.settings.margin
+    n = len(profile.test)
+    groups = len({example.group for example in profile.test})
+    asked = profile.settings.margin
     margin = asked or DEFAULT_MARGIN
     finest = detectable_difference(n, DISCORDANCE)
     needed = required_examples(margin, DISCORDANCE)
@@ -43,19 +43,19 @@ def test_size(subject: Subject) -> Found:
     return Found(gate, figure, todo)  # type: ignore[arg-type]
 
 
-def train_size(subject: Subject) -> Found:
+def train_size(profile: DataProfile) -> Found:
     """Are there enough examples to learn from?"""
-    n = len(subject.draft.splits["train"])
+    n = len(profile.draft.splits["train"])
     if n >= FEW_TRAIN:
         return Found("ok", several(n, "training example"))
     todo = f"write at least {FEW_TRAIN}; advisor compare --learning-curve says what more would bring"
     return Found("warn" if n else "fail", several(n, "training example"), todo)
 
 
-def dev_size(subject: Subject) -> Found:
+def dev_size(profile: DataProfile) -> Found:
     """Are there enough examples to choose on?"""
-    n = len(subject.draft.splits["dev"])
-    if not n and subject.draft.carve:
+    n = len(profile.draft.splits["dev"])
+    if not n and profile.draft.carve:
         return Found("ok", "no dev.jsonl: some of train are set apart when it is loaded")
     if n >= MIN_DEV:
         return Found("ok", several(n, "development example"))
@@ -66,10 +66,10 @@ def dev_size(subject: Subject) -> Found:
     )
 
 
-def balance(subject: Subject) -> Found:
+def balance(profile: DataProfile) -> Found:
     """How are the labels spread in train?"""
-    labels = _labels(subject)
-    counts = Counter(example.target for example in subject.draft.splits["train"])
+    labels = _labels(profile)
+    counts = Counter(example.target for example in profile.draft.splits["train"])
     total = max(1, counts.total())
     order = sorted(labels, key=lambda label: (counts[label], label))
     rare = [label for label in order if counts[label] < RARE]
@@ -89,11 +89,11 @@ def balance(subject: Subject) -> Found:
     return Found("ok", figure)
 
 
-def labels_tested(subject: Subject) -> Found:
+def labels_tested(profile: DataProfile) -> Found:
     """Does every label occur in test, and is every one that does in train?"""
-    labels = _labels(subject)
-    train = {example.target for example in subject.learned}
-    test = {example.target for example in subject.test}
+    labels = _labels(profile)
+    train = {example.target for example in profile.learned}
+    test = {example.target for example in profile.test}
     unlearned, untested = sorted(test - train), sorted(set(labels) - test)
     figure = f"{len(test):,} of {several(len(labels), 'label')} occur in test"
     if unlearned:
@@ -105,11 +105,11 @@ def labels_tested(subject: Subject) -> Found:
     return Found("ok", figure)
 
 
-def label_shift(subject: Subject) -> Found:
+def label_shift(profile: DataProfile) -> Found:
     """Are the labels spread in test as in train?"""
-    _labels(subject)
-    train = Counter(example.target for example in subject.draft.splits["train"])
-    test = Counter(example.target for example in subject.test)
+    _labels(profile)
+    train = Counter(example.target for example in profile.draft.splits["train"])
+    test = Counter(example.target for example in profile.test)
     n, m = max(1, train.total()), max(1, test.total())
     shifts = {label: test[label] / m - train[label] / n for label in {*train, *test}}
     moved = sum(abs(shift) for shift in shifts.values()) / 2
@@ -124,13 +124,13 @@ def label_shift(subject: Subject) -> Found:
     return Found("warn", figure, todo, tuple(shown))
 
 
-def one_answer(subject: Subject) -> Found:
+def one_answer(profile: DataProfile) -> Found:
     """Is there more than one answer in test?"""
-    if len(subject.test) < 2:
+    if len(profile.test) < 2:
         raise NotAsked("there is no more than one test example")
-    counts = Counter((example.target, str(example.metadata.get("ground_truth"))) for example in subject.test)
+    counts = Counter((example.target, str(example.metadata.get("ground_truth"))) for example in profile.test)
     (target, _), most = counts.most_common(1)[0]
-    share = most / len(subject.test)
+    share = most / len(profile.test)
     figure = f"the most frequent test answer, {cut(target, 40)!r}, is right for {formats.percent(share)}"
     if len(counts) > 1 and share <= DOMINANT:
         return Found("ok", figure)
@@ -138,7 +138,7 @@ def one_answer(subject: Subject) -> Found:
     return Found("fail" if len(counts) == 1 else "warn", figure, todo)
 
 
-def _labels(subject: Subject) -> tuple[str, ...]:
-    if not subject.draft.labels:
+def _labels(profile: DataProfile) -> tuple[str, ...]:
+    if not profile.draft.labels:
         raise NotAsked("the task has no closed labels")
-    return subject.draft.labels
+    return profile.draft.labels

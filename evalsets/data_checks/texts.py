@@ -14,7 +14,7 @@ from advisor.core.types import Chat, Example
 
 from ..draft import SPLITS
 from ..sameness import text_of
-from .subject import SHOWN, Found, NotAsked, Subject, cut, rows_found, several
+from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut, rows_found, several
 
 ANY = (1e-12, 2.0)
 """Gates of a check where one row is a warning and none is too many to go on."""
@@ -23,18 +23,18 @@ LONG, MANY_TIMES = 400, 10
 """A text is out of line where it has more than 400 characters and 10 times as many as the typical one."""
 
 
-def readable(subject: Subject) -> Found:
+def readable(profile: DataProfile) -> Found:
     """Name the rows that cannot be read: empty targets, ids twice, unknown labels."""
-    refused = subject.draft.refused
+    refused = profile.draft.refused
     if not refused:
         return Found("ok", "every row can be read")
     todo = "correct these rows, advisor compare stops at the first of them; --fix leaves out those that cannot be read"
     return Found("fail", f"{several(len(refused), 'row')} cannot be used", todo, tuple(refused[: 2 * SHOWN]))
 
 
-def same_ids(subject: Subject) -> Found:
+def same_ids(profile: DataProfile) -> Found:
     """Find ids that stand in two splits."""
-    counts = Counter(example.id for example in subject.examples)
+    counts = Counter(example.id for example in profile.examples)
     twice = [identity for identity, count in counts.items() if count > 1]
     figure = f"{several(len(twice), 'id')} {'stands' if len(twice) == 1 else 'stand'} in more than one split"
     if not twice:
@@ -54,23 +54,23 @@ SENTENCE_WORDS, ENDED = 6, 0.90
 PILED, PILED_CHARACTERS = 4, 60
 
 
-def cut_answers(subject: Subject) -> Found:
+def cut_answers(profile: DataProfile) -> Found:
     """Find targets that stop in the middle: no full stop where nearly all have one, open brackets, one length."""
-    if subject.draft.output == "json":
+    if profile.draft.output == "json":
         raise NotAsked("targets are JSON; whether they are whole is checked as such")
-    ends = [bool(_END.search(e.target)) for e in subject.examples if len(e.target.split()) >= SENTENCE_WORDS]
+    ends = [bool(_END.search(e.target)) for e in profile.examples if len(e.target.split()) >= SENTENCE_WORDS]
     convention = len(ends) >= 20 and sum(ends) / len(ends) >= ENDED
-    lengths = Counter(len(example.target) for example in subject.examples)
+    lengths = Counter(len(example.target) for example in profile.examples)
     longest = max(lengths, default=0)
     piled = lengths[longest] >= PILED and longest >= PILED_CHARACTERS
-    distinct = {example.target for example in subject.examples if len(example.target) == longest}
+    distinct = {example.target for example in profile.examples if len(example.target) == longest}
     hits = []
-    for example in subject.examples:
+    for example in profile.examples:
         why = _cut(example.target, convention, longest if piled and len(distinct) >= PILED else 0)
         if why:
             hits.append((example, f"{why}: …{example.target[-60:]}"))
     todo = "write these answers out: a model learns to stop where they do"
-    return rows_found(subject, hits, (1e-12, 0.05), ("have an answer that looks cut off", todo))
+    return rows_found(profile, hits, (1e-12, 0.05), ("have an answer that looks cut off", todo))
 
 
 def _cut(target: str, convention: bool, longest: int) -> str:
@@ -87,35 +87,35 @@ def _cut(target: str, convention: bool, longest: int) -> str:
     return ""
 
 
-def json_answers(subject: Subject) -> Found:
+def json_answers(profile: DataProfile) -> Found:
     """Find targets that are not JSON, or do not follow the schema."""
-    if subject.draft.output != "json":
+    if profile.draft.output != "json":
         raise NotAsked("targets are texts")
     hits = []
-    for example in subject.examples:
+    for example in profile.examples:
         try:
             value = json.loads(example.target)
         except (ValueError, RecursionError) as error:
             hits.append((example, f"not JSON: {error}: {example.target}"))
             continue
-        if subject.draft.schema is not None and (wrong := problem(value, subject.draft.schema)):
+        if profile.draft.schema is not None and (wrong := problem(value, profile.draft.schema)):
             hits.append((example, f"does not follow the schema: {wrong}"))
-    schema = " or do not follow the schema" if subject.draft.schema is not None else ""
+    schema = " or do not follow the schema" if profile.draft.schema is not None else ""
     return rows_found(
-        subject, hits, (1e-12, 1e-12), (f"have a target that is no JSON{schema}", "correct these targets")
+        profile, hits, (1e-12, 1e-12), (f"have a target that is no JSON{schema}", "correct these targets")
     )
 
 
 # --- lengths ---------------------------------------------------------------------------------------------------------
 
 
-def lengths(subject: Subject) -> Found:
+def lengths(profile: DataProfile) -> Found:
     """Find inputs and targets that are far longer than the typical one, and inputs of no words."""
-    asked = [len(text_of(example.input)) for example in subject.examples]
-    told = [len(example.target) for example in subject.examples]
+    asked = [len(text_of(example.input)) for example in profile.examples]
+    told = [len(example.target) for example in profile.examples]
     typical = median(asked or [0]), median(told or [0])
     hits = []
-    for example, first, second in zip(subject.examples, asked, told, strict=True):
+    for example, first, second in zip(profile.examples, asked, told, strict=True):
         if first > max(LONG, MANY_TIMES * typical[0]):
             hits.append(
                 (example, f"input of {first:,} characters, typical are {typical[0]:,.0f}: {text_of(example.input)}")
@@ -125,16 +125,16 @@ def lengths(subject: Subject) -> Found:
         elif not any(mark.isalnum() for mark in text_of(example.input)):
             hits.append((example, f"input without a word: {text_of(example.input)!r}"))
     todo = "read them: pasted logs, whole threads and empty questions are seldom meant"
-    return rows_found(subject, hits, ANY, ("are out of line in length", todo))
+    return rows_found(profile, hits, ANY, ("are out of line in length", todo))
 
 
-def context(subject: Subject) -> Found:
+def context(profile: DataProfile) -> Found:
     """Find examples that do not fit into what a model reads at once, together with the instruction."""
-    room = subject.settings.context_tokens
-    fixed = len(subject.draft.instruction)
+    room = profile.settings.context_tokens
+    fixed = len(profile.draft.instruction)
     hits = []
     longest = 0
-    for example in subject.examples:
+    for example in profile.examples:
         tools = example.input.tools if isinstance(example.input, Chat) else ()
         described = sum(len(one.description) + len(json.dumps(dict(one.parameters))) for one in tools)
         characters = fixed + len(str(example.input)) + len(example.target) + described
@@ -143,7 +143,7 @@ def context(subject: Subject) -> Found:
         if tokens > room:
             hits.append((example, f"about {tokens:,} tokens"))
     found = rows_found(
-        subject, hits, (1e-12, 1e-12),
+        profile, hits, (1e-12, 1e-12),
         (f"are longer than {room:,} tokens with instruction and answer",
          "shorten them, or take a model that reads more (--context-tokens says how much it reads)"),
     )  # fmt: skip
@@ -161,18 +161,18 @@ _MOJIBAKE = re.compile("[\u00c2-\u00f4][^\x00-\x7f]")
 """How two bytes of UTF-8 look in Windows-1252: an accented letter, and another mark that is not ASCII."""
 
 
-def encoding(subject: Subject) -> Found:
+def encoding(profile: DataProfile) -> Found:
     """Find damaged characters: UTF-8 read as Windows-1252, replacement and control characters, HTML entities."""
     hits = []
-    for example in subject.examples:
+    for example in profile.examples:
         for text in (text_of(example.input), example.target):
             if why := damage(text):
                 hits.append((example, f"{why}: {text}"))
                 break
-    hits += [(Example(document.id, document.text, ""), f"document, {why}") for document in subject.draft.docs
+    hits += [(Example(document.id, document.text, ""), f"document, {why}") for document in profile.draft.docs
              if (why := damage(document.text))]  # fmt: skip
     todo = "read the source again as UTF-8 and unescape it; --fix repairs what can be told without doubt"
-    return rows_found(subject, hits, (1e-12, 0.05), ("hold damaged characters", todo))
+    return rows_found(profile, hits, (1e-12, 0.05), ("hold damaged characters", todo))
 
 
 def damage(text: str) -> str:
@@ -221,11 +221,11 @@ _WORD = re.compile(r"[^\W\d_]+")
 LEAST_WORDS, STRAY, SPOKEN = 5, 0.20, 0.12
 
 
-def language(subject: Subject) -> Found:
+def language(profile: DataProfile) -> Found:
     """Find inputs in another language or script than most, told by their commonest words and their letters."""
     told = {split: Counter[str]() for split in SPLITS}
     spoken: list[tuple[Example, str]] = []
-    for example, split in zip(subject.examples, subject.split_of, strict=True):
+    for example, split in zip(profile.examples, profile.split_of, strict=True):
         if name := language_of(text_of(example.input)):
             told[split][name] += 1
             spoken.append((example, name))
@@ -277,12 +277,12 @@ _LEFTOVERS = re.compile(
 )  # fmt: skip
 
 
-def leftovers(subject: Subject) -> Found:
+def leftovers(profile: DataProfile) -> Found:
     """Find marks of unfinished writing: TODO, template fields, a model talking about itself."""
     hits: Iterator[tuple[Example, str]] = (
         (example, f"{found[0]}: {text}")
-        for example in subject.examples
+        for example in profile.examples
         for text in (f"{text_of(example.input)} → {example.target}",)
         if (found := _LEFTOVERS.search(text))
     )
-    return rows_found(subject, list(hits), ANY, ("hold marks of unfinished writing", "finish these rows"))
+    return rows_found(profile, list(hits), ANY, ("hold marks of unfinished writing", "finish these rows"))

@@ -8,27 +8,27 @@ from advisor._util import formats
 from advisor.core.errors import AdvisorError
 
 from .. import labels
-from .subject import SHOWN, Found, NotAsked, Subject, cut
+from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut
 
 WARN, FAIL = 0.02, 0.20
 """Shares of wrong labels: a warning where the lower end of the estimate is above 2 %, a failure where it is above 20 %.
 Where labels overlap in meaning the estimate counts that too, so what fails is set high."""
 
 
-def likely_wrong(subject: Subject) -> Found:
+def likely_wrong(profile: DataProfile) -> Found:
     """Estimate the share of wrong labels in train, and name those that look it; out of fold, on embeddings."""
-    if not subject.draft.labels:
+    if not profile.draft.labels:
         raise NotAsked("the task has no closed labels")
     try:
-        sample = subject.sample
+        sample = profile.sample
     except AdvisorError as error:
         return Found("unknown", f"no embeddings could be had: {cut(str(error))}")
-    train = {example.id for example in subject.draft.splits["train"]}
+    train = {example.id for example in profile.draft.splits["train"]}
     kept = np.array([example.id in train for example in sample.learned], dtype=np.bool_)
     examples = [example for example in sample.learned if example.id in train]
-    rng = np.random.default_rng(subject.settings.seed)
+    rng = np.random.default_rng(profile.settings.seed)
     vectors = sample.vectors[0][kept] if len(examples) else sample.vectors[0]
-    noise = labels.estimate_noise(examples, vectors, rng, subject.progress)
+    noise = labels.estimate_noise(examples, vectors, rng, profile.progress)
     shown = tuple(
         f"{one.id}: labelled {cut(one.given, 40)!r}, looks like {cut(one.likely, 40)!r}: {cut(one.text)}"
         for one in noise.suspicious[:SHOWN]

@@ -15,8 +15,8 @@ from advisor.core.metrics import Contains, ExactMatch
 from advisor.core.normalisation import normalise
 from advisor.core.types import Example
 
-from ..formats import Layout, to_example
-from ..readers import Row, read_jsonl
+from ..formats import RecordLayout, to_example
+from ..readers import Record, read_jsonl
 
 GENERAL = "general"
 SUITES = ("retention", "refusals")
@@ -81,7 +81,7 @@ def says_unknown(answer: str) -> bool:
     return bool(_UNKNOWN.search(" ".join(re.sub(r"n't\b", " not", plain).replace("dont", "do not").split())))
 
 
-def _example(row: Row, seen: dict[str, str]) -> Example:
+def _example(row: Record, seen: dict[str, str]) -> Example:
     """Build and check one item; `seen` holds the ids so far, and where they stood."""
     suite, answerable = row.fields.get("suite", "retention"), row.fields.get("answerable")
     if suite not in SUITES:
@@ -92,7 +92,7 @@ def _example(row: Row, seen: dict[str, str]) -> Example:
             hint='without an answer: "suite": "refusals"; its twin: "suite": "retention", "answerable": true',
         )
     target = {"target": UNKNOWN} if suite == "refusals" else {}
-    example = to_example(Row(row.file, row.line, {**target, **row.fields}), Layout(Path(row.file).stem))
+    example = to_example(Record(row.file, row.line, {**target, **row.fields}), RecordLayout(Path(row.file).stem))
     if example.id in seen:
         raise row.error(f"field 'id' is {example.id!r}, which already stands in {seen[example.id]}")
     seen[example.id] = f"{row.file} line {row.line}"
@@ -106,7 +106,7 @@ def _example(row: Row, seen: dict[str, str]) -> Example:
     return replace(example, input="\n".join(lines), metadata=metadata)
 
 
-def _choices(example: Example, row: Row) -> tuple[str, ...]:
+def _choices(example: Example, row: Record) -> tuple[str, ...]:
     """Return the choices, at least two that differ as answers are compared, the target among them; or none."""
     given = example.metadata.get("choices", ())
     if not isinstance(given, list | tuple) or any(not isinstance(one, str) or not one.strip() for one in given):

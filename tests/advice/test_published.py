@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from advisor.advice.calibration import ARMS, measure, shipped
-from advisor.advice.published import HERE, SMALL, arm, band_of, findings, outcomes
+from advisor.advice.published import HERE, SMALL, arm, band_of, published_tunes, study_headlines
 
 
 def test_facts_of_the_table():
-    rows = outcomes()
+    rows = published_tunes()
     assert (len(rows), len({row.task for row in rows}), len({row.model for row in rows})) == (310, 31, 10)
     assert np.mean([row.lift for row in rows]) == pytest.approx(0.384, abs=5e-4)
     assert np.mean([row.base for row in rows]) == pytest.approx(0.301, abs=5e-4)
@@ -37,7 +37,7 @@ def test_the_stronger_gpt4_the_less_a_tune_wins(score, wins, tasks, lead):
 
 def test_arms_hold_the_base_model_and_the_better_gpt_score():
     bare, strong = (arm(name) for name in ARMS)
-    rows = outcomes()
+    rows = published_tunes()
     assert list(bare.reference) == [row.base for row in rows]
     assert list(strong.reference) == [max(row.gpt35, row.gpt4) for row in rows]
     some = strong.where(np.array(strong.tasks) != "mmlu")
@@ -45,11 +45,11 @@ def test_arms_hold_the_base_model_and_the_better_gpt_score():
 
 
 def test_findings_name_a_source_and_say_where_they_were_quoted():
-    for found in findings().values():
+    for found in study_headlines().values():
         assert found.headline
         assert found.study in found.source
         assert ("as quoted by others" in found.source) is found.quoted
-    assert "[m]" not in (HERE / "findings.csv").read_text(encoding="utf-8")
+    assert "[m]" not in (HERE / "study_headlines.csv").read_text(encoding="utf-8")
 
 
 def test_shipped_calibration_is_within_its_bounds():

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-Row = dict[str, Any]
-Rows = list[Row]
+Record = dict[str, Any]
+Rows = list[Record]
 
 GLUE = "the and is to my it i have not with that this can was what please when from your about".split()
 TOPICS = {

@@ -42,7 +42,7 @@ def written(evalset: EvalSet, kind: str, folder: Path) -> Path:
 
 
 def back(path: Path) -> list[Example]:
-    layout = formats["Layout"]("train", "json")
+    layout = formats["RecordLayout"]("train", "json")
     return [formats["to_example"](row, layout) for row in read_jsonl(path)]
 
 

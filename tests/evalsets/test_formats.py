@@ -12,15 +12,15 @@ from advisor.core.shipped import shipped
 from advisor.core.types import Chat, Example
 
 shipped("evalsets")
-from advisor.evalsets.formats import Layout, to_example  # noqa: E402
-from advisor.evalsets.readers import Row  # noqa: E402
+from advisor.evalsets.formats import RecordLayout, to_example  # noqa: E402
+from advisor.evalsets.readers import Record  # noqa: E402
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"order": 5}'}}
 TOOL = {"type": "function", "function": {"name": "find", "description": "Find.", "parameters": {"type": "object"}}}
 
 
 def convert(**fields: Any) -> Example:
-    example: Example = to_example(Row("train.jsonl", 7, fields), Layout("train"))
+    example: Example = to_example(Record("train.jsonl", 7, fields), RecordLayout("train"))
     return example
 
 
@@ -128,7 +128,8 @@ def test_tools_field(tools: Any, said: str) -> None:
     metadata = {} if tools is None else {"tools": tools}
     with pytest.raises(EvalSetError, match=said):
         to_example(
-            Row("t.jsonl", 1, {"input": "Q", "target": "A", "metadata": metadata}), Layout("t", tools_field="tools")
+            Record("t.jsonl", 1, {"input": "Q", "target": "A", "metadata": metadata}),
+            RecordLayout("t", tools_field="tools"),
         )
 
 
@@ -147,7 +148,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(KEYS, VALUES, max_size=6), st.sampled_from(["", "tools"]), st.sampled_from(["text", "json"]))
 def test_any_json_becomes_an_example_or_one_sentence(fields: dict[str, Any], tools_field: str, output: str) -> None:
     try:
-        example = to_example(Row("t.jsonl", 3, fields), Layout("t", output, tools_field))
+        example = to_example(Record("t.jsonl", 3, fields), RecordLayout("t", output, tools_field))
     except EvalSetError as error:
         said = str(error)
     else:
@@ -171,4 +172,7 @@ def test_samples_of_inspect() -> None:
     several = convert(input="Who?", target=["Ann", "Anna"])
     assert several.references == ("Ann", "Anna")
     assert convert(input="Which?", target="C", choices=["sky", "blood"]).input == "Which?"
-    assert to_example(Row("a", 1, {"input": "x", "target": ["a", "b"]}), Layout("a", "json")).target == '["a", "b"]'
+    assert (
+        to_example(Record("a", 1, {"input": "x", "target": ["a", "b"]}), RecordLayout("a", "json")).target
+        == '["a", "b"]'
+    )

@@ -1,4 +1,4 @@
-"""D3 with an endpoint: calls in flight at a signal are waited for and kept; what was sent again is in the ledger."""
+"""D3 with an endpoint: calls in flight at a signal are waited for and kept; the attempt log has what was sent again."""
 
 from __future__ import annotations
 

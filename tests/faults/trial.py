@@ -155,7 +155,7 @@ def violations(trial: Trial, whole: Trial) -> list[str]:
 
     (a) each outcome that was acknowledged is in the store; (b) no outcome is there twice; (c) the reports equal those
     of an undisturbed run byte for byte; (d) calls are at most those of an undisturbed run and what was in flight at the
-    interruptions, and each stands in the ledger of attempts; (e) no traceback, documented exit codes; (f) the file is
+    interruptions, and each stands in the attempt log; (e) no traceback, documented exit codes; (f) the file is
     sound.
     """
     found = []
@@ -202,7 +202,7 @@ def _calls(trial: Trial, whole: Trial) -> list[str]:
         found.append(f"(d) {len(calls)} calls where {len(needed)} were needed")
     [[opened]] = trial.query("SELECT COUNT(*) FROM attempts")
     if opened < len(calls):
-        found.append(f"(d) {len(calls)} calls, of which {opened} stand in the ledger")
+        found.append(f"(d) {len(calls)} calls, of which {opened} stand in the attempt log")
     return found
 
 

@@ -19,7 +19,7 @@ from advisor.models.local import attention
 from advisor.models.local.engine import Engine, _Batch
 from advisor.models.local.frozen import Item
 from advisor.models.local.layers import run_layers
-from advisor.models.local.rows import Row
+from advisor.models.local.rows import TokenSequence
 from advisor.models.local.tuning import _Top
 from tests.models.tiny_models import tiny
 
@@ -48,7 +48,7 @@ def read_and_write(made: Any) -> None:
     prompts = [[5, 6, 7, 8, *range(9, 9 + at)] for at in (1, 3, 2)]
     with torch.inference_mode():
         prefix = engine._longer(engine.no_prefix, prompts[0][:4])
-        batch = _Batch(engine, [Row(ids, max_tokens=4) for ids in prompts], prefix, {}, 0.0)
+        batch = _Batch(engine, [TokenSequence(ids, max_tokens=4) for ids in prompts], prefix, {}, 0.0)
         states = batch.read()
         for _ in range(2):
             assert engine.head(states).device.type == "meta"

@@ -20,7 +20,7 @@ from advisor.models.local import attention, engine, fallback, packing, runtime
 from advisor.models.local.engine import Engine
 from advisor.models.local.model import _shares_prefix, _take_attention
 from advisor.models.local.packing import PackedLinears
-from advisor.models.local.rows import Row
+from advisor.models.local.rows import TokenSequence
 from tests.models.tiny_models import SHAPES, tiny
 
 END = 3
@@ -89,7 +89,7 @@ def test_every_shape_writes_what_plain_generation_writes(shape: str) -> None:
     model = tiny(shape)
     asked = prompts(9, shared=20)
     expected = [plain(model, prompt, 12) for prompt in asked]
-    rows = [Row(prompt, 12) for prompt in asked]
+    rows = [TokenSequence(prompt, 12) for prompt in asked]
     engine_of(model).run(rows)
     assert [row.written for row in rows] == expected
     assert all(row.reused >= 20 for row in rows)
@@ -131,13 +131,13 @@ def test_batches_parts_and_families_change_nothing(count: int, shared: int, read
     model = tiny("Llama")
     engine = engine_of(model)
     asked = prompts(count, shared, seed)
-    alone = [Row(prompt, 8) for prompt in asked]
+    alone = [TokenSequence(prompt, 8) for prompt in asked]
     for row in alone:
         Engine(model, engine.ends, engine.decode).run([row])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "PREFILL_TOKENS", read)
         patch.setattr(engine, "DECODE_ROWS", 5)
-        rows = [Row(prompt, 8) for prompt in asked]
+        rows = [TokenSequence(prompt, 8) for prompt in asked]
         engine.run(rows)
     assert [row.written for row in rows] == [row.written for row in alone]
     assert [row.text for row in rows] == [" ".join(map(str, row.written)) for row in rows]
@@ -146,12 +146,12 @@ def test_batches_parts_and_families_change_nothing(count: int, shared: int, read
 def test_a_conversation_goes_on_where_it_stopped() -> None:
     model = tiny("Llama")
     engine = engine_of(model)
-    rows = [Row(prompt, 8, stays=True) for prompt in prompts(6, shared=20)]
+    rows = [TokenSequence(prompt, 8, stays=True) for prompt in prompts(6, shared=20)]
     engine.run(rows)
     longer = [[*row.ids, *row.written, 50, 51, 52] for row in rows[:4]]
     longer[0][len(rows[0].ids) + 2] = 299  # what was written comes back in other tokens from the third on
     expected = [plain(model, prompt, 8) for prompt in longer]
-    again = [Row(prompt, 8) for prompt in longer]
+    again = [TokenSequence(prompt, 8) for prompt in longer]
     passes = _passes(engine)
     engine.run(again)
     assert [row.written for row in again] == expected
@@ -178,7 +178,9 @@ def test_settled_tokens_cost_no_pass_and_change_nothing() -> None:
         def only(self) -> int | None:
             return None
 
-    slow, quick = ([Row(prompt, 9, constraint=kind(*choices)) for prompt in asked] for kind in (Asking, Grammar))
+    slow, quick = (
+        [TokenSequence(prompt, 9, constraint=kind(*choices)) for prompt in asked] for kind in (Asking, Grammar)
+    )
     engine_of(model).run(slow)
     engine = engine_of(model)
     passes = _passes(engine)
@@ -190,15 +192,15 @@ def test_settled_tokens_cost_no_pass_and_change_nothing() -> None:
 
 
 def test_settled_tokens_end_where_the_answer_may_not_grow() -> None:
-    row = Row([5, 6, 7], 3, constraint=Grammar((10, 11, 12, 13), (20,)))
-    other = Row([5, 6, 7], 3, constraint=Grammar((10, 11, 12, 13)))
+    row = TokenSequence([5, 6, 7], 3, constraint=Grammar((10, 11, 12, 13), (20,)))
+    other = TokenSequence([5, 6, 7], 3, constraint=Grammar((10, 11, 12, 13)))
     engine_of(tiny("Llama")).run([row, other])
     assert row.written in ([10, 11, 12], [20])
     assert (other.written, other.finish) == ([10, 11, 12], "length")
 
 
 def test_a_stop_inside_settled_tokens_cuts_there() -> None:
-    row = Row([5, 6, 7], 9, stop=("12",), constraint=Grammar((10, 11, 12, 13)))
+    row = TokenSequence([5, 6, 7], 9, stop=("12",), constraint=Grammar((10, 11, 12, 13)))
     engine_of(tiny("Llama")).run([row])
     assert (row.text, row.finish, row.written) == ("10 11 ", "stop", [10, 11, 12])
 
@@ -208,7 +210,9 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
     engine = engine_of(model)
     asked = prompts(8, shared=20)
     choices = ((10, 11, 12), (20, 21))
-    expected = [Row(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)]
+    expected = [
+        TokenSequence(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)
+    ]
     engine.run(expected)
     real = engine.OwnCache
 
@@ -219,12 +223,14 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
 
     monkeypatch.setattr(engine, "OwnCache", small)
     limit = 3
-    rows = [Row(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)]
+    rows = [
+        TokenSequence(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)
+    ]
     engine.run(rows)
     assert [row.written for row in rows] == [row.written for row in expected]
     limit = 0
     with pytest.raises(CallFailed, match="does not fit into memory"):
-        engine.run([Row(asked[0], 6)])
+        engine.run([TokenSequence(asked[0], 6)])
 
 
 def test_what_a_batch_held_is_free_before_its_halves_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +245,7 @@ def test_what_a_batch_held_is_free_before_its_halves_are_tried(monkeypatch: pyte
         run(self)
 
     monkeypatch.setattr(engine._Batch, "run", short_of_memory)
-    rows = [Row(prompt, 4) for prompt in prompts(8, shared=20)]
+    rows = [TokenSequence(prompt, 4) for prompt in prompts(8, shared=20)]
     engine_of(tiny("Llama")).run(rows)
     assert len(tried) == 3
     assert all(row.finish for row in rows)
@@ -253,7 +259,7 @@ def test_a_shared_start_that_does_not_fit_into_memory_is_read_with_each_row(monk
     model, asked = tiny("Llama"), prompts(3, shared=20)
     expected = [plain(model, prompt, 4) for prompt in asked]
     monkeypatch.setattr(Engine, "_longer", full)
-    rows = [Row(prompt, 4) for prompt in asked]
+    rows = [TokenSequence(prompt, 4) for prompt in asked]
     engine_of(model).run(rows)
     assert [row.written for row in rows] == expected
 
@@ -262,7 +268,7 @@ def test_a_prompt_that_does_not_fit_is_a_failed_call_by_plain_generate_too(monke
     model = tiny("Llama")
     monkeypatch.setattr(model, "generate", full)
     with pytest.raises(CallFailed, match="a prompt of 5 tokens does not fit into memory"):
-        fallback.run(model, [Row([5, 6, 7, 8, 9], 4)], frozenset({END}), str)
+        fallback.run(model, [TokenSequence([5, 6, 7, 8, 9], 4)], frozenset({END}), str)
 
 
 def test_every_start_that_prompts_share_is_computed_once() -> None:
@@ -279,7 +285,7 @@ def test_every_start_that_prompts_share_is_computed_once() -> None:
     model = tiny("Llama")
     expected = [plain(model, prompt, 3) for prompt in asked]
     engine = engine_of(model)
-    rows = [Row(prompt, 3) for prompt in asked]
+    rows = [TokenSequence(prompt, 3) for prompt in asked]
     seen = _passes(engine)
     engine.run(rows)
     assert [row.written for row in rows] == expected
@@ -296,7 +302,7 @@ def test_prompts_that_share_a_document_are_read_in_one_batch(monkeypatch: pytest
     documents = [[draw.randrange(4, 300) for _ in range(40)] for _ in range(3)]
     asked = [[*documents[at % 3], *(draw.randrange(4, 300) for _ in range(at))] for at in range(1, 7)]
     monkeypatch.setattr(engine, "DECODE_ROWS", 2)
-    batches = engine._decode_batches([Row(ids, 4) for ids in asked], 0)
+    batches = engine._decode_batches([TokenSequence(ids, 4) for ids in asked], 0)
     assert [[tuple(row.ids[:40]) for row in batch] for batch in batches] == [
         [tuple(documents[at])] * 2 for at in (1, 2, 0)
     ]
@@ -320,7 +326,7 @@ def test_packed_weights_multiply_alike_and_leave_the_network_as_it_was(dtype: to
 
 def test_where_weights_cannot_be_packed_or_are_large_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     model, asked = tiny("Llama"), prompts(5, shared=20)
-    rows = [[Row(prompt, 6) for prompt in asked] for _ in range(3)]
+    rows = [[TokenSequence(prompt, 6) for prompt in asked] for _ in range(3)]
     engine_of(model).run(rows[0])
     monkeypatch.setattr(packing, "MOST_BYTES", 1000)
     engine_of(model).run(rows[1])
@@ -380,7 +386,7 @@ def test_answers_do_not_depend_on_the_number_of_threads() -> None:
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            rows = [Row(prompt, 8) for prompt in asked]
+            rows = [TokenSequence(prompt, 8) for prompt in asked]
             engine = engine_of(model)
             engine.run(rows)
             found.append([row.written for row in rows])

@@ -342,7 +342,9 @@ def test_a_dead_model_is_noticed_after_a_failed_tuning_too(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("kind", "written"), [(Recorder, 0), (Billed, 3)])
-def test_only_calls_that_may_be_billed_stand_in_the_ledger(tmp_path: Path, kind: type[Recorder], written: int) -> None:
+def test_only_calls_that_may_be_billed_stand_in_the_attempt_log(
+    tmp_path: Path, kind: type[Recorder], written: int
+) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         opened: list[str] = []
         keep = store.open_attempts
@@ -421,7 +423,7 @@ def test_what_a_model_answers_without_a_call_is_no_call(tmp_path: Path) -> None:
         assert store.unanswered(["r"]) == 0
 
 
-def test_a_model_that_does_not_say_what_it_sends_has_each_call_in_the_ledger_once(tmp_path: Path) -> None:
+def test_a_model_that_does_not_say_what_it_sends_has_each_call_in_the_attempt_log_once(tmp_path: Path) -> None:
     class Silent(InThreads):
         billed = True
 

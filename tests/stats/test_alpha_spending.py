@@ -109,10 +109,10 @@ def test_a_no_keeps_the_confidence_alone() -> None:
 def compared(*looked: int) -> Comparison:
     import numpy as np
 
-    from advisor.testing.selftest.settings import Arm, Setting
+    from advisor.testing.selftest.settings import Setting, Simulated
     from advisor.testing.selftest.worlds import evalset_of, simulate
 
-    arms = (Arm("few_shot"), Arm("fine_tuning", 0.1, tuned=True))
+    arms = (Simulated("few_shot"), Simulated("fine_tuning", 0.1, tuned=True))
     runs = simulate(Setting("", arms, {}, n=300), np.random.default_rng(1))
     return compare_runs(runs, evalset_of(300, 1), Economics(), draws=500, earlier_looks=looked)
 

@@ -15,12 +15,12 @@ from advisor.cli import app
 from advisor.cli.selftest import as_text
 from advisor.economics.inputs import Economics
 from advisor.testing.selftest import FULL, QUICK, measure, settings
-from advisor.testing.selftest.measuring import batch, row_of
-from advisor.testing.selftest.settings import CHEAP, VOLUME, Arm, Mode, Setting
+from advisor.testing.selftest.measuring import batch, rate_of
+from advisor.testing.selftest.settings import CHEAP, VOLUME, Mode, Setting, Simulated
 from advisor.testing.selftest.worlds import cut, evalset_of, simulate
 
 SMALL = Mode(worlds=40, draws=300, everything=True)
-PAIR = Setting("pair", (Arm("few_shot"), Arm("fine_tuning", 0.05, True)), {"covers": None}, n=400)
+PAIR = Setting("pair", (Simulated("few_shot"), Simulated("fine_tuning", 0.05, True)), {"covers": None}, n=400)
 
 
 def scores(setting: Setting, seed: int) -> list[np.ndarray]:
@@ -48,7 +48,7 @@ def test_the_differences_of_a_cluster_have_the_correlation_they_are_made_with() 
 
 
 def test_trainings_differ_as_much_as_they_are_made_to() -> None:
-    arms = (Arm("few_shot"), Arm("fine_tuning", 0.0, True, seeds=200, seed_sd=0.03))
+    arms = (Simulated("few_shot"), Simulated("fine_tuning", 0.0, True, seeds=200, seed_sd=0.03))
     means = [one.mean() for one in scores(replace(PAIR, arms=arms, n=4_000), 3)[1:]]
     assert np.std(means) == pytest.approx(0.03, rel=0.2)
 
@@ -80,14 +80,14 @@ def test_an_earlier_look_is_the_start_of_the_later_one() -> None:
 def test_a_promise_is_broken_only_where_the_exact_interval_excludes_it(
     hits: int, promise: tuple[float, float] | None, kept: bool | None
 ) -> None:
-    row = row_of("some", "false yes", hits, 100, promise)
+    row = rate_of("some", "false yes", hits, 100, promise)
     exact = binomtest(hits, 100).proportion_ci(0.95, method="exact")
     assert (row.low, row.high) == pytest.approx((exact.low, exact.high))
     assert (row.rate, row.kept) == (hits / 100, kept)
 
 
 def test_so_few_worlds_that_nothing_can_be_told_are_not_called_a_kept_promise() -> None:
-    few, enough = (row_of("some", "false yes", 0, worlds, (0.0, 0.05)) for worlds in (20, 300))
+    few, enough = (rate_of("some", "false yes", 0, worlds, (0.0, 0.05)) for worlds in (20, 300))
     assert (few.kept, few.told, enough.told) == (True, False, True)
     assert "0 of 2 promises broken; so few worlds cannot tell of 1 more" in as_text([few, enough], {})
 
@@ -102,12 +102,12 @@ def test_a_broken_method_is_found_out() -> None:
 
 
 def test_planted_effects_are_found_and_counted_in_the_right_direction() -> None:
-    strong = replace(PAIR, arms=(Arm("few_shot"), Arm("fine_tuning", 0.15, True, seconds=CHEAP)), economics=VOLUME,
-                     promises={"found": None, "says yes": None, "false yes": None})  # fmt: skip
+    strong = replace(PAIR, arms=(Simulated("few_shot"), Simulated("fine_tuning", 0.15, True, seconds=CHEAP)),
+                     economics=VOLUME, promises={"found": None, "says yes": None, "false yes": None})  # fmt: skip
     hits = batch(strong, 0, 10, seed=0, draws=300)
     assert hits["found"] >= 9
     assert hits["says yes"] == hits["false yes"] >= 9
-    behind = replace(strong, arms=(Arm("few_shot"), Arm("rag", -0.15)), promises={"found": None})
+    behind = replace(strong, arms=(Simulated("few_shot"), Simulated("rag", -0.15)), promises={"found": None})
     assert batch(behind, 0, 10, seed=0, draws=300)["found"] == 0
 
 
@@ -121,7 +121,7 @@ def test_a_world_depends_on_its_number_and_not_on_the_batch_or_the_processes() -
 
 def test_looking_again_spends_the_budget_and_stops_at_a_yes() -> None:
     seen: list[tuple[str, int, int]] = []
-    strong = (Arm("few_shot"), Arm("fine_tuning", 0.15, True, seconds=CHEAP))
+    strong = (Simulated("few_shot"), Simulated("fine_tuning", 0.15, True, seconds=CHEAP))
     grows = replace(PAIR, arms=strong, looks=(100, 200, 400), economics=VOLUME, promises={"says yes": None})
     [row] = measure([grows], Mode(20, 300, True), progress=lambda *said: seen.append(said))
     assert row.hits == 20

@@ -15,7 +15,7 @@ from advisor.stats.hypothesis_tests import NonInferiority, non_inferiority
 from .paired import difference, scores_of
 
 RETENTION = "retention"
-LEVEL, POWER = 0.95, 0.80
+RETENTION_LEVEL, RETENTION_POWER = 0.95, 0.80
 _TIE = 1e-12
 _WORDS: dict[ProbeName, str] = {"retention": "general questions", "refusals": "questions that have no answer"}
 _HOW = (
@@ -80,8 +80,8 @@ def _kept(evidence: Evidence, suite: ProbeName) -> Kept | None:
     # Without spread between clusters an assumed spread of trainings must not stand for what was measured.
     spread = contrast.cluster_error > _TIE
     margin, error = evidence.findings.retention_margin, contrast.standard_error if spread else 0.0
-    test = non_inferiority(gap.estimate, error, margin, clusters=contrast.clusters, level=LEVEL)
-    better = non_inferiority(-gap.estimate, error, margin, clusters=contrast.clusters, level=LEVEL)
+    test = non_inferiority(gap.estimate, error, margin, clusters=contrast.clusters, level=RETENTION_LEVEL)
+    better = non_inferiority(-gap.estimate, error, margin, clusters=contrast.clusters, level=RETENTION_LEVEL)
     shared = set(before).intersection(*(scores_of(one) for one in tuned))
     share = sum(before[name] for name in shared) / len(shared)
     seen = smallest_drop(error) if spread else unseen_share(contrast.clusters)
@@ -93,7 +93,7 @@ def smallest_drop(standard_error: float) -> float:
 
     Source: the usual normal approximation, e.g. Chow, Shao and Wang 2008, section 3.2.
     """
-    return (NormalDist().inv_cdf(LEVEL) + NormalDist().inv_cdf(POWER)) * standard_error
+    return (NormalDist().inv_cdf(RETENTION_LEVEL) + NormalDist().inv_cdf(RETENTION_POWER)) * standard_error
 
 
 def unseen_share(clusters: int) -> float:
@@ -101,7 +101,7 @@ def unseen_share(clusters: int) -> float:
 
     Source: Clopper and Pearson 1934, one-sided at 95 %, for none of `clusters`; see `non_inferiority`.
     """
-    return float(1.0 - (1.0 - LEVEL) ** (1.0 / max(clusters, 1)))
+    return float(1.0 - (1.0 - RETENTION_LEVEL) ** (1.0 / max(clusters, 1)))
 
 
 def _groups(probe: Probe) -> dict[str, str]:

@@ -22,7 +22,7 @@ _HOW = (
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class LeadParts:
     """The lead of the tuned strategy, and what of it is left when every answer is in the right form.
 
     Attributes:
@@ -63,7 +63,7 @@ def skill_or_format(evidence: Evidence) -> Guard:
     return Guard(SKILL, state, finding, _HOW.format(way=judged.how), _remedy(evidence, judged, state), details)
 
 
-def _judge(parts: Parts, lead: float, margin: float) -> Literal["pass", "fail", "unknown"]:
+def _judge(parts: LeadParts, lead: float, margin: float) -> Literal["pass", "fail", "unknown"]:
     """Judge by the whole test split's `lead`: without one a yes rests on cost, and form may still hide a loss."""
     if parts.skill.high < -margin:
         return "fail"
@@ -75,7 +75,7 @@ def _judge(parts: Parts, lead: float, margin: float) -> Literal["pass", "fail", 
     return "pass" if parts.skill.low > 0.0 else "unknown"
 
 
-def _sentence(evidence: Evidence, parts: Parts) -> str:
+def _sentence(evidence: Evidence, parts: LeadParts) -> str:
     held = f"{_points(parts.skill)} against {parts.rival} once all answers are in form"
     if parts.lead.estimate <= 0.0:
         return (
@@ -88,7 +88,7 @@ def _sentence(evidence: Evidence, parts: Parts) -> str:
     )
 
 
-def _second(evidence: Evidence, parts: Parts) -> str:
+def _second(evidence: Evidence, parts: LeadParts) -> str:
     return f"with {parts.how}: {_sentence(evidence, parts)}"
 
 
@@ -103,7 +103,7 @@ def _rest(state: str) -> str:
     return "; which of them it is cannot be told from so few" if state == "unknown" else ""
 
 
-def _remedy(evidence: Evidence, parts: Parts, state: str) -> str:
+def _remedy(evidence: Evidence, parts: LeadParts, state: str) -> str:
     if state == "pass":
         return ""
     names = {one.strategy for one in evidence.strategies}
@@ -136,7 +136,7 @@ def _without_form(evidence: Evidence, knowledge: tuple[str, ...]) -> Guard:
 # --- the parts -------------------------------------------------------------------------------------------------------
 
 
-def _parts(evidence: Evidence, way: Way) -> Parts | None:
+def _parts(evidence: Evidence, way: Way) -> LeadParts | None:
     """Split the lead; `None` where one of the two was not scored in form in this way.
 
     The rival is picked as the best of the others in form: that is a look at the test split which can only make the
@@ -162,7 +162,7 @@ def _parts(evidence: Evidence, way: Way) -> Parts | None:
     if lead is None or skill is None or gained is None:
         return None
     how = ours[0].note if way == "repaired" else "held to labels or schema while they were written"
-    return Parts(evidence.alternative, rival, lead[0], skill[0], _doubled(gained[0]), len(shared), how)
+    return LeadParts(evidence.alternative, rival, lead[0], skill[0], _doubled(gained[0]), len(shared), how)
 
 
 def _rival(evidence: Evidence, probes: dict[str, tuple[Probe, ...]], ours: Sequence[Scores]) -> str:

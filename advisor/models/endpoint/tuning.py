@@ -33,7 +33,7 @@ _ENDED = ("succeeded", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _JobState:
     """What has been done at the provider for the job with this content."""
 
     content: str
@@ -93,7 +93,7 @@ class HostedTuning:
 
     # --- submitting --------------------------------------------------------------------------------------------------
 
-    def _submit(self, state: _State, job: TuningJob, texts: tuple[str, str], path: Path) -> _State:
+    def _submit(self, state: _JobState, job: TuningJob, texts: tuple[str, str], path: Path) -> _JobState:
         job.progress(f"{_WHAT}: uploading", 0, 1)
         if not state.training_file:
             files = [self._upload(name, text) for name, text in zip(("train", "dev"), texts, strict=True) if text]
@@ -109,7 +109,7 @@ class HostedTuning:
 
         return _id(self._ask(f"upload {name}.jsonl", send))
 
-    def _create(self, state: _State, job: TuningJob) -> str:
+    def _create(self, state: _JobState, job: TuningJob) -> str:
         options: dict[str, Any] = {"n_epochs": job.config.epochs, "batch_size": job.config.batch_size}
         form: dict[str, Any] = {"hyperparameters": options}
         if self._endpoint.address.is_openai:  # the newer spelling; others mostly know the older one
@@ -121,7 +121,7 @@ class HostedTuning:
         )
         return _id(created)
 
-    def _adopt(self, state: _State) -> str:
+    def _adopt(self, state: _JobState) -> str:
         """Return the job that already stands on our file: one whose id could not be written down, or read."""
         import openai
 
@@ -241,16 +241,16 @@ def _numbers(values: list[Any]) -> tuple[float, ...]:
     return tuple(float(value) for value in values if isinstance(value, int | float))
 
 
-def _read(path: Path, content: str) -> _State:
+def _read(path: Path, content: str) -> _JobState:
     """Return what was done for this very content; another job's file, or a broken one, counts as nothing."""
     try:
-        state = _State(**json.loads(path.read_text(encoding="utf-8")))
+        state = _JobState(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return _State(content)
-    return state if state.content == content else _State(content)
+        return _JobState(content)
+    return state if state.content == content else _JobState(content)
 
 
-def _write(path: Path, state: _State) -> None:
+def _write(path: Path, state: _JobState) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent, f".{path.name}.*.part")  # the run is this process's own
     write_whole(path, json.dumps(asdict(state)).encode())

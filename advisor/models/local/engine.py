@@ -22,7 +22,7 @@ from advisor.core.errors import CallFailed
 from advisor.models.local.attention import Prefix
 from advisor.models.local.cache import OwnCache, Tail
 from advisor.models.local.packing import PackedLinears
-from advisor.models.local.rows import Row, alike, common_prefix
+from advisor.models.local.rows import TokenSequence, alike, common_prefix
 from advisor.models.local.runtime import give_back, memory_errors
 
 PREFILL_TOKENS = 512
@@ -56,7 +56,7 @@ class Engine:
         return PackedLinears(self.decoder, self.head)
 
     @torch.inference_mode()
-    def run(self, rows: Sequence[Row]) -> None:
+    def run(self, rows: Sequence[TokenSequence]) -> None:
         """Write every row to its end, in place.
 
         Raises:
@@ -75,16 +75,16 @@ class Engine:
     def logits(self, ids: list[int]) -> Tensor:
         """Return the logits behind a prompt whose first half is taken for a prefix that prompts share."""
         prefix = self._longer(self.no_prefix, ids[: len(ids) // 2])
-        found: Tensor = self.head(_Batch(self, [Row(ids, max_tokens=1)], prefix, {}, 0.0).read())[0]
+        found: Tensor = self.head(_Batch(self, [TokenSequence(ids, max_tokens=1)], prefix, {}, 0.0).read())[0]
         return found
 
-    def keep(self, row: Row, cache: OwnCache, slot: int, skip: int) -> None:
+    def keep(self, row: TokenSequence, cache: OwnCache, slot: int, skip: int) -> None:
         """Keep what a finished row held, for the next turn of its conversation."""
         if sum(len(tail.ids) - len(tail.prefix) for tail in self._tails.values()) + row.held - skip <= KEPT_TOKENS:
             written = (*row.ids, *row.written)[: row.held]
             self._tails[tuple(row.ids)] = Tail(tuple(row.ids[:skip]), written, *cache.take(slot, row.held - skip))
 
-    def _write(self, rows: list[Row], prefix: Prefix, known: Mapping[int, Tail], started: float) -> None:
+    def _write(self, rows: list[TokenSequence], prefix: Prefix, known: Mapping[int, Tail], started: float) -> None:
         try:
             with memory_errors():
                 _Batch(self, rows, prefix, known, started).run()
@@ -97,7 +97,7 @@ class Engine:
         for half in (rows[:middle], rows[middle:]):
             self._write(half, prefix, {}, started)
 
-    def _known(self, rows: Sequence[Row]) -> dict[int, Tail]:
+    def _known(self, rows: Sequence[TokenSequence]) -> dict[int, Tail]:
         """Return by position which rows go on where an earlier one stopped."""
         lengths = sorted({len(ids) for ids in self._tails}, reverse=True)
         found: dict[int, Tail] = {}
@@ -108,7 +108,7 @@ class Engine:
                 found[id(row)] = tail
         return found
 
-    def _prefix(self, rows: Sequence[Row], known: Mapping[int, Tail]) -> Prefix:
+    def _prefix(self, rows: Sequence[TokenSequence], known: Mapping[int, Tail]) -> Prefix:
         """Return the keys and values of what all prompts start with, at best those of an earlier call."""
         common = common_prefix([row.ids for row in rows])
         length = min(len(common), min(len(row.ids) for row in rows) - 1)
@@ -133,7 +133,7 @@ class Engine:
 
     def _longer(self, prefix: Prefix, ids: list[int]) -> Prefix:
         """Compute what `ids` has behind `prefix` and return both as one."""
-        row = Row(ids, max_tokens=0)
+        row = TokenSequence(ids, max_tokens=0)
         reading = _Batch(self, [row], prefix, {}, 0.0)
         reading.read()
         new_keys, new_values = reading.cache.take(0, len(ids) - len(prefix))
@@ -148,7 +148,7 @@ class _Batch:
     """One batch from reading the prompts to the last row's end; `rows` are those not done yet, in order of slots."""
 
     def __init__(
-        self, engine: Engine, rows: Sequence[Row], prefix: Prefix, known: Mapping[int, Tail], started: float
+        self, engine: Engine, rows: Sequence[TokenSequence], prefix: Prefix, known: Mapping[int, Tail], started: float
     ) -> None:
         self.engine, self.prefix, self.known, self.started = engine, prefix, known, started
         self.skip = len(prefix)
@@ -190,7 +190,7 @@ class _Batch:
             first += len(level)
         return torch.cat(states)
 
-    def _take_up(self, slot: int, row: Row) -> None:
+    def _take_up(self, slot: int, row: TokenSequence) -> None:
         """Give a row what the last turn of its conversation left."""
         tail = self.known.get(id(row))
         if tail is None or tail.prefix != self.prefix.ids:
@@ -249,12 +249,12 @@ class _Batch:
                 self.cache.copy(len(self.rows), slot, last.held - self.skip)
 
 
-def _decode_batches(rows: Sequence[Row], shared: int) -> list[list[Row]]:
+def _decode_batches(rows: Sequence[TokenSequence], shared: int) -> list[list[TokenSequence]]:
     """Cut rows into batches within `DECODE_ROWS` and `DECODE_TOKENS` (a longer row stands alone).
 
     The shortest come first, but rows that have most of their prompts in common stay together.
     """
-    batches: list[list[Row]] = []
+    batches: list[list[TokenSequence]] = []
     most = longest = 0
     for row in _by_length(rows, shared):
         most, longest = max(most, row.max_tokens), max(longest, len(row.ids))
@@ -267,9 +267,9 @@ def _decode_batches(rows: Sequence[Row], shared: int) -> list[list[Row]]:
     return batches
 
 
-def _by_length(rows: Sequence[Row], skip: int) -> list[Row]:
+def _by_length(rows: Sequence[TokenSequence], skip: int) -> list[TokenSequence]:
     """Sort rows by length; those that share more than half of what stands behind the prefix count as the longest."""
-    groups: list[list[Row]] = []
+    groups: list[list[TokenSequence]] = []
     for row in sorted(rows, key=lambda row: row.ids):
         if groups and 2 * (alike(groups[-1][-1].ids, row.ids) - skip) > len(row.ids) - skip:
             groups[-1].append(row)
@@ -282,20 +282,21 @@ def _by_length(rows: Sequence[Row], skip: int) -> list[Row]:
 class _Branch(NamedTuple):
     """A row that begins as another one, its `leader`, for so many tokens behind the prefix; alone without a leader."""
 
-    row: Row
-    leader: Row | None
+    row: TokenSequence
+    leader: TokenSequence | None
     shared: int
 
 
-def _levels(rows: Sequence[Row], skip: int) -> list[list[_Branch]]:
+def _levels(rows: Sequence[TokenSequence], skip: int) -> list[list[_Branch]]:
     """Return the tree of what the prompts begin with, level by level.
 
     A row's leader, with which it shares as much as with any or nearly, stands in an earlier level, so its keys are
     there to be copied. Within a level the shortest ways to go come first.
     """
     levels: list[list[_Branch]] = []
-    path: list[tuple[Row, int, int]] = []  # from the trunk to the last row: how much it shares with the one before it
-    last: Row | None = None
+    # from the trunk to the last row: how much it shares with the one before it
+    path: list[tuple[TokenSequence, int, int]] = []
+    last: TokenSequence | None = None
     for row in sorted(rows, key=lambda row: row.ids):
         shared = min(alike(last.ids, row.ids), len(row.ids) - 1) - skip if last else 0
         if shared < BRANCH:
@@ -322,7 +323,7 @@ def _empty_prefix(config: Any, like: Tensor) -> Prefix:
     return Prefix((), (empty,) * config.num_hidden_layers, (empty,) * config.num_hidden_layers)
 
 
-def too_long(row: Row) -> CallFailed:
+def too_long(row: TokenSequence) -> CallFailed:
     """The error of a prompt that is too much for this machine by itself; others may still be answered."""
     return CallFailed(
         f"a prompt of {len(row.ids):,} tokens does not fit into memory",

@@ -10,12 +10,12 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from advisor.models.local.engine import too_long
-from advisor.models.local.rows import Row
+from advisor.models.local.rows import TokenSequence
 from advisor.models.local.runtime import memory_errors
 
 
 @torch.inference_mode()
-def run(network: Any, rows: Sequence[Row], ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
+def run(network: Any, rows: Sequence[TokenSequence], ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
     """Write every row to its end, in place, one at a time."""
     for row in rows:
         try:
@@ -25,7 +25,7 @@ def run(network: Any, rows: Sequence[Row], ends: frozenset[int], decode: Callabl
             raise too_long(row) from error
 
 
-def _write(network: Any, row: Row, ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
+def _write(network: Any, row: TokenSequence, ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
     started = time.perf_counter()
     ids = torch.tensor([row.ids], device=network.device)
     sampling = {"do_sample": True, "temperature": row.temperature} if row.temperature > 0 else {"do_sample": False}
@@ -45,7 +45,7 @@ def _write(network: Any, row: Row, ends: frozenset[int], decode: Callable[[list[
     row.latency_seconds = time.perf_counter() - started
 
 
-def _take(row: Row, written: list[int], ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
+def _take(row: TokenSequence, written: list[int], ends: frozenset[int], decode: Callable[[list[int]], str]) -> None:
     row.finish = "stop" if written and written[-1] in ends else "length"
     row.written = [token for token in written if token not in ends]
     row.text = decode(row.written)
@@ -57,7 +57,7 @@ def _take(row: Row, written: list[int], ends: frozenset[int], decode: Callable[[
 class _Follow(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped here
     """Applies a row's constraint inside transformers' own loop."""
 
-    def __init__(self, row: Row, start: int) -> None:
+    def __init__(self, row: TokenSequence, start: int) -> None:
         self._row, self._seen = row, start
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

@@ -271,7 +271,7 @@ class LocalModel:
         ]
 
     def _row(self, request: Request) -> Any:
-        from advisor.models.local.rows import Row
+        from advisor.models.local.rows import TokenSequence
 
         ids = self.chat.prompt(request.messages, request.tools)
         room = self.network.config.max_position_embeddings
@@ -281,7 +281,7 @@ class LocalModel:
                 f"more than the {room} that {self.name} can hold",
                 finish_reason="error",
             )
-        return Row(
+        return TokenSequence(
             ids=ids,
             max_tokens=request.max_tokens,
             temperature=request.temperature,

@@ -30,7 +30,7 @@ class Constraint(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class TokenSequence:
     """One sequence: `held` is how many of its tokens have their keys and values computed, those of the prefix included.
 
     `stays` asks for them to be kept when it is done, because the conversation may go on.

@@ -14,7 +14,7 @@ from advisor.core.types import Interval, Outcome, Run, Task
 from advisor.decision.findings import Condition, Flips, Service
 from advisor.stats.intervals import binomial_interval
 
-LEVEL = 0.95
+PROBE_LEVEL = 0.95
 QUANTILES = (0.5, 0.95, 0.99)
 
 
@@ -72,7 +72,9 @@ def service(label: str, runs: Sequence[Run], task: Task, concurrency: str) -> Se
     valid = None
     if test is not None and answers:
         good = sum(test[0](outcome.output or "") for outcome in answers)
-        valid = Interval(good / len(answers), *binomial_interval(good, len(answers), LEVEL), LEVEL, "exact binomial")
+        valid = Interval(
+            good / len(answers), *binomial_interval(good, len(answers), PROBE_LEVEL), PROBE_LEVEL, "exact binomial"
+        )
     waits = sorted(o.usage.latency_seconds for o in answers if o.usage.calls and o.usage.latency_seconds > 0.0)
     latency = tuple(quantile_interval(waits, q) for q in QUANTILES) if waits else ()
     return Service(label, len(answers), valid, test[1] if test else "", latency, concurrency)
@@ -98,7 +100,7 @@ def _follows(output: str, schema: Mapping[str, object] | None) -> bool:
     return schema is None or not problem(value, schema)
 
 
-def quantile_interval(ordered: Sequence[float], q: float, level: float = LEVEL) -> Interval:
+def quantile_interval(ordered: Sequence[float], q: float, level: float = PROBE_LEVEL) -> Interval:
     """Return a quantile of a sample with its order-statistic interval.
 
     The ends are the order statistics between which the true quantile lies with at least `level`, by the binomial

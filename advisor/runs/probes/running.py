@@ -11,7 +11,7 @@ from advisor.core.model import TrainsHere
 from advisor.core.shipped import load_suite
 from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
 from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, TrainingFindings
-from advisor.decision.request import Checks
+from advisor.decision.request import ProbeDepth
 from advisor.runs.plugin_calls import score_of
 from advisor.runs.runner import Attempt, Bench, Way
 
@@ -45,7 +45,7 @@ class Sizes:
     all_seeds: bool
 
 
-SIZES: Mapping[Checks, Sizes] = {
+SIZES: Mapping[ProbeDepth, Sizes] = {
     "quick": Sizes(constrained=100, condition=16, oracle=16, variants=1, suite=100, all_seeds=False),
     "full": Sizes(constrained=None, condition=None, oracle=None, variants=3, suite=None, all_seeds=True),
 }
@@ -83,7 +83,7 @@ class ProbePlan:
     specs: Mapping[str, str]
     tuned: str
     alternatives: tuple[str, ...]
-    checks: Checks = "quick"
+    checks: ProbeDepth = "quick"
     suite: str = ""
     retention_margin: float = 0.05
     concurrency: str = ""

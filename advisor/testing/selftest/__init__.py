@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from advisor.testing.selftest.journal import Journal
-from advisor.testing.selftest.measuring import Row, measure
+from advisor.testing.selftest.measuring import MeasuredRate, measure
 from advisor.testing.selftest.settings import FULL, QUICK, Setting, settings
 
-__all__ = ["FULL", "QUICK", "Journal", "Row", "Setting", "measure", "settings"]
+__all__ = ["FULL", "QUICK", "Journal", "MeasuredRate", "Setting", "measure", "settings"]

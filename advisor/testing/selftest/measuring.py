@@ -24,13 +24,13 @@ from advisor.testing.selftest.settings import Measure, Mode, Promise, Setting
 from advisor.testing.selftest.worlds import cut, evalset_of, simulate
 
 BATCH = 20
-LEVEL = 0.95
+RATE_LEVEL = 0.95
 BLUR = 0.06
 """By how much the interval of a rate may reach out of the promise; 300 worlds, those of the quick mode, stay within."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MeasuredRate:
     """One figure of the self-test.
 
     Attributes:
@@ -70,7 +70,7 @@ def measure(
     jobs: int = 1,
     progress: Progress = silent,
     journal: Journal | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[MeasuredRate, ...]:
     """Simulate every setting and return one row a promise.
 
     A world depends on `seed`, its setting and its number only, so the result is the same with any number of jobs.
@@ -97,34 +97,34 @@ def measure(
         done += task[2] - task[1]
         progress("simulated worlds", done, total)
     return tuple(
-        row_of(one.name, name, counts[one.name, name], mode.worlds, promise)
+        rate_of(one.name, name, counts[one.name, name], mode.worlds, promise)
         for one in chosen
         for name, promise in one.promises.items()
     )
 
 
-def row_of(setting: str, name: Measure, hits: int, worlds: int, promise: Promise) -> Row:
+def rate_of(setting: str, name: Measure, hits: int, worlds: int, promise: Promise) -> MeasuredRate:
     """Judge one count: a promise is broken if the whole interval of the measured rate lies outside of it."""
-    low, high = binomial_interval(hits, worlds, LEVEL)
+    low, high = binomial_interval(hits, worlds, RATE_LEVEL)
     kept = None if promise is None else low <= promise[1] and high >= promise[0]
-    return Row(setting, name, hits, worlds, low, high, promise, kept)
+    return MeasuredRate(setting, name, hits, worlds, low, high, promise, kept)
 
 
-Task = tuple[Setting, int, int]
+SettingBatch = tuple[Setting, int, int]
 Hits = dict[Measure, int]
 
 
-def _known_as(task: Task) -> Batch:
+def _known_as(task: SettingBatch) -> Batch:
     return task[0].name, task[1], task[2]
 
 
-def _run(tasks: Sequence[Task], mode: Mode, seed: int, jobs: int) -> Iterator[tuple[Task, Hits]]:
+def _run(tasks: Sequence[SettingBatch], mode: Mode, seed: int, jobs: int) -> Iterator[tuple[SettingBatch, Hits]]:
     if jobs == 1:
         for task in tasks:
             yield task, batch(*task, seed=seed, draws=mode.draws)
         return
     with variables(ONE_THREAD), ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_obey_the_parent) as pool:
-        futures: dict[Future[Hits], Task] = {
+        futures: dict[Future[Hits], SettingBatch] = {
             pool.submit(batch, *task, seed=seed, draws=mode.draws): task for task in tasks
         }
         try:

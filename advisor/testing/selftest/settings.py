@@ -21,7 +21,7 @@ DEAR, CHEAP = 0.5, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class Simulated:
     """One simulated strategy.
 
     Attributes:
@@ -61,7 +61,7 @@ class Setting:
     """
 
     name: str
-    arms: tuple[Arm, ...]
+    arms: tuple[Simulated, ...]
     promises: Mapping[Measure, Promise]
     n: int = 400
     looks: tuple[int, ...] = ()
@@ -87,7 +87,7 @@ class Mode:
 QUICK = Mode(worlds=300, draws=1_000, everything=False)
 FULL = Mode(worlds=2_000, draws=1_000, everything=True)
 
-BASE = Arm("few_shot")
+BASE = Simulated("few_shot")
 MARGIN = 0.02
 VOLUME = Economics(requests_per_month=1_000_000, margin=MARGIN)
 """A volume at which `CHEAP` instead of `DEAR` pays any training back, and no value: the verdict is by dominance."""
@@ -100,14 +100,14 @@ def settings(mode: Mode) -> tuple[Setting, ...]:
     return tuple(one for one in every if mode.everything or one.quick)
 
 
-def worse(label: str = "fine_tuning", *, seeds: int = 1, seed_sd: float = 0.0) -> Arm:
+def worse(label: str = "fine_tuning", *, seeds: int = 1, seed_sd: float = 0.0) -> Simulated:
     """Return a tuned strategy that is cheaper, and worse by exactly the margin: yes is just wrong."""
-    return Arm(label, -MARGIN, True, seeds, seed_sd, CHEAP)
+    return Simulated(label, -MARGIN, True, seeds, seed_sd, CHEAP)
 
 
 def _false_yes() -> tuple[Setting, ...]:
     promised: Mapping[Measure, Promise] = {"false yes": FALSE_YES}
-    same = Arm("fine_tuning", 0.0, True)
+    same = Simulated("fine_tuning", 0.0, True)
     edge = Setting("worse by exactly the margin and cheaper", (BASE, worse()), promised, economics=VOLUME, quick=True)
     four = tuple(worse(f"fine_tuning_{name}") for name in "abcd")
     paid = Economics(requests_per_month=1_000_000, usd_per_correct_answer=_value_at_even(0.03))
@@ -127,10 +127,10 @@ def _false_yes() -> tuple[Setting, ...]:
         replace(edge, name="the same, 3 % of answers differ", discordance=0.03, quick=False),
         replace(edge, name="the same, graded scores", graded=True, quick=False),
         replace(edge, name="the same, six others not tuned", quick=False,
-                arms=(BASE, *(Arm(f"few_shot_{i}") for i in range(5)), worse())),
+                arms=(BASE, *(Simulated(f"few_shot_{i}") for i in range(5)), worse())),
         Setting("better by exactly the margin, same price", (BASE, replace(same, lead=MARGIN)), promised,
                 economics=VOLUME, quick=True),
-        Setting("better, and worth exactly its price", (BASE, Arm("fine_tuning", 0.03, True, seconds=2 * DEAR)),
+        Setting("better, and worth exactly its price", (BASE, Simulated("fine_tuning", 0.03, True, seconds=2 * DEAR)),
                 promised, economics=paid, quick=True),
     )  # fmt: skip
 
@@ -172,15 +172,15 @@ def _looks() -> tuple[Setting, ...]:
         edge,
         replace(edge, name="the same looks, 80 clusters of 5, correlation 0.2", cluster_size=5, icc=0.2, quick=False),
         replace(edge, name="the same looks, four tuned ones", arms=(BASE, *four), quick=False),
-        replace(edge, name="the same looks, A/A, same price, margin 0", arms=(BASE, Arm("fine_tuning", 0.0, True)),
-                economics=STRICT, quick=False),
+        replace(edge, name="the same looks, A/A, same price, margin 0", quick=False,
+                arms=(BASE, Simulated("fine_tuning", 0.0, True)), economics=STRICT),
         replace(edge, name="six looks, after each 100, worse by the margin and cheaper", n=600, looks=six, quick=False),
     )  # fmt: skip
 
 
 def _coverage() -> tuple[Setting, ...]:
     promised: Mapping[Measure, Promise] = {"covers": COVERS}
-    pair = Setting("", (BASE, Arm("rag", 0.03)), promised)
+    pair = Setting("", (BASE, Simulated("rag", 0.03)), promised)
     return (
         replace(pair, name="two strategies, 400 examples", quick=True),
         replace(pair, name="two strategies, 100 examples", n=100),
@@ -195,10 +195,10 @@ def _power() -> tuple[Setting, ...]:
     shown: Mapping[Measure, Promise] = {"says yes": None}
     clear: Mapping[Measure, Promise] = {"says yes": MORE_OFTEN_THAN_NOT}
     plain: Mapping[Measure, Promise] = {"found": FOUND, "covers": COVERS}
-    tuned = Arm("fine_tuning", 0.05, True, seconds=CHEAP)
+    tuned = Simulated("fine_tuning", 0.05, True, seconds=CHEAP)
     return (
-        Setting("5 points planted, 626 examples, 20 % differ, nothing tuned", (BASE, Arm("rag", 0.05)), plain, n=626,
-                quick=True),
+        Setting("5 points planted, 626 examples, 20 % differ, nothing tuned", (BASE, Simulated("rag", 0.05)), plain,
+                n=626, quick=True),
         Setting("the same, tuned (1.5 points between trainings are assumed)", (BASE, tuned),
                 {"found": None, "says yes": None}, n=626, economics=VOLUME),
         Setting("5 points better and cheaper, 400 examples", (BASE, tuned), clear, economics=VOLUME, quick=True),

@@ -9,7 +9,7 @@ import numpy as np
 
 from advisor.core.types import EvalSet, Example, FitCost, Outcome, Run, Usage
 from advisor.stats.bootstrap import FloatArray
-from advisor.testing.selftest.settings import Arm, Setting
+from advisor.testing.selftest.settings import Setting, Simulated
 
 PARTS = 4
 """Parts of a graded score."""
@@ -75,7 +75,7 @@ def cut(run: Run, n: int) -> Run:
     return replace(run, id=f"{run.id}-{n}", outcomes=run.outcomes[:n])
 
 
-def _run(arm: Arm, seed: int, scores: FloatArray, waits: FloatArray) -> Run:
+def _run(arm: Simulated, seed: int, scores: FloatArray, waits: FloatArray) -> Run:
     usages = {wait: Usage(100, 0, 5, 1, arm.seconds * wait, arm.seconds * wait) for wait in _WAITS.tolist()}
     outcomes = tuple(
         Outcome(f"t{i}", "yes", score, usage=usages[wait])

@@ -1,4 +1,4 @@
-"""The checks before a yes, in every format: the state and the finding first, then what to do about it, then figures."""
+"""The guards in every format, as "checks before a yes": state and finding first, then what to do, then figures."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ADDED = re.compile(r"(--checks full|--suite FILE)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One check, ready to print; `remedy` is empty where it holds, `command` the line to type, where there is one."""
+class GuardLine:
+    """One guard, ready to print; `remedy` is empty where it holds, `command` the line to type, where there is one."""
 
     name: str
     state: str
@@ -37,15 +37,15 @@ class Check:
     command: str
 
 
-def checks(comparison: Comparison) -> tuple[Check, ...]:
-    """Return the checks: those that fail first, then those that are not known."""
-    return tuple(sorted(map(_check, comparison.verdict.guards), key=lambda check: _ORDER.index(check.state)))
+def guard_lines(comparison: Comparison) -> tuple[GuardLine, ...]:
+    """Return the guards: those that fail first, then those that are not known."""
+    return tuple(sorted(map(_guard_line, comparison.verdict.guards), key=lambda one: _ORDER.index(one.state)))
 
 
-def _check(guard: Guard) -> Check:
+def _guard_line(guard: Guard) -> GuardLine:
     remedy, _, command = guard.remedy.partition(_COMMAND) if guard.state != "pass" else ("", "", "")
     how = guard.how[:1].upper() + guard.how[1:]
-    return Check(
+    return GuardLine(
         name=guard.name,
         state=guard.state,
         word=view.STATES[guard.state],
@@ -58,48 +58,48 @@ def _check(guard: Guard) -> Check:
 
 
 def terminal(comparison: Comparison) -> list[RenderableType]:
-    """Return the checklist for a terminal: no figures beyond the finding and no methods; the HTML report has those."""
+    """Return the guards for a terminal: no figures beyond the finding and no methods; the HTML report has those."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    found = checks(comparison)
+    found = guard_lines(comparison)
     if not found:
         return []
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(width=max(len(check.word) for check in found), no_wrap=True)
+    grid.add_column(width=max(len(one.word) for one in found), no_wrap=True)
     grid.add_column(overflow="fold")
-    for check in found:
-        body = Text.assemble((line(check.name), "bold"), f": {line(check.finding)}")
-        if check.remedy:
-            body.append(f"\n{line(check.remedy)}{_briefly(check)}", "dim")
-        grid.add_row(Text(check.word, style=COLOURS[check.state]), body)
+    for one in found:
+        body = Text.assemble((line(one.name), "bold"), f": {line(one.finding)}")
+        if one.remedy:
+            body.append(f"\n{line(one.remedy)}{_briefly(one)}", "dim")
+        grid.add_row(Text(one.word, style=COLOURS[one.state]), body)
     return [Text(""), Text("Checks before a yes", style="bold"), Padding(grid, (0, 0, 0, 1))]
 
 
-def _briefly(check: Check) -> str:
+def _briefly(one: GuardLine) -> str:
     """Return the line to type where the check fails; where it is not known, only what to add to the same command."""
-    if not check.command or check.state == "fail":
-        return f": {line(check.command)}" if check.command else ""
-    added = _ADDED.search(check.command)
-    return f": the same command with {added[1]}" if added else f": {line(check.command)}"
+    if not one.command or one.state == "fail":
+        return f": {line(one.command)}" if one.command else ""
+    added = _ADDED.search(one.command)
+    return f": the same command with {added[1]}" if added else f": {line(one.command)}"
 
 
 def markdown(comparison: Comparison, text: Callable[[str], str]) -> str:
-    """Return the checklist as Markdown; `text` escapes foreign words. Figures and methods are folded away."""
-    found = checks(comparison)
+    """Return the guards as Markdown; `text` escapes foreign words. Figures and methods are folded away."""
+    found = guard_lines(comparison)
     if not found:
         return ""
     lines = [f"- {SIGNS[c.state]} {c.word}: **{text(c.name)}** {text(c.finding)}{_to_do(c, text)}" for c in found]
     more = [
-        f"- **{text(check.name)}**: {'; '.join(text(part) for part in (*check.details, check.how) if part)}"
-        for check in found
-        if check.details or check.how
+        f"- **{text(one.name)}**: {'; '.join(text(part) for part in (*one.details, one.how) if part)}"
+        for one in found
+        if one.details or one.how
     ]
     folded = "\n\n<details><summary>Figures of the checks, and how they were computed</summary>\n\n"
     tail = f"{folded}{chr(10).join(more)}\n\n</details>" if more else ""
     return f"**Checks before a yes**\n\n{chr(10).join(lines)}{tail}"
 
 
-def _to_do(check: Check, text: Callable[[str], str]) -> str:
-    return f" (to do: {text(check.remedy).rstrip('.')})" if check.remedy else ""
+def _to_do(one: GuardLine, text: Callable[[str], str]) -> str:
+    return f" (to do: {text(one.remedy).rstrip('.')})" if one.remedy else ""

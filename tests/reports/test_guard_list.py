@@ -1,4 +1,4 @@
-"""The checklist in all three formats: what fails first, what to do, and figures where there is room for them."""
+"""The list of guards in all three formats: what fails first, what to do, and figures where there is room for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from advisor.decision.evidence import Guard
 from tests.reports.sample import HOSTILE, comparison, report
 
-checklist, console, html, markdown = (report(name) for name in ("checklist", "console", "html", "markdown"))
+guard_list, console, html, markdown = (report(name) for name in ("guard_list", "console", "html", "markdown"))
 
 NAMES = ("strong baseline", "enough data", "nothing missing", "skill or format", "no leak", "label quality",
          "trainer worked", "retention", "consistency")  # fmt: skip
@@ -28,8 +28,13 @@ def nine(state: str = "unknown"):
 
 
 def test_what_fails_stands_first_and_what_holds_last() -> None:
-    assert [check.state for check in checklist.checks(comparison("not_yet"))] == ["fail", "unknown", "unknown", "pass"]
-    assert all(not check.remedy for check in checklist.checks(nine("pass")))
+    assert [check.state for check in guard_list.guard_lines(comparison("not_yet"))] == [
+        "fail",
+        "unknown",
+        "unknown",
+        "pass",
+    ]
+    assert all(not check.remedy for check in guard_list.guard_lines(nine("pass")))
 
 
 @pytest.mark.parametrize("state", ["pass", "fail", "unknown"])

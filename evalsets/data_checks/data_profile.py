@@ -57,7 +57,7 @@ class Sample:
         return f"embeddings were looked at for {some}, chosen by content"
 
 
-class Subject:
+class DataProfile:
     """An eval set under examination."""
 
     def __init__(
@@ -169,17 +169,17 @@ def several(count: int, one: str, many: str = "") -> str:
 
 
 def rows_found(
-    subject: Subject, hits: Sequence[tuple[Example, str]], gates: tuple[float, float], what: tuple[str, str]
+    profile: DataProfile, hits: Sequence[tuple[Example, str]], gates: tuple[float, float], what: tuple[str, str]
 ) -> Found:
     """Return the finding on examples that each have something wrong: the share of all examples decides the gate.
 
     Args:
-        subject: what is looked at.
+        profile: what is looked at.
         hits: an example, and what is wrong with it as it is shown.
         gates: shares from which on it is a warning, and from which on it fails; above 1 never.
         what: what is said of them (``"hold damaged characters"``), and what to do.
     """
-    total = len(subject.examples)
+    total = len(profile.examples)
     share = len(hits) / total if total else 0.0
     verb, todo = what
     gate: Gate = "ok" if not hits or share < gates[0] else "fail" if share >= gates[1] else "warn"
@@ -195,10 +195,10 @@ def rows_found(
 __all__ = [
     "AdvisorError",
     "DataCheckSettings",
+    "DataProfile",
     "Found",
     "NotAsked",
     "Sample",
-    "Subject",
     "cut",
     "pair",
     "row",
