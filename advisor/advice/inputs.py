@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from advisor.advice.situation import Costs, Pilot, Situation
-from advisor.economics.definition import Input, inputs_of
+from advisor.economics.definition import WHOLE, Input, inputs_of, named_inputs
 from advisor.economics.inputs import Economics
 
 _ECONOMICS = inputs_of(Economics)
@@ -34,10 +34,8 @@ MONEY: Mapping[str, Input] = {
 }
 """The ``economics:`` block: what of a comparison's money side matters here, and what a comparison would measure."""
 PILOT = inputs_of(Pilot)
-LINE: dict[str, Input] = {
-    "evalset": Input(
-        "Your eval set, for the line to type. Default: my-evalset.", flags=("--evalset",), name="evalset", kind=str
-    ),
-    "model": Input("Your model, for the line to type.", flags=("--model", "-m"), name="model", kind=str),
-    "seed": Input("Where randomness starts. Default: 0.", flags=("--seed",), name="seed", kind=int),
-}
+LINE = named_inputs(
+    evalset=Input("Your eval set, for the line to type. Default: my-evalset.", kind=str),
+    model=Input("Your model, for the line to type.", flags=("--model", "-m"), kind=str),
+    seed=Input("Where randomness starts. Default: 0.", None, WHOLE, kind=int),
+)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from advisor.cli import common
-from advisor.core.errors import ConfigurationError
+from advisor.cli.flags import typed_values, with_flags
+from advisor.economics.amounts import POINTS
+from advisor.economics.definition import WHOLE, Bounds, Input, named_inputs
 
 if TYPE_CHECKING:
     from advisor.core.data_check import DataChange
@@ -17,25 +19,32 @@ if TYPE_CHECKING:
 FORMATS = ("html", "json")
 
 
-def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
+_SETTINGS = named_inputs(
+    columns=Input("Which column is what, e.g. input=question; repeat.", flags=("--column",), kind=Mapping[str, str]),
+    margin=Input(
+        "Difference in quality that must show, e.g. 0.05 (5 points).",
+        POINTS,
+        Bounds(above=0, most=1, note="0.05 is 5 points"),
+        kind=float,
+    ),
+    context_tokens=Input("How much your model reads at once. Default: 8192.", None, Bounds(least=1), kind=int),
+    embedded=Input(
+        "Embed at most N questions, chosen by content; 0: none. Default: 1000.",
+        None,
+        WHOLE,
+        flags=("--embed",),
+        kind=int,
+    ),
+    seed=Input("Where randomness starts. Default: 0.", None, WHOLE, kind=int),
+)
+
+
+@with_flags(("", _SETTINGS.values()))
+def check(
+    *,
     evalset: Annotated[
         str, typer.Argument(help="A shipped or public name (advisor list evalsets), a folder, or a file.")
     ] = "harrow_desk",
-    column: Annotated[
-        list[str] | None,
-        typer.Option(envvar="ADVISOR_COLUMN", help="Which column is what, e.g. input=question; repeat."),
-    ] = None,
-    margin: Annotated[
-        float | None,
-        typer.Option(envvar="ADVISOR_MARGIN", help="Difference in quality that must show, e.g. 0.05 (5 points)."),
-    ] = None,
-    context_tokens: Annotated[
-        int, typer.Option(min=1, envvar="ADVISOR_CONTEXT_TOKENS", help="How much your model reads at once.")
-    ] = 8_192,
-    embed: Annotated[
-        int,
-        typer.Option(min=0, envvar="ADVISOR_EMBED", help="Embed at most N questions, chosen by content; 0: none."),
-    ] = 1_000,
     fix: Annotated[
         Path | None,
         typer.Option("--fix", help="Write a cleaned copy into this new folder, with a log of every change."),
@@ -48,7 +57,7 @@ def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", envvar="ADVISOR_QUIET", help="Print only what fails or is a warning.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, envvar="ADVISOR_SEED", help="Where randomness starts.")] = 0,
+    **given: Any,
 ) -> None:
     """Check an eval set before it is trusted: sizes, copies, labels, texts, private data, answers and the metric.
 
@@ -62,12 +71,11 @@ def check(  # noqa: PLR0913  (typer reads the flags from the parameters)
 
     outputs = output or []
     common.check_outputs(outputs, FORMATS)
-    if margin is not None and not 0.0 < margin <= 1.0:
-        raise ConfigurationError(f"--margin is {margin!r}; allowed: above 0 and at most 1", hint="--margin 0.05")
-    settings = DataCheckSettings(margin=margin, context_tokens=context_tokens, embedded=embed, seed=seed)
+    chosen = typed_values(given, _SETTINGS)
+    columns = chosen.pop("columns", None)
+    settings = DataCheckSettings(**chosen)
     with ProgressLine(quiet=quiet or as_json) as progress:
-        embedder = Embedder(progress) if embed else None
-        columns = common.pairs(column or (), "--column") or None
+        embedder = Embedder(progress) if settings.embedded else None
         found = shipped.check_data(evalset, columns=columns, embed=embedder, settings=settings, progress=progress)
         changes = None
         if fix is not None:

@@ -14,7 +14,7 @@ from advisor.cli import common
 from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
 from advisor.decision.request import MUCH, WHAT, CompareOptions
 from advisor.economics.amounts import SHARE
-from advisor.economics.definition import Bounds, Input, inputs_of
+from advisor.economics.definition import Bounds, Input, inputs_of, named_inputs
 from advisor.economics.inputs import Economics
 
 if TYPE_CHECKING:
@@ -22,14 +22,11 @@ if TYPE_CHECKING:
 
 MONEY, RESULTS, GATES = "Money", "Results", "Gates"
 _OPTIONS, _ECONOMICS = inputs_of(CompareOptions), inputs_of(Economics)
-_FAIL_UNDER = {
-    "fail_under": Input(
-        "Exit with 100 if the recommended strategy's quality is lower.",
-        SHARE,
-        Bounds(least=0, most=1),
-        flags=("--fail-under",),
+_FAIL_UNDER = named_inputs(
+    fail_under=Input(
+        "Exit with 100 if the recommended strategy's quality is lower.", SHARE, Bounds(least=0, most=1), kind=float
     )
-}
+)
 
 
 @with_flags((WHAT, _OPTIONS.values()), (MONEY, _ECONOMICS.values()), (GATES, _FAIL_UNDER.values()))

@@ -37,7 +37,7 @@ def _flag(one: Input, panel: str) -> inspect.Parameter:
     if one.argument:
         info = typer.Argument(show_default=False, **shown)
     else:
-        shown["rich_help_panel"] = one.panel or panel
+        shown["rich_help_panel"] = one.panel or panel or None
         if one.unit is not None:
             shown["metavar"] = {"$": "<usd>", "%": "<share>"}.get(one.unit.sign, "<number>")
         info = typer.Option(*one.flags or (), **shown)

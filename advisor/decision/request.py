@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from advisor.core.errors import ConfigurationError
 from advisor.economics.amounts import SHARE, USD
-from advisor.economics.definition import Bounds, Input, check_inputs, typed_flags
+from advisor.economics.definition import WHOLE, Bounds, Input, check_inputs, typed_flags
 from advisor.economics.inputs import Economics
 
 ProbeDepth = Literal["none", "quick", "full"]
@@ -75,7 +75,7 @@ class CompareOptions:
     seeds: Annotated[int, Input("Trainings per strategy. Default: 2.", None, ONE_OR_MORE, panel=MUCH)] = 2
     limit: Annotated[int | None, Input("At most N test examples.", None, ONE_OR_MORE, panel=MUCH)] = None
     train_limit: Annotated[int | None, Input("At most N training examples.", None, ONE_OR_MORE, panel=MUCH)] = None
-    seed: Annotated[int, Input("Where randomness starts. Default: 0.", panel=MUCH)] = 0
+    seed: Annotated[int, Input("Where randomness starts. Default: 0.", None, WHOLE, panel=MUCH)] = 0
     jobs: Annotated[
         int, Input("Requests in flight at an endpoint. Default: 8.", None, ONE_OR_MORE, panel=MUCH, repeated=False)
     ] = 8

@@ -81,6 +81,7 @@ class Bounds:
         return {keyword: value for keyword, value in keywords.items() if value is not None}
 
 
+WHOLE = Bounds(least=0)
 NOT_NEGATIVE = Bounds(least=0, allowed="a number from 0 to 1e15")
 
 
@@ -209,11 +210,23 @@ def inputs_of(kind: Any) -> Mapping[str, Input]:
             bare, *extras = get_args(hints[field.name])
             for one in extras:
                 if isinstance(one, Input):
-                    flags = (f"--{field.name.replace('_', '-')}",) if one.flags is None else one.flags
+                    flags = (_flag_of(field.name),) if one.flags is None else one.flags
                     required = field.default is MISSING and field.default_factory is MISSING
                     kept = {"name": field.name, "flags": flags, "kind": _without_none(bare), "required": required}
                     found[field.name] = replace(one, **kept)
     return found
+
+
+def named_inputs(**inputs: Input) -> dict[str, Input]:
+    """Return inputs that no dataclass holds, each under its name, and with a flag of that name."""
+    return {
+        name: replace(one, name=name, flags=(_flag_of(name),) if one.flags is None else one.flags)
+        for name, one in inputs.items()
+    }
+
+
+def _flag_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _without_none(hint: Any) -> Any:
