@@ -119,7 +119,7 @@ def _one(make: Make, n: int, seeds: int, seed: int) -> dict[str, float]:
 
 
 def percentile_bootstrap(sized: list[SizedRun], stage: Planted, rng: np.random.Generator) -> np.ndarray:
-    """Return refits' gains at 2 and 4 times: the parametric bootstrap of decision.md, to compare with."""
+    """Return refits' gains at 2 and 4 times: the parametric bootstrap of the best fit, to compare with."""
     table = tabulate("fine_tuning", sized, stage.test)
     fitted: Fitted = fit_curve(measured_errors(table))
     sizes, errors = fitted.measured.sizes, fitted.measured.errors

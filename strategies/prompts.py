@@ -2,7 +2,7 @@
 
 The order is the cheapest one (all questions share the longest possible prefix, which engines and providers cache), and
 separate turns are what small models need: the same calculator examples scored 0.00 inside one user turn and 0.90 as
-turns (`design/local-model.md`, pilot).
+turns (a pilot with the embedded model, 60 questions).
 """
 
 from __future__ import annotations

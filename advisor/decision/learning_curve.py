@@ -1,4 +1,4 @@
-"""How a strategy's score grows with training examples, and what more of them would bring (decision.md, section 4)."""
+"""How a score grows with training examples, and what more would bring (docs/method.md, "Learning curves")."""
 
 from __future__ import annotations
 

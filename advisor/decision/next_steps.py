@@ -1,4 +1,7 @@
-"""What could be done next, what it costs, what it is worth, and how likely it decides (decision.md, section 5)."""
+"""What could be done next, what it costs, what it is worth, and how likely it decides.
+
+Source: docs/method.md, "What to do next, and what it is worth".
+"""
 
 from __future__ import annotations
 

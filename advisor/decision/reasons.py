@@ -334,7 +334,10 @@ def _worth(step: Step) -> str:
 
 
 def _nothing_worth_it(evidence: Evidence, guards: tuple[Guard, ...]) -> str:
-    """Say that no step is worth its price, and what is the better expected choice now (decision.md, section 5)."""
+    """Say that no step is worth its price, and what is the better expected choice now.
+
+    See docs/reading-a-verdict.md, "What to do next".
+    """
     found, now = evidence.information, better_now(evidence, guards)
     gain = evidence.money.expected_gain_usd
     if found is None or found.evpi_usd is None or gain is None:

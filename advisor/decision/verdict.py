@@ -1,4 +1,4 @@
-"""The answer to "should I fine-tune?": `decide` turns `Evidence` into a `Verdict` (decision.md, section 7)."""
+"""The answer to "should I fine-tune?": from `Evidence` to a `Verdict` (docs/method.md, "When a yes is said")."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _threshold(ledger: Ledger, ours: Account, other: Account) -> float:
 def break_even(ledger: Ledger, ours: Account, other: Account, *, as_good: bool) -> BreakEven:
     """Return the break-even points of `ours` against `other`.
 
-    Source: decision.md section 3, the net-benefit formula set to 0 in each draw.
+    Source: the net-benefit formula (docs/method.md, "Money") set to 0 in each draw.
 
     Args:
         ledger: the accounts.

@@ -1,4 +1,4 @@
-"""How long a base model will be there: T = min(your horizon, months until it is shut down) (decision.md, section 3)."""
+"""How long a base model is there: T = min(your horizon, months until it is shut down) (docs/method.md, "Money")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs strategies on nested parts of the training examples, for the learning curves (decision.md, section 4)."""
+"""Runs strategies on nested parts of the training examples, for learning curves (docs/method.md, "Learning curves")."""
 
 from __future__ import annotations
 

@@ -166,10 +166,10 @@ class Fitted:
         from their normal distribution, held to ``drop >= 0`` and ``end >= floor``. The dispersion is drawn too (scaled
         inverse chi-squared).
 
-        Departs from the percentile bootstrap of the best fit of decision.md, section 4: that fit levels off too early
-        on average, and the percentiles of its refits repeat the bias. Both were measured on planted curves, see
-        benchmarks/README.md. The likelihood is raised to `TEMPER` (Holmes and Walker 2017), since curves of no family
-        should be covered as well.
+        Departs from the percentile bootstrap of the best fit (Efron and Tibshirani 1993, chapter 13): that fit levels
+        off too early on average, and the percentiles of its refits repeat the bias. Both were measured on planted
+        curves, see benchmarks/README.md. The likelihood is raised to `TEMPER` (Holmes and Walker 2017), since curves
+        of no family should be covered as well.
 
         Args:
             at: float64 (M,), sizes.

@@ -1,5 +1,6 @@
-"""What it is worth to know more before deciding: EVPI, EVSI and EVPPI from joint draws (decision.md, section 5).
+"""What it is worth to know more before deciding: EVPI, EVSI and EVPPI from joint draws.
 
+Source: docs/method.md, "What to do next, and what it is worth", which names the papers.
 Everything here is arithmetic on draws; `advisor.decision.next_steps` says which steps there are and what they cost.
 """
 

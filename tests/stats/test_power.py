@@ -16,7 +16,7 @@ def test_the_figures_of_the_documentation(points: float, items: int) -> None:
 
 
 def test_the_promised_power_is_the_power() -> None:
-    """626 examples at 20 % discordance find 5 points in 80 of 100 tries (decision.md, section 9: 78 to 82)."""
+    """626 examples at 20 % discordance find 5 points in 80 of 100 tries (docs/honesty.md promises 78 to 82)."""
     from scipy.stats import binom
 
     rng = np.random.default_rng(0)

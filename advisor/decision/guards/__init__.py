@@ -1,4 +1,4 @@
-"""The conditions without which `fine_tune` is withheld (decision.md, section 6), one file a guard.
+"""The conditions without which `fine_tune` is withheld, one file a guard (docs/method.md, "The checks before a yes").
 
 `fail` withholds the verdict. `unknown` does not: what could not be checked is listed as an assumption, never as passed.
 A guard is a function from `Evidence` to `Guard`, and this list is the only place that knows them all.

@@ -1,4 +1,4 @@
-"""The simulated worlds of the self-test, and what is promised in each (decision.md, section 9)."""
+"""The simulated worlds of the self-test, and what is promised in each (docs/honesty.md, "What the worlds are")."""
 
 from __future__ import annotations
 
