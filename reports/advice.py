@@ -12,7 +12,7 @@ from advisor.core.types import Interval
 
 from .console import COLOURS, _listed, _text, print_report
 from .numbers import brier, change, count, percent, points, score, usd
-from .safe import line, typable
+from .safe import CommandLine
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -35,8 +35,8 @@ def show(advice: Advice, console: Console | None = None) -> None:
 def render(advice: Advice) -> Group:
     """Return the advice as one rich renderable."""
     from rich.console import Group
+    from rich.padding import Padding
     from rich.panel import Panel
-    from rich.text import Text
 
     colour = COLOURS[advice.answer]
     headline = advice.headline.partition(": ")[2]
@@ -63,7 +63,7 @@ def render(advice: Advice) -> Group:
     parts += _listed("Try first", list(advice.try_first))
     parts += _listed("What tuning would need", list(advice.needs))
     parts += _listed("The cheapest test that would flip this", [f"{one}." for one in sizes])
-    parts += [Text(f"  {typable(line(experiment.line))}", style="bold")]
+    parts += [Padding(CommandLine(experiment.line, "bold"), (0, 0, 0, 2))]
     parts += _listed("Taken as given", [f"{name}: {value}" for name, value in advice.assumptions.items()])
     parts += [_text(""), _text(calibration_line(advice.calibration), "dim")]
     return Group(*parts)

@@ -8,7 +8,7 @@ from advisor.decision.comparison import Comparison
 
 from . import curves, data, guard_list, prompt_search, view
 from . import steps as section
-from .safe import line, shorten, typable
+from .safe import CommandLine, line, shorten
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -186,7 +186,6 @@ def _legend(comparison: Comparison, left_out: list[str]) -> list[RenderableType]
 def _listed(title: str, items: list[str]) -> list[RenderableType]:
     from rich.padding import Padding
     from rich.table import Table
-    from rich.text import Text
 
     if not items:
         return []
@@ -197,5 +196,5 @@ def _listed(title: str, items: list[str]) -> list[RenderableType]:
         words, command = view.split_command(item)
         grid.add_row(_text("-"), _text(words))
         if command:  # on lines of its own, which a shell joins again
-            grid.add_row(_text(""), Text(typable(line(command)), no_wrap=True, overflow="ignore"))
+            grid.add_row(_text(""), CommandLine(command))
     return [_text(""), _text(title, "bold"), Padding(grid, (0, 0, 0, 1))]

@@ -27,6 +27,7 @@ HEADLINES = {
     "ok": "Nothing wrong was found",
 }
 WORDS = {"fail": "fail", "warn": "warn", "unknown": "not known", "ok": "ok"}
+WORD_WIDTH = max(len(word) for word in WORDS.values())
 COLOURS = {"fail": "red", "warn": "yellow", "unknown": "blue", "ok": "green"}
 
 
@@ -79,14 +80,18 @@ def render(found: DataReport, *, short: bool = False) -> Group:
 
 
 def _detailed(one: DataCheckResult) -> list[RenderableType]:
-    from rich.padding import Padding
+    from rich.console import Group
+    from rich.table import Table
     from rich.text import Text
 
-    head = Text.assemble((f"{WORDS[one.gate]:<9}", f"bold {COLOURS[one.gate]}"), (line(one.check), "bold"))
-    body: list[RenderableType] = [Text(line(one.figure))]
+    body = [Text(line(one.check), style="bold"), Text(line(one.figure))]
     body += [Text(f"do: {line(one.todo)}", style="italic")] if one.todo else []
     body += [Text(f"· {line(text)}", style="dim") for text in one.shown]
-    return [Text(""), head, *(Padding(text, (0, 0, 0, 9)) for text in body)]
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=WORD_WIDTH)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(WORDS[one.gate], style=f"bold {COLOURS[one.gate]}"), Group(*body))
+    return [Text(""), grid]
 
 
 def _fine(found: DataReport) -> list[RenderableType]:
@@ -94,7 +99,7 @@ def _fine(found: DataReport) -> list[RenderableType]:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=8)
+    grid.add_column(width=WORD_WIDTH)
     grid.add_column(min_width=18, max_width=30)
     grid.add_column(overflow="fold")
     for one in found.with_gate("ok"):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tests.reports.sample import HOSTILE, report
 
@@ -58,3 +60,17 @@ def test_plain_cells_are_left_alone():
 def test_shortening_keeps_within_the_limit():
     assert safe.shorten("abcdef", 4) == "abc…"
     assert safe.shorten("abcd", 4) == "abcd"
+
+
+COMMAND = "advisor compare support-tickets --model smollm2 --seeds 2 --output report.html --learning-curve"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 78, 110])
+def test_a_command_line_is_whole_at_every_width_and_a_shell_joins_it(width: int) -> None:
+    file = io.StringIO()
+    Console(file=file, width=width).print(safe.CommandLine(COMMAND))
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    assert " ".join(" ".join(lines).replace("\\", " ").split()) == COMMAND
+    assert max(len(line) for line in lines) <= width
+    if width >= 40:
+        assert [line.endswith(" \\") for line in lines] == [True] * (len(lines) - 1) + [False]
