@@ -11,7 +11,7 @@ import numpy as np
 from advisor._util.formats import count, points
 from advisor.advice.forecast import Drawn
 from advisor.advice.situation import Situation
-from advisor.economics.amounts import Range
+from advisor.economics.definition import typed_flags
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import FloatArray
 from advisor.stats.power import required_examples
@@ -93,15 +93,9 @@ def _strategies(situation: Situation) -> list[str]:
 
 
 def _amounts(economics: Economics) -> list[str]:
-    words = []
-    for flag, value in (
-        ("--requests-per-month", economics.requests_per_month),
-        ("--value-per-correct", economics.usd_per_correct_answer),
-    ):
-        if value is not None:
-            text = f"{value.low:.9g}..{value.high:.9g}" if isinstance(value, Range) else f"{value:.9g}"
-            words += [flag, text]
-    return words
+    """Return the amounts that only the user can know, as they are typed."""
+    known = Economics(economics.requests_per_month, economics.usd_per_correct_answer)
+    return [word for flag_and_value in typed_flags(known) for word in flag_and_value]
 
 
 def _first(strategies: list[str]) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from advisor._util import interrupts
 from advisor.advice.inputs import CASE, LINE, MONEY, PILOT
-from advisor.cli.flags import spelled, typed_keys, with_flags
+from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
 from advisor.core import shipped
 from advisor.core.errors import ConfigurationError
+from advisor.economics.definition import Input, inputs_of
 
 if TYPE_CHECKING:
     from advisor.advice.advice import Question
@@ -24,56 +25,36 @@ OWN_PILOT, HOW = "A pilot of your own", "How to answer"
 _SPELLED = spelled(CASE) | spelled(LINE) | spelled(MONEY, "economics") | spelled(PILOT, "pilot")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How the answers are given, and what is done with them."""
+
+    from_run: Annotated[
+        str,
+        Input("Take the pilot from a stored comparison (advisor list runs).", flags=("--from",), panel=OWN_PILOT),
+    ] = ""
+    config: Annotated[str, Input("A YAML file with the answers; flags win over it.", flags=("--config", "-c"))] = ""
+    yes: Annotated[bool, Input("Ask nothing; what is not given is not known.", flags=("--yes", "-y"))] = False
+    as_json: Annotated[bool, Input("Print JSON, and ask nothing.", flags=("--json",))] = False
+    calibration: Annotated[
+        bool,
+        Input(
+            "Only measure how well the forecast does on tasks left out (half a minute).",
+            flags=("--calibration/--no-calibration",),
+        ),
+    ] = False
+
+
+_WANTED = inputs_of(Wanted)
+
+
 @with_flags(
     ("Your case (each may be left out)", CASE.values()),
     ("Money", MONEY.values()),
     (OWN_PILOT, PILOT.values()),
-    (HOW, LINE.values()),
+    (HOW, [*LINE.values(), *_WANTED.values()]),
 )
-def ask(
-    *,
-    from_run: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            envvar="ADVISOR_FROM",
-            rich_help_panel=OWN_PILOT,
-            help="Take the pilot from a stored comparison (advisor list runs).",
-        ),
-    ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option(
-            "--config",
-            "-c",
-            envvar="ADVISOR_CONFIG",
-            rich_help_panel=HOW,
-            help="A YAML file with the answers; flags win over it.",
-        ),
-    ] = None,
-    yes: Annotated[
-        bool,
-        typer.Option(
-            "--yes",
-            "-y",
-            envvar="ADVISOR_YES",
-            rich_help_panel=HOW,
-            help="Ask nothing; what is not given is not known.",
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="ADVISOR_JSON", rich_help_panel=HOW, help="Print JSON, and ask nothing.")
-    ] = False,
-    calibration: Annotated[
-        bool,
-        typer.Option(
-            envvar="ADVISOR_CALIBRATION",
-            rich_help_panel=HOW,
-            help="Only measure how well the forecast does on tasks left out (half a minute).",
-        ),
-    ] = False,
-    **given: Any,
-) -> None:
+def ask(**given: Any) -> None:
     """Say whether fine-tuning would pay, from published results. Nothing is run.
 
     [bold]advisor ask[/bold] alone asks at most 12 questions; Enter means "I don't know". Each can be a flag instead:
@@ -84,13 +65,13 @@ def ask(
     """
     from advisor.advice.advice import advise
 
-    if calibration:
-        _calibrate(as_json)
+    wanted = Wanted(**typed_values(given, _WANTED))
+    if wanted.calibration:
+        _calibrate(wanted.as_json)
         return
-    given |= {"config": config, "from_run": from_run}
-    question = settle(given, ask_more=not (yes or as_json) and sys.stdin.isatty())
+    question = settle(given, ask_more=not (wanted.yes or wanted.as_json) and sys.stdin.isatty())
     advice = advise(question)
-    if as_json:
+    if wanted.as_json:
         typer.echo(shipped.advice_json(advice), nl=False)
     else:
         shipped.show_advice(advice)
@@ -106,13 +87,14 @@ def settle(given: Mapping[str, Any], *, ask_more: bool = False) -> Question:
     from advisor.advice.stored import pilot_from
     from advisor.runs.comparison_file import merged
 
-    file = read_answers(given["config"]) if given.get("config") else {}
+    wanted = Wanted(**typed_values(given, _WANTED))
+    file = read_answers(wanted.config) if wanted.config else {}
     answers = merged(file, check_answers(_typed(given), "the command line", _SPELLED))
     pilot = None
-    if given.get("from_run"):
+    if wanted.from_run:
         if "pilot" in answers:
             raise ConfigurationError("both --from and a pilot's own figures are given", hint="leave one of them out")
-        pilot = pilot_from(given["from_run"])
+        pilot = pilot_from(wanted.from_run)
     build(answers, pilot)
     return build(_interviewed(answers) if ask_more else answers, pilot)
 

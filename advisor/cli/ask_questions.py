@@ -33,13 +33,11 @@ QUESTIONS = (
         "0.62 few_shot; or zero_shot, optimised_prompt, rag, function_calling",
     ),
     InterviewQuestion(("ceiling",), "Best score the metric can give, if it is under 1?", "for example 0.95"),
-    InterviewQuestion(
-        ("economics.requests_per_month",), "How many requests a month?", "a number, or a range 5000..20000"
-    ),
+    InterviewQuestion(("economics.requests_per_month",), "How many requests a month?", "a number, or a range 5k..20k"),
     InterviewQuestion(
         ("economics.usd_per_correct_answer",),
         "What is one more correct answer worth, USD?",
-        "a number, or a range 0.10..0.50",
+        "a number, or a range $0.10..$0.50",
     ),
     InterviewQuestion(
         ("economics.usd_per_label",), "What does one labelled example cost, USD?", "a number, or a range 0.50..2"

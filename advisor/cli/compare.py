@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from advisor.cli import common
 from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
-from advisor.decision.request import MUCH, WHAT, CompareOptions
+from advisor.decision.request import MUCH, CompareOptions
 from advisor.economics.amounts import SHARE
-from advisor.economics.definition import Bounds, Input, inputs_of, named_inputs
+from advisor.economics.definition import Bounds, Input, inputs_of
 from advisor.economics.inputs import Economics
 
 if TYPE_CHECKING:
@@ -22,58 +22,40 @@ if TYPE_CHECKING:
 
 MONEY, RESULTS, GATES = "Money", "Results", "Gates"
 _OPTIONS, _ECONOMICS = inputs_of(CompareOptions), inputs_of(Economics)
-_FAIL_UNDER = named_inputs(
-    fail_under=Input(
-        "Exit with 100 if the recommended strategy's quality is lower.", SHARE, Bounds(least=0, most=1), kind=float
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is done with a comparison once it is settled what is compared."""
+
+    dry_run: Annotated[bool, Input("Only say how many calls, tokens, seconds and USD it would take.", panel=MUCH)] = (
+        False
     )
-)
-
-
-@with_flags((WHAT, _OPTIONS.values()), (MONEY, _ECONOMICS.values()), (GATES, _FAIL_UNDER.values()))
-def compare(
-    *,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            envvar="ADVISOR_DRY_RUN",
-            rich_help_panel=MUCH,
-            help="Only say how many calls, tokens, seconds and USD it would take.",
-        ),
-    ] = False,
     output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output",
-            "-o",
-            envvar="ADVISOR_OUTPUT",
-            rich_help_panel=RESULTS,
-            help="Write a report: .html, .md, .json or .csv; repeat for several.",
+        tuple[str, ...],
+        Input(
+            "Write a report: .html, .md, .json or .csv; repeat for several.", flags=("--output", "-o"), panel=RESULTS
         ),
-    ] = None,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json", envvar="ADVISOR_JSON", rich_help_panel=RESULTS, help="Print JSON instead of the report."
+    ] = ()
+    as_json: Annotated[bool, Input("Print JSON instead of the report.", flags=("--json",), panel=RESULTS)] = False
+    quiet: Annotated[bool, Input("No progress; only the verdict.", flags=("--quiet", "-q"), panel=RESULTS)] = False
+    require_decision: Annotated[bool, Input("Exit with 5 if the evidence does not decide.", panel=GATES)] = False
+    fail_under: Annotated[
+        float | None,
+        Input(
+            "Exit with 100 if the recommended strategy's quality is lower.",
+            SHARE,
+            Bounds(least=0, most=1),
+            panel=GATES,
         ),
-    ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", envvar="ADVISOR_QUIET", rich_help_panel=RESULTS, help="No progress; only the verdict."
-        ),
-    ] = False,
-    require_decision: Annotated[
-        bool,
-        typer.Option(
-            "--require-decision",
-            envvar="ADVISOR_REQUIRE_DECISION",
-            rich_help_panel=GATES,
-            help="Exit with 5 if the evidence does not decide.",
-        ),
-    ] = False,
-    **given: Any,
-) -> None:
+    ] = None
+
+
+_WANTED = inputs_of(Wanted)
+
+
+@with_flags(("", _OPTIONS.values()), (MONEY, _ECONOMICS.values()), ("", _WANTED.values()))
+def compare(**given: Any) -> None:
     """Run several strategies on one eval set and say whether fine-tuning is worth it.
 
     [bold]advisor compare[/bold] alone runs the shipped example on this machine, with no account and no key, in a few
@@ -84,25 +66,26 @@ def compare(
 
     Amounts may be written 20k, 1.5M, $0.40 or, where they are shares, 40%; and as ranges of these, 5k..20k.
     """
-    asked, outputs = settle({**given, "output": output})
-    fail_under = typed_values(given, _FAIL_UNDER).get("fail_under")
+    asked, outputs = settle(given)
+    wanted = Wanted(**typed_values(given, _WANTED))
     common.check_outputs(outputs)
-    if dry_run:
-        _print_plan(asked, as_json)
+    if wanted.dry_run:
+        _print_plan(asked, wanted.as_json)
         return
-    comparison = _run(asked, quiet or as_json)
+    silent = wanted.quiet or wanted.as_json
+    comparison = _run(asked, silent)
     try:
-        if as_json:
+        if wanted.as_json:
             typer.echo(common.as_json(comparison))
-        elif quiet:
+        elif wanted.quiet:
             typer.echo(comparison.verdict.headline)
         else:
             common.show(comparison)
     finally:  # also where nobody reads what is printed
-        common.save(comparison, outputs, quiet=quiet or as_json)
-    if not (quiet or as_json):
+        common.save(comparison, outputs, quiet=silent)
+    if not silent:
         _say_what_is_unanswered(comparison)
-    _gates(comparison, require_decision, fail_under)
+    _gates(comparison, wanted.require_decision, wanted.fail_under)
 
 
 def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:

@@ -76,7 +76,7 @@ def typed_values(given: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[
     for name, plain in typed_keys(given, inputs).items():
         one = inputs[name]
         try:
-            found[name] = one.parse(plain)
+            found[name] = tuple(plain) if get_origin(one.kind) is tuple else one.parse(plain)
         except ValueError as error:
             raise ConfigurationError(f"{one.flag}: {error}") from None
         one.check(found[name], one.flag)

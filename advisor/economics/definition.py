@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, MISSING, dataclass, fields, replace
 from functools import cache
+from keyword import iskeyword
 from numbers import Real
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -121,13 +122,14 @@ class Input:
 
     @property
     def parameter(self) -> str:
-        """The flag as a name of Python, ``usd_per_hour``."""
-        return self.flag.strip("-").replace("-", "_").lower()
+        """The flag as a name of Python, ``usd_per_hour``; ``from_`` for ``--from``, which is a word of Python's own."""
+        name = self.flag.strip("-").replace("-", "_").lower()
+        return f"{name}_" if iskeyword(name) else name
 
     @property
     def variable(self) -> str:
         """The environment variable that stands for the flag."""
-        return f"ADVISOR_{self.parameter.upper()}"
+        return f"ADVISOR_{self.parameter.strip('_').upper()}"
 
     @property
     def may_be_range(self) -> bool:

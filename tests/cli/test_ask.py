@@ -16,6 +16,7 @@ import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from advisor.advice.file import build, check_answers
 from advisor.cli import app
 from advisor.cli.ask import settle
 from advisor.cli.ask_questions import QUESTIONS, interview
@@ -77,10 +78,9 @@ def test_every_flag_is_also_a_variable_and_is_explained():
     for parameter in command.params:
         if parameter.name == "help":
             continue
-        name = {"as_json": "JSON", "from_run": "FROM"}.get(parameter.name, parameter.name.upper())
-        assert parameter.envvar == f"ADVISOR_{name}"
+        assert parameter.envvar == f"ADVISOR_{parameter.name.strip('_').upper()}"
         assert parameter.help
-    assert set(FLAGS) | {"as_json", "from_run", "yes", "config", "calibration", "help"} >= {
+    assert set(FLAGS) | {"json", "from_", "yes", "config", "calibration", "help"} >= {
         parameter.name for parameter in command.params
     }
 
@@ -167,6 +167,16 @@ def test_only_what_is_not_known_is_asked(capsys: pytest.CaptureFixture[str]):
     assert len(asked) == len(QUESTIONS) - 2
     assert known == {"kind": "format", "economics": {"usd_per_label": 1.0}}
     assert "What should the model learn" not in capsys.readouterr().err
+
+
+def test_amounts_are_answered_as_they_are_typed_after_flags():
+    answers = iter(["", "", "", "62% few_shot", "95%", "40%", "5k..20k", "$0.10..$0.50", "$.5", *[""] * 4])
+    tried = interview({}, lambda known: check_answers(known, "that answer"), lambda prompt: next(answers))
+    question = build(check_answers(tried, "the answers"))
+    assert (question.situation.prompted, question.situation.ceiling) == (0.62, 0.95)
+    assert question.economics.requests_per_month == Range(5_000, 20_000), "40% is no number of requests, so asked again"
+    assert question.economics.usd_per_correct_answer == Range(0.1, 0.5)
+    assert question.economics.usd_per_label == 0.5
 
 
 def on_a_terminal(tmp_path: Path, *keys: str, patience: float = 60) -> tuple[str, int]:

@@ -97,7 +97,7 @@ def test_every_flag_of_compare_is_also_a_variable() -> None:
     flags = {parameter.name: parameter.envvar for parameter in command.params if parameter.name != "help"}
     assert flags
     for name, variable in flags.items():
-        assert str(variable) == f"ADVISOR_{'JSON' if name == 'as_json' else name.upper()}"
+        assert str(variable) == f"ADVISOR_{name.upper()}"
 
 
 def test_version_and_no_arguments(advise: Advise) -> None:
