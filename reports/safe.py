@@ -22,6 +22,8 @@ _ESCAPE = re.compile(
 )
 _JOINED, _CONTINUED = " \\", " " * 4
 """What ends a line that a shell joins with the next one, and how that one begins."""
+_FLAGS = re.compile(r"""(?:'[^']*'|"[^"]*"|(?! --).)+""")
+"""The parts of a command line, each but the first one beginning with a flag; what is quoted stays together."""
 WIDEST_COMMAND = 78
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
@@ -54,8 +56,8 @@ def cell(text: str) -> str:
 
 def typable(words: str, width: int) -> str:
     """Return a command line cut before its flags into lines that a shell joins again, `width` wide where that goes."""
-    parts, lines = [part for part in re.split(r" (?=--)", words) if part], [""]
-    for part in parts:
+    lines = [""]
+    for part in _FLAGS.findall(words):
         indent = 0 if len(lines) == 1 else len(_CONTINUED)
         if lines[-1] and indent + len(lines[-1]) + len(part) + len(" ") + len(_JOINED) > width:
             lines.append("")

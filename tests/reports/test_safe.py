@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import unicodedata
 
 import pytest
@@ -74,3 +75,10 @@ def test_a_command_line_is_whole_at_every_width_and_a_shell_joins_it(width: int)
     assert max(len(line) for line in lines) <= width
     if width >= 40:
         assert [line.endswith(" \\") for line in lines] == [True] * (len(lines) - 1) + [False]
+
+
+@given(st.lists(st.text("ab -'\"$\\", min_size=1, max_size=12), max_size=8), st.integers(10, 80))
+def test_a_shell_reads_the_same_words_however_wide(words: list[str], width: int) -> None:
+    command = shlex.join(["advisor", "compare", *words])
+    typed = safe.typable(command, width)
+    assert shlex.split(typed.replace("\\\n", "")) == ["advisor", "compare", *words]
