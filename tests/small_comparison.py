@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import advisor
+from advisor.decision.comparison import Comparison
+
 WORDS = {"invoice": "billing", "parcel": "delivery", "password": "account"}
 INSTRUCTION = "Which team should answer? One of: account, billing, delivery."
+SHOTS = 'few_shot(k=2, pick="fixed")'
 
 MODEL = '''
 import os
@@ -116,3 +120,15 @@ def asked(path: Path) -> list[str]:
 def hear_ctrl_c() -> None:
     """Give SIGINT its meaning back in a child (`preexec_fn`): a background job's children start with it ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Small:
+    """The eval set, the model, and the log of what the model was asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.evalset, self.model = str(write_evalset(folder / "small")), write_model(folder)
+        self.log = folder / "asked.txt"
+
+    def compare(self, *strategies: str, **options: Any) -> Comparison:
+        usual = {"model": self.model, "draws": 500, "checks": "none"}
+        return advisor.compare(self.evalset, strategies=strategies, **{**usual, **options})

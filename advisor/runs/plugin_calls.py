@@ -19,14 +19,14 @@ class BrokenStrategyError(Exception):
     """A strategy raised, or did not answer as the protocol asks; its run is then an error and nobody else's."""
 
 
-def calling(strategy: Strategy, what: str, call: Callable[[], Any], *, tune_error: str | None = None) -> Any:
+def calling(strategy: Strategy, what: str, call: Callable[[], Any], *, tune_error: Callable[[], str]) -> Any:
     """Call into a strategy; whatever breaks inside it is its own error, a dead model is everybody's.
 
     Args:
         strategy: whose code it is.
         what: `fit` or `predict`.
         call: the call.
-        tune_error: the error its last training ended in, which is its own too.
+        tune_error: asked after the call: the error its last training ended in, which is its own too.
 
     Raises:
         BrokenStrategyError: its own code, or its training, broke.
@@ -42,7 +42,7 @@ def calling(strategy: Strategy, what: str, call: Callable[[], Any], *, tune_erro
     except (IncompleteError, StoreError, BrokenStrategyError):
         raise
     except ModelError as error:
-        if str(error) == tune_error:
+        if str(error) == tune_error():
             raise BrokenStrategyError(f"{what}: {error}") from error
         raise
     except AdvisorError as error:

@@ -275,7 +275,7 @@ class Attempt:
         return checked(self.strategy.name, asked, len(examples))
 
     def _calling(self, what: str, call: Callable[[], Any]) -> Any:
-        return calling(self.strategy, what, call, tune_error=self.meter.tune_error)
+        return calling(self.strategy, what, call, tune_error=lambda: self.meter.tune_error)
 
     def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
         score = score_of(self.bench.metric, prediction.output, example)

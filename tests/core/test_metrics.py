@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import advisor
 from advisor.core import registry
-from advisor.core.errors import ConfigurationError, RegistryError
-from advisor.core.metric import Metric
+from advisor.core.errors import RegistryError
 from advisor.core.metrics import for_task
-from advisor.core.normalisation import last_number, leaves, normalise, read_json, same_value
-from advisor.core.types import Example, Task
+from advisor.core.normalisation import last_number, normalise, same_value
+from advisor.core.types import Task
+from tests.core.scoring import JSON, example, metric, score
 
 NAMES = [
     "exact_match",
@@ -27,26 +27,6 @@ NAMES = [
     "contains",
     "chrf",
 ]
-JSON = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(-9, 9), st.sampled_from(["a", " b", "", "5"]), st.sampled_from([0.5, 2.0])
-    ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("abc"), inner, max_size=3)),
-    max_leaves=8,
-)
-
-
-def metric(name: str, **params: Any) -> Metric:
-    built: Metric = registry.make("metrics", name, **params)
-    return built
-
-
-def example(target: str, **metadata: Any) -> Example:
-    return Example("1", "?", target, metadata)
-
-
-def score(name: str, output: str, target: str, **metadata: Any) -> float | None:
-    return metric(name).score(output, example(target, **metadata))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,9 +46,6 @@ def test_scoring_with_parameters_with_a_file_and_with_what_is_no_metric(tmp_path
     assert advisor.score(f"{own}:Same", "x", "x") == 1.0
     with pytest.raises(RegistryError, match="exact_match"):
         advisor.score("exact_mach", "x", "x")
-
-
-# --- all of them -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,9 +108,6 @@ def test_without_answers_every_figure_is_undefined(name: str) -> None:
 )
 def test_what_cannot_be_compared_is_undefined_and_not_zero(name: str, target: str) -> None:
     assert score(name, "5", target) is None
-
-
-# --- texts -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -249,9 +223,6 @@ def test_numeric_match_tolerance() -> None:
     assert score("numeric_match", "no idea", "5") == 0.0
 
 
-# --- labels ----------------------------------------------------------------------------------------------------------
-
-
 @given(st.lists(st.tuples(st.sampled_from("bcd"), st.sampled_from(["b", "c", "d", "zebra"])), min_size=1, max_size=40))
 @settings(max_examples=40, deadline=None)
 def test_macro_f1_is_sklearns(pairs: list[tuple[str, str]]) -> None:
@@ -262,116 +233,6 @@ def test_macro_f1_is_sklearns(pairs: list[tuple[str, str]]) -> None:
     expected = f1_score(golds, guesses, labels=sorted(set(golds)), average="macro", zero_division=0)
     assert found["macro_f1"] == pytest.approx(expected)
     assert found["accuracy"] == pytest.approx(accuracy_score(golds, guesses))
-
-
-def test_failed_calls_are_left_out_of_the_summary() -> None:
-    pairs = [("b", example("b")), (None, example("c"))]
-    assert metric("label_accuracy").summarise(pairs) == {"accuracy": 1.0, "macro_f1": 1.0}
-
-
-def test_labels_that_normalisation_would_merge_are_compared_as_written() -> None:
-    assert metric("label_accuracy", labels=["ham", "spam"]).score("Spam.", example("spam")) == 1.0
-    strict = metric("label_accuracy", labels=["Good!", "good", "C"])
-    assert strict.score("good", example("Good!")) == 0.0
-    assert strict.score(" Good! ", example("Good!")) == 1.0
-
-
-# --- JSON ------------------------------------------------------------------------------------------------------------
-
-
-def test_json_field_f1_counts_fields() -> None:
-    gold = '{"intent": "play", "slots": {"artist": "x", "year": 5}}'
-    assert score("json_field_f1", '{"intent": "play", "slots": {"artist": "y", "year": 5.0}}', gold) == pytest.approx(
-        2 / 3
-    )
-    assert score("json_field_f1", '{"intent": "play"}', gold) == pytest.approx(2 / 4)
-    assert score("json_field_f1", f"```json\n{gold}\n```", gold) == 1.0
-    assert score("json_field_f1", f"Here it is: {gold}", gold) == 0.0
-    assert score("json_field_f1", '{"a": NaN}', gold) == 0.0
-    assert score("json_field_f1", "[" * 100_000, gold) == 0.0
-    assert score("json_field_f1", "1" * 10_000, gold) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        (["x", "y"], ["y", "x"], True),
-        (["x", "x"], ["x"], False),
-        (1, True, False),
-        (5, 5.0, True),
-        (" a", "a", True),
-        ("a", "A", False),
-        ({}, None, False),
-        ([{"a": 1, "b": 2}, {"a": 3, "b": 4}], [{"a": 1, "b": 4}, {"a": 3, "b": 2}], False),
-        ({"a.b": 1}, {"a": {"b": 1}}, False),
-    ],
-)
-def test_leaves(one: Any, other: Any, same: bool) -> None:
-    assert (leaves(one) == leaves(other)) is same
-
-
-def test_validity_is_parsing_and_following_the_schema() -> None:
-    schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}
-    pairs = [(text, example("{}")) for text in ('{"a": 1}', '{"a": "x"}', "no", "{}")]
-    assert metric("json_field_f1").summarise(pairs) == {"validity": 0.75}
-    assert metric("json_field_f1", schema=schema).summarise([*pairs, (None, example("{}"))]) == {"validity": 0.25}
-    with pytest.raises(ConfigurationError, match="leads out of the schema"):
-        metric("json_field_f1", schema={"$ref": "https://example.org/s.json"})
-
-
-def test_read_json_refuses_what_is_not_json() -> None:
-    for text in ("", "NaN", "{'a': 1}", "{} {}"):
-        with pytest.raises(ValueError, match=r"."):
-            read_json(text)
-
-
-# --- tool calls ------------------------------------------------------------------------------------------------------
-
-TRUTH = [{"book": {"city": ["Rome", "Roma"], "nights": [2], "view": ["sea", ""], "tags": [["a", "b"]]}}]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "right"),
-    [
-        ({"city": "roma ", "nights": 2.0, "tags": ["A", "b"]}, 1.0),
-        ({"city": "Rome", "nights": 2, "tags": ["a", "b"], "view": "sea"}, 1.0),
-        ({"city": "Rome", "nights": 2, "tags": ["a", "b"], "view": "hill"}, 0.0),
-        ({"city": "Rome", "nights": 2, "tags": ["b", "a"]}, 0.0),
-        ({"city": "Rome", "nights": "2", "tags": ["a", "b"]}, 0.0),
-        ({"city": "Rome", "tags": ["a", "b"]}, 0.0),
-        ({"city": "Rome", "nights": 2, "tags": ["a", "b"], "pool": True}, 0.0),
-    ],
-)
-def test_accepted_arguments(arguments: dict[str, Any], right: float) -> None:
-    call = json.dumps({"name": "book", "arguments": arguments})
-    assert score("tool_call_match", call, "irrelevant", ground_truth=TRUTH) == right
-    assert score("tool_call_match", call.replace("book", "cook"), "irrelevant", ground_truth=TRUTH) == 0.0
-
-
-def test_objects_inside_accepted_arguments() -> None:
-    truth = [{"f": {"where": [{"a": [1, 2], "b": ["x", ""]}], "none": []}}]
-    for where, right in (({"a": 2}, 1.0), ({"a": 2, "b": "x"}, 1.0), ({"a": 3}, 0.0), ({"b": "x"}, 0.0)):
-        call = json.dumps({"name": "f", "arguments": {"where": where}})
-        assert score("tool_call_match", call, "", ground_truth=truth) == right
-
-
-def test_without_ground_truth_the_target_is_the_call() -> None:
-    gold = '{"name": "f", "arguments": {"a": 5, "b": "x"}}'
-    assert (
-        score("tool_call_match", 'I call <tool_call>{"name": "f", "arguments": {"b": "X", "a": 5.0}}</tool_call>', gold)
-        == 1.0
-    )
-    assert score("tool_call_match", '{"name": "f", "arguments": {"a": 5}}', gold) == 0.0
-    assert score("tool_call_match", "no call", gold) == 0.0
-
-
-def test_several_calls_are_all_needed_in_any_order() -> None:
-    truth = [{"f": {"a": [1, 2]}}, {"f": {"a": [1]}}]
-    calls = ['{"name": "f", "arguments": {"a": 1}}', '{"name": "f", "arguments": {"a": 2}}']
-    assert score("tool_call_match", " ".join(calls), "", ground_truth=truth) == 1.0
-    assert score("tool_call_match", " ".join(calls[::-1]), "", ground_truth=truth) == 1.0
-    assert score("tool_call_match", calls[0], "", ground_truth=truth) == 0.0
-    assert score("tool_call_match", calls[1] * 2, "", ground_truth=truth) == 0.0
 
 
 def test_tool_call_summary() -> None:
@@ -394,9 +255,6 @@ def test_same_value_is_symmetric(one: Any, other: Any) -> None:
     assert same_value(one, other) == same_value(other, one)
 
 
-# --- building --------------------------------------------------------------------------------------------------------
-
-
 def test_for_task_passes_labels_and_schema_to_those_that_take_them() -> None:
     task = Task("t", "Do.", "label_accuracy", labels=("a", "b"), schema={"type": "object"})
     assert for_task("label_accuracy", task).labels == ("a", "b")  # type: ignore[attr-defined]
@@ -412,11 +270,3 @@ def test_the_registry_lists_exactly_these() -> None:
         entry.name for entry in registry.names("metrics") if entry.distribution == registry.OURS
     )
     assert all(metric(name).name == name for name in NAMES)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [(True, 1, False), (False, 0, False), (True, True, True), (5, 5.0, True), ("5", 5, False), ([1], [1, 2], False)],
-)
-def test_same_value_keeps_kinds_apart(one: Any, other: Any, same: bool) -> None:
-    assert same_value(one, other) is same

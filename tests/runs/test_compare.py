@@ -4,55 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from dataclasses import fields, replace
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import typer
-from typer.main import get_command
 
 import advisor
-from advisor.cli import app
-from advisor.cli.compare import settle
 from advisor.core.errors import AdvisorError, ConfigurationError
 from advisor.core.progress import silent
 from advisor.decision.comparison import Comparison
-from advisor.decision.request import CompareOptions, command_line
+from advisor.decision.request import CompareOptions
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
-from advisor.economics.prices import Prices
-from advisor.runs.compare import _data_findings, compare_options
+from advisor.runs.compare import _data_findings
 from advisor.runs.prepare import Prepared
 from advisor.runs.store import Store
-from tests.small_comparison import STRATEGY, asked, write_evalset, write_model, write_strategy
-
-SHOTS = 'few_shot(k=2, pick="fixed")'
-
-
-class Small:
-    """The eval set, the model, and the log of what the model was asked."""
-
-    def __init__(self, folder: Path) -> None:
-        self.evalset, self.model = str(write_evalset(folder / "small")), write_model(folder)
-        self.log = folder / "asked.txt"
-
-    def compare(self, *strategies: str, **options: Any) -> Comparison:
-        usual = {"model": self.model, "draws": 500, "checks": "none"}
-        return advisor.compare(self.evalset, strategies=strategies, **{**usual, **options})
-
-
-@pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
-    made = Small(tmp_path)
-    monkeypatch.setenv("ASKED", str(made.log))
-    return made
-
-
-# --- what comes back -------------------------------------------------------------------------------------------------
+from tests.small_comparison import SHOTS, STRATEGY, Small, asked, write_evalset, write_strategy
 
 
 def test_the_checks_before_a_yes_are_run_once_and_kept(small: Small, tmp_path: Path) -> None:
@@ -207,9 +176,6 @@ def test_progress_hears_of_every_strategy(small: Small) -> None:
     assert ("majority", "label_accuracy 0.333 on 21") in Ear.heard
 
 
-# --- what is chosen --------------------------------------------------------------------------------------------------
-
-
 def prepared(small: Small, *strategies: str, **options: Any) -> Prepared:
     return Prepared.of(CompareOptions(evalset=small.evalset, strategies=strategies, **options))
 
@@ -257,9 +223,6 @@ def test_a_strategy_that_does_not_apply_is_refused_if_it_was_asked_for(small: Sm
     assert not asked(small.log)
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
-
-
 def test_unknown_option() -> None:
     with pytest.raises(
         ConfigurationError, match=r"no option 'limt'; did you mean 'limit'\? Allowed: budget_usd, checks, col"
@@ -282,8 +245,6 @@ def test_nothing_could_be_run(small: Small, tmp_path: Path) -> None:
     assert (broken.n, broken.failed, broken.quality) == (0, 21, None)
 
 
-# --- offline ---------------------------------------------------------------------------------------------------------
-
 LOOKS = """
 import os
 
@@ -301,77 +262,6 @@ def test_offline_refuses_other_hosts_and_ends_with_the_comparison(small: Small, 
     found = small.compare(write_strategy(tmp_path, LOOKS, "looks.py"), offline=True)
     assert {outcome.output for outcome in found.runs[0].outcomes} == {"1"}
     assert dict(os.environ) == before
-
-
-# --- doing it again --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        CompareOptions(),
-        CompareOptions(evalset="my set.csv", columns={"input": "the question", "target": "a"}, limit=3, train_limit=4),
-        CompareOptions(strategies=(SHOTS, "mine.py:Mine"), model="http://h/v1#m", seeds=3, seed=1),
-        CompareOptions(economics=Economics(requests_per_month=Range(10, 2e6), usd_per_correct_answer=0.25, margin=0.1)),
-        CompareOptions(economics=Economics(usd_per_hour=2.5, horizon_months=6.0, target_quality=0.9)),
-        CompareOptions(
-            economics=Economics(
-                usd_per_label=Range(0.1, 0.5),
-                engineering_hours=3.0,
-                retrains_per_year=2.0,
-                confidence=0.95,
-                utilisation=0.3,
-                batch_discount=0.5,
-                hosting_usd_per_hour=2.0,
-                unmerged_slowdown=1.5,
-                base_model_shutdown=date(2100, 3, 1),
-            )
-        ),
-    ],
-)
-def test_the_command_in_the_report_does_the_same(options: CompareOptions) -> None:
-    assert parsed(command_line(options)) == options
-
-
-def parsed(line: str) -> CompareOptions:
-    """Return the options of a command line as it is typed."""
-    words = shlex.split(line)
-    assert words[:2] == ["advisor", "compare"]
-    command: Any = get_command(app)
-    context = command.commands["compare"].make_context("compare", words[2:], parent=typer.Context(command))
-    return settle(context.params)[0]
-
-
-def test_the_line_of_a_step_is_the_same_comparison_plus_the_step(small: Small, tmp_path: Path) -> None:
-    """Limits, seeds, the comparison file and every amount stay; only what the step changes is changed."""
-    file = tmp_path / "prices.yaml"
-    file.write_text("economics:\n  prices: {usd_per_hour: 2.0}\n", encoding="utf-8")
-    wanted = CompareOptions(
-        evalset=str(small.evalset),
-        model=small.model,
-        strategies=(SHOTS, "zero_shot", "fine_tuning"),
-        seeds=3,
-        seed=1,
-        limit=15,
-        train_limit=9,
-        economics=Economics(
-            1000.0,
-            0.5,
-            margin=0.03,
-            confidence=0.8,
-            usd_per_label=0.2,
-            prices=Prices(usd_per_hour=2.0, source="the comparison's own file"),
-        ),
-        config=str(file),
-    )
-    steps = compare_options(wanted).information.steps
-    lines = {(step.name, step.action.split()[0]): parsed(step.command) for step in steps}
-    assert lines["test_examples", "6"] == replace(wanted, limit=21)  # all that there are
-    assert lines["seed", "train"] == replace(wanted, seeds=4)
-    assert {step.name for step in steps} >= {"test_examples", "seed"}
-
-
-# --- what else people pass -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -422,9 +312,6 @@ def test_a_suite_that_cannot_be_read_is_said_before_anything_is_run(small: Small
         with pytest.raises(AdvisorError, match=suite):
             small.compare("zero_shot", "fine_tuning", seeds=1, checks="quick", suite=str(tmp_path / suite))
     assert not asked(small.log)
-
-
-# --- looks at a growing test set -------------------------------------------------------------------------------------
 
 
 def test_a_larger_test_set_is_a_new_look_and_the_same_again_is_none(small: Small) -> None:

@@ -12,67 +12,13 @@ from typing import Any
 
 import pytest
 
-from advisor.core import metrics
 from advisor.core.errors import BudgetReached, ConfigurationError, ModelError
-from advisor.core.model import Completion, Request
-from advisor.core.types import EvalSet, Example, Outcome, Run, Task, Usage
-from advisor.economics.ledger import fit_usd
-from advisor.economics.prices import Prices
-from advisor.models.scripted import ScriptedModel
-from advisor.runs import runner
+from advisor.core.model import Request
+from advisor.core.types import Example, Usage
 from advisor.runs.metering import Purse
-from advisor.runs.runner import CHUNK, Attempt, Bench, run_strategy
-from advisor.runs.store import Store
+from advisor.runs.runner import Bench, run_strategy
 from advisor.testing import toy_task
-
-ASKS = """
-    from advisor.core.model import Request
-    from advisor.core.types import Message, Prediction
-
-    class Asks:
-        name = "asks"
-        stochastic = False
-        def fit(self, train, ctx):
-            self.model = ctx.model
-        def predict(self, inputs):
-            done = self.model.generate([Request((Message("user", str(i)),)) for i in inputs])
-            return [c.text for c in done]
-"""
-
-
-class Log:
-    """A scripted answer that counts how often it was really asked."""
-
-    def __init__(self, fails: str = "\0") -> None:
-        self.asked: list[str] = []
-        self.fails = fails
-
-    def __call__(self, request: Request) -> str | Completion:
-        text = request.messages[-1].content
-        self.asked.append(text)
-        if self.fails in text:
-            return Completion(error="timed out", finish_reason="error")
-        return next(label for label, words in toy_task.KEYWORDS.items() if any(word in text for word in words))
-
-
-def bench(tmp_path: Path, answers: Any = None, evalset: EvalSet | None = None, **options: Any) -> Bench:
-    chosen = evalset or toy_task.toy_evalset()
-    return Bench(
-        evalset=chosen,
-        model=ScriptedModel(answers or Log()),
-        metric=metrics.for_task(chosen.metric, Task.of(chosen)),
-        store=Store(tmp_path / "s.sqlite"),
-        embed=toy_task.embed,
-        workdir=tmp_path / "work",
-        **options,
-    )
-
-
-def written(tmp_path: Path, source: str) -> str:
-    path = tmp_path / "mine.py"
-    path.write_text(dedent(source), encoding="utf-8")
-    class_name = source.split("class ")[1].split(":")[0].split("(")[0]
-    return f"{path}:{class_name}"
+from tests.runs.one_run import ASKS, Log, bench, written
 
 
 def test_every_test_example_has_one_outcome_in_order(tmp_path: Path) -> None:
@@ -177,99 +123,6 @@ def test_strategies_never_see_test_targets_or_metadata(tmp_path: Path) -> None:
     assert len(run.outcomes) == len(test)
     assert len(seen) == 2
     assert not any(canary in text for text in seen)
-
-
-def test_an_edited_strategy_runs_again(tmp_path: Path) -> None:
-    prepared = bench(tmp_path)
-    first = run_strategy(written(tmp_path, ASKS), 0, prepared)
-    second = run_strategy(written(tmp_path, ASKS.replace("[c.text for", "['not ' + c.text for")), 0, prepared)
-    assert first.id != second.id
-    assert {outcome.score for outcome in second.outcomes} == {0.0}
-
-
-@pytest.mark.parametrize("change", ["seed", "evalset", "model"])
-def test_the_run_id_is_the_content_of_all_that_counts(tmp_path: Path, change: str) -> None:
-    spec = written(tmp_path, ASKS)
-    prepared = bench(tmp_path)
-    one = run_strategy(spec, 0, prepared)
-    if change == "model":
-        prepared = replace(prepared, model=ScriptedModel(lambda request: "billing"))
-    if change == "evalset":
-        prepared = replace(prepared, evalset=replace(prepared.evalset, instruction="Another one."))
-    other = run_strategy(spec, 1 if change == "seed" else 0, prepared)
-    assert one.id != other.id
-
-
-def interrupted(tmp_path: Path, after: int) -> tuple[Run, Run, int, int]:
-    """Run a strategy undisturbed, and once interrupted after some answers and resumed."""
-    base = toy_task.toy_evalset()
-    many = tuple(
-        replace(base.test[at % 18], id=f"t{at}", input=f"{base.test[at % 18].input} ({at})") for at in range(150)
-    )
-    evalset = replace(base, test=many)
-    spec = written(tmp_path, ASKS)
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    whole = run_strategy(spec, 0, bench(tmp_path / "a", evalset=evalset))
-
-    class Stops(Log):
-        def __call__(self, request: Request) -> str | Completion:
-            if len(self.asked) >= after:
-                raise KeyboardInterrupt
-            return super().__call__(request)
-
-    with pytest.raises(KeyboardInterrupt):
-        run_strategy(spec, 0, bench(tmp_path / "b", Stops(), evalset))
-    stored = len(Store(tmp_path / "b" / "s.sqlite").outcomes(whole.id))
-    log = Log()
-    resumed = run_strategy(spec, 0, bench(tmp_path / "b", log, evalset))
-    return whole, resumed, stored, len(log.asked)
-
-
-@pytest.mark.parametrize("after", [1, CHUNK, CHUNK + 1, 2 * CHUNK])
-def test_an_interrupted_run_resumes_and_is_the_same(tmp_path: Path, after: int) -> None:
-    whole, resumed, stored, asked = interrupted(tmp_path, after)
-    assert stored == (after // CHUNK) * CHUNK
-    assert asked == 150 - stored
-    assert [(o.example_id, o.output, o.score) for o in resumed.outcomes] == [
-        (o.example_id, o.output, o.score) for o in whole.outcomes
-    ]
-
-
-@pytest.mark.parametrize(("wait", "kept"), [(0.0, [64, 64, 64, 8]), (60.0, [200])])
-def test_outcomes_that_take_no_time_are_committed_together(
-    tmp_path: Path, wait: float, kept: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """How many are committed at once depends on the time; how many are asked for at once must not."""
-    monkeypatch.setattr(runner, "WAIT_SECONDS", wait)
-    base = toy_task.toy_evalset()
-    inputs = [f"{base.test[at % 18].input} ({at})" for at in range(200)]
-    test = tuple(replace(base.test[0], id=f"t{at}", input=each) for at, each in enumerate(inputs))
-    prepared, sizes, asked = bench(tmp_path, evalset=replace(base, test=test)), list[int](), list[int]()
-    keep, generate = prepared.store.add_outcomes, prepared.model.generate
-    monkeypatch.setattr(prepared.store, "add_outcomes", lambda run, rows: (sizes.append(len(rows)), keep(run, rows)))
-    monkeypatch.setattr(prepared.model, "generate", lambda rows: (asked.append(len(rows)), generate(rows))[1])
-    assert len(run_strategy("zero_shot", 0, prepared).outcomes) == 200
-    assert [size for size in sizes if size] == kept
-    assert asked == [64, 64, 64, 8]
-
-
-def test_what_stands_beside_outcomes_is_kept_in_the_same_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill between two steps would keep the answers of a probe and lose how many requests it had changed."""
-    prepared = bench(tmp_path)
-    attempt = Attempt.of("zero_shot", 0, prepared)
-    attempt.fit()
-    steps: list[list[str]] = []
-    keep = prepared.store.add_outcomes
-    monkeypatch.setattr(
-        prepared.store,
-        "add_outcomes",
-        lambda run, rows: (steps.append([row.example_id for row in rows]), keep(run, rows)),
-    )
-    examples = prepared.evalset.test[:3]
-    attempt.answer(examples, "k", beside=lambda: [Outcome("", "3", None)])
-    assert steps == [[*(example.id for example in examples), ""]]
-    assert prepared.store.outcomes("k")[""].output == "3"
 
 
 def test_the_budget_is_a_hard_stop_and_what_was_answered_is_kept(tmp_path: Path) -> None:
@@ -381,57 +234,3 @@ def test_an_edited_metric_scores_anew(tmp_path: Path) -> None:
 def test_a_broken_metric_is_said_and_no_score(tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         run_strategy(written(tmp_path, ASKS), 0, own_metric(tmp_path, body))
-
-
-# --- a second model that helps to fit ---------------------------------------------------------------------------------
-
-
-HELPED = """
-from advisor.core.model import Request
-from advisor.core.types import Message
-
-
-class Helped:
-    name = "helped"
-    stochastic = False
-
-    def fit(self, train, ctx):
-        helper = ctx.other_model("helper")
-        self.answer = helper.generate([Request((Message("user", "what then?"),))])[0].text
-
-    def predict(self, inputs):
-        return [self.answer for _ in inputs]
-"""
-
-
-def helped(tmp_path: Path, price: float | None, budget: float | None = None) -> tuple[Run, Bench, list[str]]:
-    opened: list[str] = []
-
-    def open_other(spec: str) -> tuple[ScriptedModel, Any]:
-        opened.append(spec)
-        return ScriptedModel({"what then?": "billing"}, name=spec), lambda usage: price and price * usage.calls
-
-    purse = Purse(budget, lambda usage: 100.0 * usage.calls)
-    used = bench(tmp_path, purse=purse, open_other=open_other)
-    return run_strategy(written(tmp_path, HELPED), 0, used), used, opened
-
-
-def test_a_second_model_is_paid_for_at_its_own_price_out_of_the_same_purse(tmp_path: Path) -> None:
-    run, used, opened = helped(tmp_path, 0.25)
-    assert not run.error
-    assert opened == ["helper"]
-    assert run.fit_cost.other_usd == used.purse.spent_usd == 0.25
-    assert run.fit_cost.usage.calls == 0
-    assert {outcome.output for outcome in run.outcomes} == {"billing"}
-    assert fit_usd(run.fit_cost, Prices(1.0, 1.0), tuned=False) == 0.25
-
-
-def test_an_unknown_price_of_a_second_model_is_unknown_and_never_0(tmp_path: Path) -> None:
-    run, _, _ = helped(tmp_path, None)
-    assert run.fit_cost.other_usd is None
-    assert fit_usd(run.fit_cost, Prices(1.0, 1.0), tuned=False) is None
-
-
-def test_a_second_model_is_not_asked_past_the_budget(tmp_path: Path) -> None:
-    with pytest.raises(BudgetReached, match="budget"):
-        helped(tmp_path, 0.25, budget=0.0)
