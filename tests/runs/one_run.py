@@ -30,14 +30,17 @@ ASKS = """
 
 
 class Log:
-    """A scripted answer that counts how often it was really asked."""
+    """A scripted answer that counts how often it was really asked; it may be interrupted after so many answers."""
 
-    def __init__(self, fails: str = "\0") -> None:
+    def __init__(self, fails: str = "\0", interrupted_after: int | None = None) -> None:
         self.asked: list[str] = []
         self.fails = fails
+        self.interrupted_after = interrupted_after
 
     def __call__(self, request: Request) -> str | Completion:
         text = request.messages[-1].content
+        if len(self.asked) == self.interrupted_after:
+            raise KeyboardInterrupt
         self.asked.append(text)
         if self.fails in text:
             return Completion(error="timed out", finish_reason="error")

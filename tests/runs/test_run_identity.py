@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from advisor.core.model import Completion, Request
 from advisor.core.types import Outcome, Run
 from advisor.models.scripted import ScriptedModel
 from advisor.runs import runner
@@ -50,14 +49,8 @@ def interrupted(tmp_path: Path, after: int) -> tuple[Run, Run, int, int]:
     (tmp_path / "b").mkdir()
     whole = run_strategy(spec, 0, bench(tmp_path / "a", evalset=evalset))
 
-    class Stops(Log):
-        def __call__(self, request: Request) -> str | Completion:
-            if len(self.asked) >= after:
-                raise KeyboardInterrupt
-            return super().__call__(request)
-
     with pytest.raises(KeyboardInterrupt):
-        run_strategy(spec, 0, bench(tmp_path / "b", Stops(), evalset))
+        run_strategy(spec, 0, bench(tmp_path / "b", Log(interrupted_after=after), evalset))
     stored = len(Store(tmp_path / "b" / "s.sqlite").outcomes(whole.id))
     log = Log()
     resumed = run_strategy(spec, 0, bench(tmp_path / "b", log, evalset))
