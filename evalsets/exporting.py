@@ -16,10 +16,9 @@ from advisor.core.normalisation import read_json
 from advisor.core.tools import parse_calls
 from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
 
-from .readers import Record, read_jsonl
+from .readers import Fields, Record, read_jsonl
 from .writing import message_row, tool_row
 
-Fields = dict[str, Any]
 LEAST = {"openai": 10, "together": 1, "fireworks": 3}
 """Fewest examples a provider takes, by its documentation (November 2026)."""
 ROLES = ("system", "user", "assistant", "tool", "developer")

@@ -28,11 +28,11 @@ class _SameRules(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         """Follow, unless the new address is refused."""
-        check_address(newurl)
+        validate_address(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def check_address(url: str) -> None:
+def validate_address(url: str) -> None:
     """Refuse what is not https; plain http is allowed to this machine only.
 
     Raises:
@@ -59,7 +59,7 @@ def fetch(url: str, *, sha256: str = "", limit_bytes: int = MAX_BYTES, progress:
     Raises:
         EvalSetError: not https, offline and not at hand, not reachable, too large, or not what the checksum says.
     """
-    check_address(url)
+    validate_address(url)
     folder = cache() / "data" / hashlib.sha256(url.encode()).hexdigest()[:16]
     name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "file"
     target, record = folder / name, folder / f"{name}.sha256"
@@ -144,7 +144,7 @@ def fetch_json(url: str, *, limit_bytes: int = 20_000_000) -> Any:
     """
     import json
 
-    check_address(url)
+    validate_address(url)
     if offline():
         raise EvalSetError(f"{url} is not asked: the network is switched off", hint="leave out --offline")
     try:

@@ -16,7 +16,7 @@ from . import splitting
 from .draft import Draft
 from .folder import Refused, read_all
 from .formats import INPUT_NAMES, TARGET_NAMES, RecordLayout
-from .readers import Record, check_file, plain_value
+from .readers import Record, plain_value, refuse_unreadable
 
 Splitter = Callable[[splitting.Examples], tuple[dict[str, splitting.Examples], str]]
 COLUMNS = ("id", "input", "target", "group", "slice", "answers", "metadata")
@@ -47,7 +47,7 @@ def read_file(
     Raises:
         EvalSetError: it is missing or malformed; names file, line and field.
     """
-    check_file(path)
+    refuse_unreadable(path)
     kinds = {entry.name for entry in registry.names("readers")}
     kind = path.suffix.removeprefix(".").lower()
     if kind not in kinds:

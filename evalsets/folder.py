@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.core.errors import EvalSetError, did_you_mean
-from advisor.core.schemas import check_schema
+from advisor.core.schemas import validate_schema
 from advisor.core.tool_files import load_tools
 from advisor.core.types import Document, Example, Tool
 
@@ -16,7 +16,7 @@ from . import splitting
 from .configuration import EvalSetFile, read_configuration
 from .draft import SPLITS, Draft
 from .formats import RecordLayout, to_example
-from .readers import Record, check_file, exists, open_text, parse_json, read_jsonl
+from .readers import Record, exists, open_text, parse_json, read_jsonl, refuse_unreadable
 
 Refused = list[str]
 """Where rows that cannot be read are collected; in place of it `None` stops at the first one."""
@@ -189,7 +189,7 @@ def _tools(folder: Path, settings: EvalSetFile) -> tuple[Tool, ...]:
     if not settings.tools:
         return ()
     path = _member(folder, settings.tools, inside=True)
-    check_file(path)
+    refuse_unreadable(path)
     return load_tools(path)
 
 
@@ -202,6 +202,6 @@ def _schema(folder: Path, settings: EvalSetFile) -> dict[str, Any] | None:
         schema = parse_json("".join(line for _, line in open_text(path, 1_000_000)), Record(path.name, 1, {}))
     if schema is None:
         return None
-    if wrong := check_schema(schema):
+    if wrong := validate_schema(schema):
         raise EvalSetError(f"{where} cannot be used: {wrong}")
     return dict(schema)

@@ -15,9 +15,8 @@ from typing import Any
 from advisor.core.errors import EvalSetError
 from advisor.core.types import Document
 
-from .readers import Record, open_text, parse_json, read_csv, read_jsonl, read_parquet
+from .readers import Fields, Record, open_text, parse_json, read_csv, read_jsonl, read_parquet
 
-Fields = dict[str, Any]
 PASSAGE_WORDS = 150
 MAX_JSON_BYTES = 100_000_000
 
@@ -32,11 +31,11 @@ def read_table(files: Sequence[Path], part: str, options: Mapping[str, Any]) -> 
     for row in readers[path.suffix](path):
         fields = {ours: _taken(row, theirs) for ours, theirs in columns.items()}
         if template:
-            fields["input"] = template.format_map(_Plain(row))
+            fields["input"] = template.format_map(_BlankWhereMissing(row))
         yield Record(row.file, row.line, _shaped(fields, row, after, options.get("group", "")))
 
 
-class _Plain(dict[str, str]):
+class _BlankWhereMissing(dict[str, str]):
     """The fields of a row as texts, for a template; a missing one is an error with file and line."""
 
     def __init__(self, row: Record) -> None:

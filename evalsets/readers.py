@@ -28,6 +28,10 @@ MAX_DEPTH = 50
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"PK": "zip", b"PAR1": "Parquet"}
 
 
+Fields = dict[str, Any]
+"""The fields of one row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record as it stands in a file; `line` counts from 1 (in Parquet: the row)."""
@@ -66,7 +70,7 @@ def exists(path: Path) -> bool:
         return False
 
 
-def check_file(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:
+def refuse_unreadable(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:
     """Refuse what is not a readable regular file of a sensible size, before anything is read from it.
 
     Raises:
@@ -244,7 +248,7 @@ def read_parquet(path: Path) -> Iterator[Record]:
     Raises:
         EvalSetError: pyarrow is not installed, or the file is not Parquet, is broken or too large.
     """
-    check_file(path)
+    refuse_unreadable(path)
     try:
         import pyarrow as arrow
         import pyarrow.parquet as parquet

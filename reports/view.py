@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.decision.comparison import Comparison
-from advisor.decision.evidence import Answer
+from advisor.decision.evidence import VerdictAnswer
 from advisor.economics.break_even import BreakEven, Dominance
 from advisor.economics.money import StrategyMoney
 from advisor.stats.paired import Difference
@@ -16,7 +16,7 @@ from advisor.stats.summaries import StrategySummary, group_runs
 from . import numbers
 from .safe import line, shorten
 
-ANSWERS: Mapping[Answer, str] = {
+ANSWERS: Mapping[VerdictAnswer, str] = {
     "fine_tune": "Yes, fine-tune",
     "do_not_fine_tune": "No, do not fine-tune",
     "not_yet": "The evidence does not decide yet",

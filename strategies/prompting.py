@@ -14,10 +14,10 @@ from .choosing import choose_on_dev
 from .demonstrations import Neighbours, varied
 from .prompts import demonstration, max_tokens_for, predictions_of, request_for, task_messages
 
-Plan = tuple[str, int]
+Shown = tuple[str, int]
 """Which examples are shown (`fixed` or `nearest`), and how many."""
 
-GRID: tuple[Plan, ...] = (("fixed", 4), ("fixed", 8), ("nearest", 4))
+GRID: tuple[Shown, ...] = (("fixed", 4), ("fixed", 8), ("nearest", 4))
 
 
 class ZeroShot:
@@ -109,19 +109,19 @@ class FewShot:
         traces = [{"demonstrations": [example.id for example in examples]} for examples in shown]
         return predictions_of(self._ask(self._plan, inputs), self._task, traces)
 
-    def _plans(self, available: int) -> list[Plan]:
+    def _plans(self, available: int) -> list[Shown]:
         """The grid, narrowed to what the parameters leave open and to the examples there are."""
         ways = (self.pick,) if self.pick else ("fixed", "nearest")
         plans = [(way, self.k) for way in ways] if self.k else [plan for plan in GRID if plan[0] in ways]
         return list(dict.fromkeys((way, min(k, available)) for way, k in plans))
 
-    def _shown(self, plan: Plan, inputs: Sequence[Input]) -> list[list[Example]]:
+    def _shown(self, plan: Shown, inputs: Sequence[Input]) -> list[list[Example]]:
         way, k = plan
         if way == "fixed" or self._neighbours is None:
             return [self._fixed[:k] for _ in inputs]
         return [[example for example, _ in reversed(hits)] for hits in self._neighbours.nearest(inputs, k)]
 
-    def _ask(self, plan: Plan, inputs: Sequence[Input]) -> list[Completion]:
+    def _ask(self, plan: Shown, inputs: Sequence[Input]) -> list[Completion]:
         requests = [
             request_for(
                 self._task,

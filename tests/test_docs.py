@@ -28,8 +28,8 @@ from advisor.core import errors, registry
 from advisor.core.errors import AdvisorError, EvalSetError
 from advisor.core.shipped import load_evalset, shipped
 from advisor.decision.comparison import Comparison
-from advisor.decision.guards import check_guards
-from advisor.runs.comparison_file import check_comparison
+from advisor.decision.guards import judge_guards
+from advisor.runs.comparison_file import validate_comparison
 from tests.decision.planted_evidence import FEW, TUNED, evidence
 
 ROOT = Path(__file__).parents[1]
@@ -250,7 +250,7 @@ def test_lists_of_names_are_complete() -> None:
     metrics = {entry.name for entry in registry.names("metrics") if entry.distribution == registry.OURS}
     assert set(cells("docs/evalset-format.md", "## Metrics")) == metrics
     assert cells("docs/reading-a-verdict.md", "## Checks before a yes") == [
-        guard.name for guard in check_guards(evidence(FEW, TUNED))
+        guard.name for guard in judge_guards(evidence(FEW, TUNED))
     ]
     for name in (*strategies, *metrics):
         assert f"`{name}`" in text_of("CHANGELOG.md"), name
@@ -283,7 +283,7 @@ def test_yaml_blocks_are_accepted() -> None:
 
     for block in BLOCKS:
         if block.language == "yaml" and not block.mark:
-            check_comparison(yaml.safe_load(block.text), str(block))
+            validate_comparison(yaml.safe_load(block.text), str(block))
 
 
 def test_the_nearest_neighbour_has_eleven_lines_and_is_the_same_everywhere() -> None:

@@ -17,12 +17,12 @@ from advisor.advice.reasons import assumptions, first_steps, needs, reasons
 from advisor.advice.situation import Costs, Pilot, Situation, default_economics
 from advisor.advice.worth import Worth, labels_after_buying, weigh
 from advisor.core.errors import ConfigurationError, did_you_mean
-from advisor.decision.evidence import Answer
+from advisor.decision.evidence import VerdictAnswer
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import is_local
 
 DISCLAIMER = "Nothing was run: this is what published results suggest for a case like yours."
-LEANS: dict[Answer, str] = {
+LEANS: dict[VerdictAnswer, str] = {
     "fine_tune": "Would lean to fine-tuning",
     "do_not_fine_tune": "Would lean to not fine-tuning",
     "not_yet": "Would lean to not yet",
@@ -49,7 +49,7 @@ class Advice:
     """
 
     disclaimer: str
-    answer: Answer
+    answer: VerdictAnswer
     headline: str
     lift: Forecast
     worth: Worth
@@ -79,10 +79,10 @@ class Question:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_possible(self)
+        validate_question(self)
 
 
-def check_possible(question: Question) -> None:
+def validate_question(question: Question) -> None:
     """Refuse amounts that contradict each other.
 
     Raises:
@@ -179,7 +179,7 @@ def _completed(situation: Situation, pilot: Pilot | None) -> Situation:
     return replace(situation, prompted=pilot.prompted, prompted_by=pilot.prompted_by)
 
 
-def _leaning(lift: Forecast, worth: Worth, economics: Economics) -> Answer:
+def _leaning(lift: Forecast, worth: Worth, economics: Economics) -> VerdictAnswer:
     """Return what the figures alone lean to, by the same thresholds as a comparison's verdict."""
     chance = lift.probability_better if worth.probability is None else worth.probability
     if chance >= economics.confidence:
@@ -187,13 +187,13 @@ def _leaning(lift: Forecast, worth: Worth, economics: Economics) -> Answer:
     return "do_not_fine_tune" if chance <= 1.0 - economics.confidence else "not_yet"
 
 
-def _answer(leaning: Answer, hold: Hold | None) -> Answer:
+def _answer(leaning: VerdictAnswer, hold: Hold | None) -> VerdictAnswer:
     if hold is not None and (hold.firm or leaning == "fine_tune"):
         return hold.answer
     return leaning
 
 
-def _because(answer: Answer, hold: Hold | None, lift: Forecast, worth: Worth) -> str:
+def _because(answer: VerdictAnswer, hold: Hold | None, lift: Forecast, worth: Worth) -> str:
     if hold is not None and (hold.firm or answer == "not_yet"):
         return hold.short
     if worth.probability is not None:

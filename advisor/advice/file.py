@@ -21,8 +21,8 @@ from typing import Any
 from advisor.advice.advice import Question
 from advisor.advice.inputs import CASE, LINE, MONEY, PILOT
 from advisor.advice.situation import Costs, Pilot, Situation, default_economics
-from advisor.economics.definition import inputs_of
-from advisor.runs.comparison_file import Said, block, check_keys, read_yaml
+from advisor.economics.definition import declared_options
+from advisor.runs.comparison_file import Said, block, read_yaml, validate_keys
 
 ANSWERS = block(
     "AskFile",
@@ -39,16 +39,16 @@ def read_answers(path: str) -> Said:
     Raises:
         ConfigurationError: it is missing, not YAML, or a key or value is not allowed.
     """
-    return check_answers(read_yaml(path, "file of answers"), path)
+    return validate_answers(read_yaml(path, "file of answers"), path)
 
 
-def check_answers(plain: Any, where: str, spelled: Mapping[str, str] | None = None) -> Said:
+def validate_answers(plain: Any, where: str, spelled: Mapping[str, str] | None = None) -> Said:
     """Check answers given as plain values.
 
     Raises:
         ConfigurationError: a key or a value is not allowed.
     """
-    return check_keys(ANSWERS, plain, where, spelled)
+    return validate_keys(ANSWERS, plain, where, spelled)
 
 
 def build(answers: Said, pilot: Pilot | None = None) -> Question:
@@ -61,7 +61,7 @@ def build(answers: Said, pilot: Pilot | None = None) -> Question:
     if "sources" in situation:
         situation["sources"] = tuple(situation["sources"])
     money = answers.get("economics", {})
-    costs = {name: money[name] for name in inputs_of(Costs) if name in money}
+    costs = {name: money[name] for name in declared_options(Costs) if name in money}
     if pilot is None and "pilot" in answers:
         pilot = Pilot(**answers["pilot"])
     return Question(

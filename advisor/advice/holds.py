@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from advisor.advice.published import study_headlines
 from advisor.advice.situation import Situation
-from advisor.decision.evidence import Answer
+from advisor.decision.evidence import VerdictAnswer
 
 FEW_LABELS = 50
 
@@ -23,7 +23,7 @@ class Reason:
 class Hold:
     """What is answered instead of yes (a firm no stands whatever the figures lean to), in short and in full."""
 
-    answer: Answer
+    answer: VerdictAnswer
     short: str
     reason: Reason
     firm: bool = False

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from advisor.advice.situation import Costs, Pilot, Situation
-from advisor.economics.definition import WHOLE, Input, inputs_of, named_inputs
+from advisor.economics.definition import WHOLE, Option, declared_options, named_options
 from advisor.economics.inputs import Economics
 
-_ECONOMICS = inputs_of(Economics)
+_ECONOMICS = declared_options(Economics)
 
-CASE: dict[str, Input] = dict(inputs_of(Situation))
-MONEY: Mapping[str, Input] = {
+CASE: dict[str, Option] = dict(declared_options(Situation))
+MONEY: Mapping[str, Option] = {
     "requests_per_month": _ECONOMICS["requests_per_month"],
     "usd_per_correct_answer": _ECONOMICS["usd_per_correct_answer"],
     "usd_per_label": replace(
@@ -30,12 +30,12 @@ MONEY: Mapping[str, Input] = {
         name: replace(_ECONOMICS[name], flags=())
         for name in ("usd_per_engineering_hour", "retrains_per_year", "confidence")
     },
-    **inputs_of(Costs),
+    **declared_options(Costs),
 }
 """The ``economics:`` block: what of a comparison's money side matters here, and what a comparison would measure."""
-PILOT = inputs_of(Pilot)
-LINE = named_inputs(
-    evalset=Input("Your eval set, for the line to type. Default: my-evalset.", kind=str),
-    model=Input("Your model, for the line to type.", flags=("--model", "-m"), kind=str),
-    seed=Input("Where randomness starts. Default: 0.", None, WHOLE, kind=int),
+PILOT = declared_options(Pilot)
+LINE = named_options(
+    evalset=Option("Your eval set, for the line to type. Default: my-evalset.", kind=str),
+    model=Option("Your model, for the line to type.", flags=("--model", "-m"), kind=str),
+    seed=Option("Where randomness starts. Default: 0.", None, WHOLE, kind=int),
 )

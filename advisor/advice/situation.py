@@ -8,7 +8,7 @@ from typing import Annotated
 
 from advisor.core.errors import ConfigurationError, did_you_mean
 from advisor.economics.amounts import SHARE, USD, Amount, Range
-from advisor.economics.definition import Bounds, Input, check_inputs
+from advisor.economics.definition import Bounds, Option, validate_options
 from advisor.economics.inputs import Economics
 
 KINDS = ("knowledge", "format", "voice", "behaviour", "tools")
@@ -51,31 +51,31 @@ class Situation:
         ConfigurationError: an answer is not allowed, or two contradict each other.
     """
 
-    kind: Annotated[str | None, Input("knowledge, format, voice, behaviour or tools.")] = None
-    changes: Annotated[str | None, Input("How often what it must know changes: never, monthly, weekly or daily.")] = (
+    kind: Annotated[str | None, Option("knowledge, format, voice, behaviour or tools.")] = None
+    changes: Annotated[str | None, Option("How often what it must know changes: never, monthly, weekly or daily.")] = (
         None
     )
-    examples: Annotated[int | None, Input("Labelled examples at hand.", None, A_COUNT)] = None
+    examples: Annotated[int | None, Option("Labelled examples at hand.", None, A_COUNT)] = None
     prompted: Annotated[
-        float | None, Input("Best score so far without tuning, 0 to 1 (0.62 is 62%).", SHARE, A_SCORE)
+        float | None, Option("Best score so far without tuning, 0 to 1 (0.62 is 62%).", SHARE, A_SCORE)
     ] = None
     prompted_by: Annotated[
-        str | None, Input("How: zero_shot, few_shot, optimised_prompt, rag or function_calling.")
+        str | None, Option("How: zero_shot, few_shot, optimised_prompt, rag or function_calling.")
     ] = None
     ceiling: Annotated[
-        float | None, Input("Best score the metric can give, where it is under 1.", SHARE, Bounds(above=0, most=1))
+        float | None, Option("Best score the metric can give, where it is under 1.", SHARE, Bounds(above=0, most=1))
     ] = None
-    latency: Annotated[str | None, Input("How long an answer may take: any, seconds or subsecond.")] = None
+    latency: Annotated[str | None, Option("How long an answer may take: any, seconds or subsecond.")] = None
     private: Annotated[
         bool | None,
-        Input("Everything must run on machines of your own.", flags=("--private/--no-private",)),
+        Option("Everything must run on machines of your own.", flags=("--private/--no-private",)),
     ] = None
-    size: Annotated[str | None, Input("Model to be tuned: tiny (under 1 billion), small (2 or 3), 7b or larger.")] = (
+    size: Annotated[str | None, Option("Model to be tuned: tiny (under 1 billion), small (2 or 3), 7b or larger.")] = (
         None
     )
     sources: Annotated[
         tuple[str, ...] | None,
-        Input("What answers could be looked up in: documents, tools or none; repeat.", flags=("--source",)),
+        Option("What answers could be looked up in: documents, tools or none; repeat.", flags=("--source",)),
     ] = None
 
     def __post_init__(self) -> None:
@@ -84,7 +84,7 @@ class Situation:
             for word in value if isinstance(value, tuple) else (value,):
                 if word is not None and word not in allowed:
                     raise ConfigurationError(f"{name} {word!r} is unknown; {did_you_mean(str(word), allowed)}")
-        check_inputs(self)
+        validate_options(self)
         self._check_contradictions()
 
     def _check_contradictions(self) -> None:
@@ -123,17 +123,17 @@ class Costs:
         ConfigurationError: an amount cannot be used, or only one of the two requests has a price.
     """
 
-    training_usd: Annotated[Amount, Input("One training. Default: 2..50 (our assumption).", USD)] = field(
+    training_usd: Annotated[Amount, Option("One training. Default: 2..50 (our assumption).", USD)] = field(
         default_factory=lambda: Range(2.0, 50.0)
     )
-    usd_per_request: Annotated[Amount | None, Input("A request to the prompted model. Default: equal costs.", USD)] = (
+    usd_per_request: Annotated[Amount | None, Option("A request to the prompted model. Default: equal costs.", USD)] = (
         None
     )
-    tuned_usd_per_request: Annotated[Amount | None, Input("A request to the tuned model.", USD)] = None
-    hosting_usd_per_month: Annotated[float, Input("Fixed cost of serving the tuned model. Default: 0.", USD)] = 0.0
+    tuned_usd_per_request: Annotated[Amount | None, Option("A request to the tuned model.", USD)] = None
+    hosting_usd_per_month: Annotated[float, Option("Fixed cost of serving the tuned model. Default: 0.", USD)] = 0.0
 
     def __post_init__(self) -> None:
-        check_inputs(self)
+        validate_options(self)
         if (self.usd_per_request is None) != (self.tuned_usd_per_request is None):
             raise ConfigurationError(
                 "only one of the two prices of a request is given, so that they cannot be compared",
@@ -162,18 +162,18 @@ class Pilot:
         ConfigurationError: a score lies outside [0, 1], or `n` is below 2.
     """
 
-    tuned: Annotated[float, Input("Its score with the tuned model, 0 to 1.", SHARE, A_SCORE, flags=("--pilot-tuned",))]
+    tuned: Annotated[float, Option("Its score with the tuned model, 0 to 1.", SHARE, A_SCORE, flags=("--pilot-tuned",))]
     prompted: Annotated[
         float,
-        Input("Its score with the best prompt, on the same examples.", SHARE, A_SCORE, flags=("--pilot-prompted",)),
+        Option("Its score with the best prompt, on the same examples.", SHARE, A_SCORE, flags=("--pilot-prompted",)),
     ]
-    n: Annotated[int, Input("How many examples both answered.", None, BOTH_ANSWERED, flags=("--pilot-n",))]
+    n: Annotated[int, Option("How many examples both answered.", None, BOTH_ANSWERED, flags=("--pilot-n",))]
     standard_error: float | None = None
     source: str = "your pilot"
     prompted_by: str | None = None
 
     def __post_init__(self) -> None:
-        check_inputs(self, "pilot_")
+        validate_options(self, "pilot_")
         if self.standard_error is not None and not 0.0 <= self.standard_error < math.inf:
             raise ConfigurationError(f"the pilot's standard error is {self.standard_error!r}; allowed: from 0")
 

@@ -15,7 +15,7 @@ from advisor.advice.inputs import CASE, LINE, MONEY, PILOT
 from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
 from advisor.core import shipped
 from advisor.core.errors import ConfigurationError
-from advisor.economics.definition import Input, inputs_of
+from advisor.economics.definition import Option, declared_options
 
 if TYPE_CHECKING:
     from advisor.advice.advice import Question
@@ -26,26 +26,26 @@ _SPELLED = spelled(CASE) | spelled(LINE) | spelled(MONEY, "economics") | spelled
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AskFlags:
     """How the answers are given, and what is done with them."""
 
     from_run: Annotated[
         str,
-        Input("Take the pilot from a stored comparison (advisor list runs).", flags=("--from",), panel=OWN_PILOT),
+        Option("Take the pilot from a stored comparison (advisor list runs).", flags=("--from",), panel=OWN_PILOT),
     ] = ""
-    config: Annotated[str, Input("A YAML file with the answers; flags win over it.", flags=("--config", "-c"))] = ""
-    yes: Annotated[bool, Input("Ask nothing; what is not given is not known.", flags=("--yes", "-y"))] = False
-    as_json: Annotated[bool, Input("Print JSON, and ask nothing.", flags=("--json",))] = False
+    config: Annotated[str, Option("A YAML file with the answers; flags win over it.", flags=("--config", "-c"))] = ""
+    yes: Annotated[bool, Option("Ask nothing; what is not given is not known.", flags=("--yes", "-y"))] = False
+    as_json: Annotated[bool, Option("Print JSON, and ask nothing.", flags=("--json",))] = False
     calibration: Annotated[
         bool,
-        Input(
+        Option(
             "Only measure how well the forecast does on tasks left out (half a minute).",
             flags=("--calibration/--no-calibration",),
         ),
     ] = False
 
 
-_WANTED = inputs_of(Wanted)
+_WANTED = declared_options(AskFlags)
 
 
 @with_flags(
@@ -65,7 +65,7 @@ def ask(**given: Any) -> None:
     """
     from advisor.advice.advice import advise
 
-    wanted = Wanted(**typed_values(given, _WANTED))
+    wanted = AskFlags(**typed_values(given, _WANTED))
     if wanted.calibration:
         _calibrate(wanted.as_json)
         return
@@ -83,13 +83,13 @@ def settle(given: Mapping[str, Any], *, ask_more: bool = False) -> Question:
     Raises:
         ConfigurationError: an answer cannot be used, or two contradict each other.
     """
-    from advisor.advice.file import build, check_answers, read_answers
+    from advisor.advice.file import build, read_answers, validate_answers
     from advisor.advice.stored import pilot_from
     from advisor.runs.comparison_file import merged
 
-    wanted = Wanted(**typed_values(given, _WANTED))
+    wanted = AskFlags(**typed_values(given, _WANTED))
     file = read_answers(wanted.config) if wanted.config else {}
-    answers = merged(file, check_answers(_typed(given), "the command line", _SPELLED))
+    answers = merged(file, validate_answers(_typed(given), "the command line", _SPELLED))
     pilot = None
     if wanted.from_run:
         if "pilot" in answers:
@@ -106,15 +106,15 @@ def _typed(given: Mapping[str, Any]) -> Said:
 
 
 def _interviewed(known: Said) -> Said:
-    from advisor.advice.file import build, check_answers
+    from advisor.advice.file import build, validate_answers
     from advisor.cli.ask_questions import interview
 
     try:
-        full = interview(known, lambda tried: build(check_answers(tried, "that answer")))
+        full = interview(known, lambda tried: build(validate_answers(tried, "that answer")))
     except KeyboardInterrupt:
         print("\nadvisor: interrupted; nothing was run and nothing is kept", file=sys.stderr)
         raise typer.Exit(interrupts.end()) from None
-    return check_answers(full, "the answers")
+    return validate_answers(full, "the answers")
 
 
 def _calibrate(as_json: bool) -> None:

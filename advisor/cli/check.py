@@ -11,7 +11,7 @@ import typer
 from advisor.cli import common
 from advisor.cli.flags import typed_values, with_flags
 from advisor.economics.amounts import POINTS
-from advisor.economics.definition import WHOLE, Bounds, Input, named_inputs
+from advisor.economics.definition import WHOLE, Bounds, Option, named_options
 
 if TYPE_CHECKING:
     from advisor.core.data_check import DataChange
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 FORMATS = ("html", "json")
 
 
-_SETTINGS = named_inputs(
-    columns=Input("Which column is what, e.g. input=question; repeat.", flags=("--column",), kind=Mapping[str, str]),
-    margin=Input(
+_SETTINGS = named_options(
+    columns=Option("Which column is what, e.g. input=question; repeat.", flags=("--column",), kind=Mapping[str, str]),
+    margin=Option(
         "Difference in quality that must show, e.g. 0.05 (5 points).",
         POINTS,
         Bounds(above=0, most=1, note="0.05 is 5 points"),
         kind=float,
     ),
-    context_tokens=Input("How much your model reads at once. Default: 8192.", None, Bounds(least=1), kind=int),
-    embedded=Input(
+    context_tokens=Option("How much your model reads at once. Default: 8192.", None, Bounds(least=1), kind=int),
+    embedded=Option(
         "Embed at most N questions, chosen by content; 0: none. Default: 1000.",
         None,
         WHOLE,
         flags=("--embed",),
         kind=int,
     ),
-    seed=Input("Where randomness starts. Default: 0.", None, WHOLE, kind=int),
+    seed=Option("Where randomness starts. Default: 0.", None, WHOLE, kind=int),
 )
 
 
@@ -70,7 +70,7 @@ def check(
     from advisor.models.local.embeddings import Embedder
 
     outputs = output or []
-    common.check_outputs(outputs, FORMATS)
+    common.validate_outputs(outputs, FORMATS)
     chosen = typed_values(given, _SETTINGS)
     columns = chosen.pop("columns", None)
     settings = DataCheckSettings(**chosen)

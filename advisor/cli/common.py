@@ -105,7 +105,7 @@ def pairs(values: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
-def check_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
+def validate_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
     """Refuse an output file whose format is unknown or whose folder cannot be written, before any work is done.
 
     Args:

@@ -14,35 +14,35 @@ from advisor.cli import common
 from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
 from advisor.decision.request import MUCH, CompareOptions
 from advisor.economics.amounts import SHARE
-from advisor.economics.definition import Bounds, Input, inputs_of
+from advisor.economics.definition import Bounds, Option, declared_options
 from advisor.economics.inputs import Economics
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
 
 MONEY, RESULTS, GATES = "Money", "Results", "Gates"
-_OPTIONS, _ECONOMICS = inputs_of(CompareOptions), inputs_of(Economics)
+_OPTIONS, _ECONOMICS = declared_options(CompareOptions), declared_options(Economics)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CompareFlags:
     """What is done with a comparison once it is settled what is compared."""
 
-    dry_run: Annotated[bool, Input("Only say how many calls, tokens, seconds and USD it would take.", panel=MUCH)] = (
+    dry_run: Annotated[bool, Option("Only say how many calls, tokens, seconds and USD it would take.", panel=MUCH)] = (
         False
     )
     output: Annotated[
         tuple[str, ...],
-        Input(
+        Option(
             "Write a report: .html, .md, .json or .csv; repeat for several.", flags=("--output", "-o"), panel=RESULTS
         ),
     ] = ()
-    as_json: Annotated[bool, Input("Print JSON instead of the report.", flags=("--json",), panel=RESULTS)] = False
-    quiet: Annotated[bool, Input("No progress; only the verdict.", flags=("--quiet", "-q"), panel=RESULTS)] = False
-    require_decision: Annotated[bool, Input("Exit with 5 if the evidence does not decide.", panel=GATES)] = False
+    as_json: Annotated[bool, Option("Print JSON instead of the report.", flags=("--json",), panel=RESULTS)] = False
+    quiet: Annotated[bool, Option("No progress; only the verdict.", flags=("--quiet", "-q"), panel=RESULTS)] = False
+    require_decision: Annotated[bool, Option("Exit with 5 if the evidence does not decide.", panel=GATES)] = False
     fail_under: Annotated[
         float | None,
-        Input(
+        Option(
             "Exit with 100 if the recommended strategy's quality is lower.",
             SHARE,
             Bounds(least=0, most=1),
@@ -51,7 +51,7 @@ class Wanted:
     ] = None
 
 
-_WANTED = inputs_of(Wanted)
+_WANTED = declared_options(CompareFlags)
 
 
 @with_flags(("", _OPTIONS.values()), (MONEY, _ECONOMICS.values()), ("", _WANTED.values()))
@@ -67,8 +67,8 @@ def compare(**given: Any) -> None:
     Amounts may be written 20k, 1.5M, $0.40 or, where they are shares, 40%; and as ranges of these, 5k..20k.
     """
     asked, outputs = settle(given)
-    wanted = Wanted(**typed_values(given, _WANTED))
-    common.check_outputs(outputs)
+    wanted = CompareFlags(**typed_values(given, _WANTED))
+    common.validate_outputs(outputs)
     if wanted.dry_run:
         _print_plan(asked, wanted.as_json)
         return
@@ -97,13 +97,13 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
     Raises:
         ConfigurationError: a value cannot be used.
     """
-    from advisor.runs.comparison_file import check_comparison, merged, options_of, read_comparison
+    from advisor.runs.comparison_file import merged, options_of, read_comparison, validate_comparison
 
     config = given.get("config") or ""
     typed = typed_keys(given, _OPTIONS)
     typed["economics"] = typed_keys(given, _ECONOMICS)
     typed["output"] = list(given.get("output") or ()) or None
-    flags = check_comparison(typed, "the command line", spelled(_OPTIONS) | spelled(_ECONOMICS, "economics"))
+    flags = validate_comparison(typed, "the command line", spelled(_OPTIONS) | spelled(_ECONOMICS, "economics"))
     said = merged(read_comparison(config) if config else {}, flags)
     return options_of(said, config), tuple(said.get("output", ()))
 

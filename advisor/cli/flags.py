@@ -10,18 +10,18 @@ import typer
 
 from advisor.cli import common
 from advisor.core.errors import ConfigurationError
-from advisor.economics.definition import Input
+from advisor.economics.definition import Option
 
 Verb = TypeVar("Verb", bound=Callable[..., None])
 
 
-def with_flags(*groups: tuple[str, Iterable[Input]]) -> Callable[[Verb], Verb]:
-    """Give a verb one flag an input, in front of its own; it takes what was typed as ``**given``, by `Input.parameter`.
+def with_flags(*groups: tuple[str, Iterable[Option]]) -> Callable[[Verb], Verb]:
+    """Give a verb one flag an option, before its own; what was typed comes as ``**given``, by `Option.parameter`.
 
     Args:
-        groups: the inputs under the name of their panel in the help; an input that names its own panel is shown there.
+        groups: options under the name of their panel in the help; one that names its own panel is shown there.
     """
-    made = [_flag(one, panel) for panel, inputs in groups for one in inputs if one.flag]
+    made = [_flag(one, panel) for panel, options in groups for one in options if one.flag]
 
     def give(verb: Verb) -> Verb:
         own = inspect.signature(verb, eval_str=True)
@@ -32,7 +32,7 @@ def with_flags(*groups: tuple[str, Iterable[Input]]) -> Callable[[Verb], Verb]:
     return give
 
 
-def _flag(one: Input, panel: str) -> inspect.Parameter:
+def _flag(one: Option, panel: str) -> inspect.Parameter:
     shown: dict[str, Any] = {"envvar": one.variable, "help": one.help}
     if one.argument:
         info = typer.Argument(show_default=False, **shown)
@@ -48,14 +48,14 @@ def _flag(one: Input, panel: str) -> inspect.Parameter:
     return inspect.Parameter(one.parameter, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def typed_keys(given: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
+def typed_keys(given: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, Any]:
     """Return what was typed as plain values, under the keys of a file.
 
     Raises:
         ConfigurationError: a pair is not written ``name=column``.
     """
     found: dict[str, Any] = {}
-    for key, one in inputs.items():
+    for key, one in options.items():
         value = given.get(one.parameter) if one.flag and one.in_file else None
         if get_origin(one.kind) is Mapping:
             value = common.pairs(value or (), one.flag)
@@ -66,15 +66,15 @@ def typed_keys(given: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[st
     return found
 
 
-def typed_values(given: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[str, Any]:
+def typed_values(given: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, Any]:
     """Return the values that were typed, by name; for a verb that has no file.
 
     Raises:
         ConfigurationError: one cannot be used.
     """
     found = {}
-    for name, plain in typed_keys(given, inputs).items():
-        one = inputs[name]
+    for name, plain in typed_keys(given, options).items():
+        one = options[name]
         try:
             found[name] = tuple(plain) if get_origin(one.kind) is tuple else one.parse(plain)
         except ValueError as error:
@@ -83,6 +83,6 @@ def typed_values(given: Mapping[str, Any], inputs: Mapping[str, Input]) -> dict[
     return found
 
 
-def spelled(inputs: Mapping[str, Input], block: str = "") -> dict[str, str]:
+def spelled(options: Mapping[str, Option], block: str = "") -> dict[str, str]:
     """Return what is typed for each key; those of a block are written ``block.key``."""
-    return {f"{block}{'.' if block else ''}{key}": one.flag for key, one in inputs.items() if one.flag}
+    return {f"{block}{'.' if block else ''}{key}": one.flag for key, one in options.items() if one.flag}

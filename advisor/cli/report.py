@@ -34,7 +34,7 @@ def report(
     from advisor.runs.store import Store
 
     outputs = output or []
-    common.check_outputs(outputs)
+    common.validate_outputs(outputs)
     with Store() as store:
         comparison = store.load_comparison(run)
     if as_json:

@@ -16,7 +16,7 @@ from advisor.core import registry
 from advisor.core.errors import ConfigurationError
 from advisor.core.metric import Metric, Pairs
 from advisor.core.normalisation import accepts, last_number, leaves, normalise, read_json, same_value
-from advisor.core.schemas import check_schema, problem
+from advisor.core.schemas import problem, validate_schema
 from advisor.core.specs import Spec
 from advisor.core.tools import parse_calls
 from advisor.core.types import EvalSet, Example, JSONObject, ToolCall
@@ -178,7 +178,7 @@ class JSONFields:
     name = "json_field_f1"
 
     def __init__(self, schema: JSONObject | None = None) -> None:
-        if schema is not None and (wrong := check_schema(schema)):
+        if schema is not None and (wrong := validate_schema(schema)):
             raise ConfigurationError(f"the schema cannot be used: {wrong}")
         self.schema = schema
 

@@ -168,7 +168,7 @@ class Model(Protocol):
 
 # --- what a model may say besides ------------------------------------------------------------------------------------
 
-Answer = tuple[int, Completion]
+NumberedCompletion = tuple[int, Completion]
 """A completion behind the position of its request in the batch."""
 
 
@@ -179,7 +179,7 @@ class StreamingModel(Protocol):
     Of a model without it all answers of a batch are kept when the whole batch is there.
     """
 
-    def stream(self, requests: Sequence[Request]) -> Iterable[Answer]:
+    def stream(self, requests: Sequence[Request]) -> Iterable[NumberedCompletion]:
         """Yield each answer once, in any order; a failed one is a `Completion` with `error`.
 
         What comes back may be a generator, or an `AnswerStream` where calls are made in other threads meanwhile.
@@ -192,7 +192,7 @@ class AnnouncingModel(Protocol):
     Of a model without it all requests of a batch count as sent when the first one is.
     """
 
-    def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> Iterable[Answer]:
+    def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> Iterable[NumberedCompletion]:
         """Yield each answer once; ``sending(position)`` is called before each attempt, in any thread."""
 
 
@@ -205,13 +205,13 @@ def announces(model: object) -> TypeGuard[AnnouncingModel]:
 class AnswerStream(Protocol):
     """Optional: what `stream` may return, to be asked what is done and to be ended early."""
 
-    def __iter__(self) -> Iterator[Answer]:
+    def __iter__(self) -> Iterator[NumberedCompletion]:
         """Return itself."""
 
-    def __next__(self) -> Answer:
+    def __next__(self) -> NumberedCompletion:
         """Wait for the next answer."""
 
-    def ready(self) -> list[Answer]:
+    def ready(self) -> list[NumberedCompletion]:
         """Return the answers that are there by now, without waiting; they are not given again."""
 
     def coming(self) -> Sequence[int]:

@@ -8,7 +8,7 @@ from typing import Any
 from advisor.core.types import JSONObject
 
 
-def check_schema(schema: object) -> str:
+def validate_schema(schema: object) -> str:
     """Return what makes `schema` unusable as a JSON Schema (draft 2020-12), or ``""``."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError

@@ -13,7 +13,7 @@ from typing import Any
 
 from advisor.core.errors import ConfigurationError, EvalSetError, did_you_mean
 from advisor.core.fingerprints import code_and_data
-from advisor.core.schemas import check_schema
+from advisor.core.schemas import validate_schema
 from advisor.core.tools import tool_from_function
 from advisor.core.types import Tool, ToolSpec
 
@@ -103,7 +103,7 @@ def spec_from_json(plain: Any) -> ToolSpec:
         raise ValueError(f"tool {name!r}: parameters must be a JSON Schema object, not {type(parameters).__name__}")
     try:
         schema = {"type": "object", "properties": {}, **_json_types(dict(parameters), name)}
-        wrong = check_schema(schema)
+        wrong = validate_schema(schema)
     except RecursionError:
         wrong = "it is nested too deeply"
     if wrong:

@@ -25,7 +25,7 @@ from advisor.stats.value_of_information import Information
 NOT_STORED = Field(exclude=True)
 """Left out where a comparison is written down; a default stands in where it is read."""
 
-Answer = Literal["fine_tune", "do_not_fine_tune", "not_yet"]
+VerdictAnswer = Literal["fine_tune", "do_not_fine_tune", "not_yet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Guard:
     details: tuple[str, ...] = ()
 
 
-Unit = Literal["usd", "count", "months", "points", "hours", "times"]
+FlipUnit = Literal["usd", "count", "months", "points", "hours", "times"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Flip:
     """
 
     name: str
-    unit: Unit
+    unit: FlipUnit
     now: float | None
     low: float
     high: float
@@ -103,7 +103,7 @@ class Verdict:
         flips: all inputs, moved one at a time, the one that moves the gain most first.
     """
 
-    answer: Answer
+    answer: VerdictAnswer
     headline: str
     recommended: str
     reasons: tuple[str, ...]

@@ -6,7 +6,7 @@ import math
 
 from advisor._util import formats
 from advisor.core.types import Interval
-from advisor.decision.evidence import Answer, Evidence, Flip, Guard
+from advisor.decision.evidence import Evidence, Flip, Guard, VerdictAnswer
 from advisor.decision.guards import BASELINE, DATA, MISSING, baseline_line, data_sentence, owed_baselines
 from advisor.decision.sensitivity import sentence
 from advisor.stats.value_of_information import Step
@@ -17,7 +17,7 @@ MOST_REASONS = 6
 # --- headline --------------------------------------------------------------------------------------------------------
 
 
-def headline(evidence: Evidence, answer: Answer, leaning: Answer, guards: tuple[Guard, ...]) -> str:
+def headline(evidence: Evidence, answer: VerdictAnswer, leaning: VerdictAnswer, guards: tuple[Guard, ...]) -> str:
     """Return one sentence to act on; `leaning` is what the rule alone would have said."""
     if not evidence.tuned:
         return "Not yet: no fine-tuned strategy has a score here, so there is nothing to decide on."
@@ -233,7 +233,7 @@ def _payback(evidence: Evidence) -> str:
 # --- what would flip it ----------------------------------------------------------------------------------------------
 
 
-def would_flip(evidence: Evidence, answer: Answer, inputs: tuple[Flip, ...]) -> tuple[str, ...]:
+def would_flip(evidence: Evidence, answer: VerdictAnswer, inputs: tuple[Flip, ...]) -> tuple[str, ...]:
     """Return the flip point of every input that has one, nearest first by ratio; what you did not give comes last.
 
     Value and volume flip where the expected gain changes its sign; the margin where the probability meets what a yes or
@@ -255,7 +255,7 @@ def would_flip(evidence: Evidence, answer: Answer, inputs: tuple[Flip, ...]) -> 
     return tuple(text for _, text in sorted(ranked, key=lambda item: item[0]))
 
 
-def _label_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
+def _label_flips(evidence: Evidence, answer: VerdictAnswer) -> list[tuple[float, str]]:
     """Return how many more labels bring tuning ahead, where it is not surely ahead yet and its curve says they do."""
     curve = next((one for one in evidence.curves if one.label == evidence.tuned), None)
     crossing = curve.crossing if curve is not None else None
@@ -276,7 +276,7 @@ def _label_flips(evidence: Evidence, answer: Answer) -> list[tuple[float, str]]:
 # --- next step -------------------------------------------------------------------------------------------------------
 
 
-def next_step(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> str:
+def next_step(evidence: Evidence, answer: VerdictAnswer, guards: tuple[Guard, ...]) -> str:
     """Return the cheapest step that would tell more, with the line to type."""
     states = {guard.name: guard.state for guard in guards}
     labels = [one.label for one in evidence.strategies]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from advisor.core.errors import ConfigurationError
 from advisor.economics.amounts import SHARE, USD
-from advisor.economics.definition import WHOLE, Bounds, Input, check_inputs, typed_flags
+from advisor.economics.definition import WHOLE, Bounds, Option, typed_flags, validate_options
 from advisor.economics.inputs import Economics
 
 ProbeDepth = Literal["none", "quick", "full"]
@@ -48,7 +48,7 @@ class CompareOptions:
 
     evalset: Annotated[
         str,
-        Input(
+        Option(
             "A shipped eval set (advisor list evalsets), a folder, or a JSONL, CSV or Parquet file. "
             "Default: harrow_desk.",
             flags=("EVALSET",),
@@ -57,7 +57,7 @@ class CompareOptions:
     ] = "harrow_desk"
     model: Annotated[
         str,
-        Input(
+        Option(
             "smollm2 (runs on this machine), hf:org/name, a folder, openai:NAME or http://host/v1#NAME. "
             "Default: smollm2.",
             flags=("--model", "-m"),
@@ -66,40 +66,40 @@ class CompareOptions:
     ] = "smollm2"
     strategies: Annotated[
         tuple[str, ...],
-        Input(
+        Option(
             "A strategy, e.g. few_shot, 'rag(k=3)' or my.py:Mine; repeat for several. Default: all that apply.",
             flags=("--strategy", "-s"),
             panel=WHAT,
         ),
     ] = ()
-    seeds: Annotated[int, Input("Trainings per strategy. Default: 2.", None, ONE_OR_MORE, panel=MUCH)] = 2
-    limit: Annotated[int | None, Input("At most N test examples.", None, ONE_OR_MORE, panel=MUCH)] = None
-    train_limit: Annotated[int | None, Input("At most N training examples.", None, ONE_OR_MORE, panel=MUCH)] = None
-    seed: Annotated[int, Input("Where randomness starts. Default: 0.", None, WHOLE, panel=MUCH)] = 0
+    seeds: Annotated[int, Option("Trainings per strategy. Default: 2.", None, ONE_OR_MORE, panel=MUCH)] = 2
+    limit: Annotated[int | None, Option("At most N test examples.", None, ONE_OR_MORE, panel=MUCH)] = None
+    train_limit: Annotated[int | None, Option("At most N training examples.", None, ONE_OR_MORE, panel=MUCH)] = None
+    seed: Annotated[int, Option("Where randomness starts. Default: 0.", None, WHOLE, panel=MUCH)] = 0
     jobs: Annotated[
-        int, Input("Requests in flight at an endpoint. Default: 8.", None, ONE_OR_MORE, panel=MUCH, repeated=False)
+        int, Option("Requests in flight at an endpoint. Default: 8.", None, ONE_OR_MORE, panel=MUCH, repeated=False)
     ] = 8
     economics: Economics = field(default_factory=Economics)
     columns: Annotated[
         Mapping[str, str] | None,
-        Input("Which column is what, e.g. input=question; repeat.", flags=("--column",), panel=WHAT),
+        Option("Which column is what, e.g. input=question; repeat.", flags=("--column",), panel=WHAT),
     ] = None
-    draws: Annotated[int, Input("Bootstrap draws. Default: 10000.", None, Bounds(least=100), flags=())] = 10_000
+    draws: Annotated[int, Option("Bootstrap draws. Default: 10000.", None, Bounds(least=100), flags=())] = 10_000
     budget_usd: Annotated[
         float | None,
-        Input("Stop before spending more USD.", USD, Bounds(above=0), flags=("--budget",), panel=MUCH, repeated=False),
+        Option("Stop before spending more USD.", USD, Bounds(above=0), flags=("--budget",), panel=MUCH, repeated=False),
     ] = None
-    offline: Annotated[bool, Input("Use no network at all.", panel=WHAT, repeated=False)] = False
+    offline: Annotated[bool, Option("Use no network at all.", panel=WHAT, repeated=False)] = False
     learning_curve: Annotated[
         bool,
-        Input(
+        Option(
             "Also train on parts of the examples and say what more would bring. Takes several times as long.",
             panel=MUCH,
         ),
     ] = False
     config: Annotated[
         str,
-        Input(
+        Option(
             "A YAML file with these options (advisor init comparison); flags win over it.",
             flags=("--config", "-c"),
             panel=WHAT,
@@ -108,15 +108,17 @@ class CompareOptions:
     ] = ""
     checks: Annotated[
         ProbeDepth,
-        Input("How much is looked at beside the scores before a yes: none, quick or full. Default: quick.", panel=MUCH),
+        Option(
+            "How much is looked at beside the scores before a yes: none, quick or full. Default: quick.", panel=MUCH
+        ),
     ] = "quick"
     suite: Annotated[
         str,
-        Input("A file of questions that a tuned model must still answer. Default: the shipped ones.", panel=WHAT),
+        Option("A file of questions that a tuned model must still answer. Default: the shipped ones.", panel=WHAT),
     ] = ""
     retention_margin: Annotated[
         float,
-        Input(
+        Option(
             "Loss on those questions that is acceptable. Default: 0.05.",
             SHARE,
             Bounds(above=0, below=1, note="0.05 is 5 points"),
@@ -139,7 +141,7 @@ class CompareOptions:
                     f"strategies holds {spec!r}; each is written as text, so that a run can be found again",
                     hint=f'put the class into a file and write "path/to/file.py:{known}"',
                 )
-        check_inputs(self)
+        validate_options(self)
 
 
 def command_line(options: CompareOptions, strategies: Sequence[str] | None = None, *flags: str) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from advisor._util import formats
-from advisor.decision.evidence import Evidence, Flip, Unit
+from advisor.decision.evidence import Evidence, Flip, FlipUnit
 from advisor.economics.amounts import Amount, Range, mean
 from advisor.economics.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
 from advisor.economics.ledger import Account, Ledger, is_priced
@@ -106,7 +106,7 @@ def _amounts(evidence: Evidence, parts: _Gain, ours: Account, other: Account) ->
     ]
 
 
-def _flip(name: str, unit: Unit, amount: Amount, slope: float, total: float) -> Flip:
+def _flip(name: str, unit: FlipUnit, amount: Amount, slope: float, total: float) -> Flip:
     """Move one input along a line through (its mean, `total`) with this slope, USD for each unit of it."""
     now = mean(amount)
     low, high = (amount.low, amount.high) if isinstance(amount, Range) else (now / 2, 2 * now)
@@ -150,7 +150,7 @@ def _without_netting(evidence: Evidence, ledger: Ledger, ours: Account, other: A
     return found
 
 
-def _known_point(name: str, unit: Unit, amount: Amount | None, flip: float) -> Flip:
+def _known_point(name: str, unit: FlipUnit, amount: Amount | None, flip: float) -> Flip:
     now = None if amount is None else mean(amount)
     low, high = (amount.low, amount.high) if isinstance(amount, Range) else (now or 0.0, now or 0.0)
     return Flip(name, unit, now, low, high, None, None, flip if math.isfinite(flip) else None)

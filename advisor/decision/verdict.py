@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from advisor.decision.evidence import Answer, Evidence, Guard, Verdict
-from advisor.decision.guards import MISSING, check_guards
+from advisor.decision.evidence import Evidence, Guard, Verdict, VerdictAnswer
+from advisor.decision.guards import MISSING, judge_guards
 from advisor.decision.reasons import better_now, headline, next_step, reasons, would_flip
 from advisor.decision.sensitivity import flips
 
-__all__ = ["Answer", "Evidence", "Guard", "Verdict", "decide"]
+__all__ = ["Evidence", "Guard", "Verdict", "decide"]
 
 NET_BENEFIT = "expected net benefit"
 DOMINANCE = "dominance"
@@ -24,8 +24,8 @@ def decide(evidence: Evidence) -> Verdict:
     `fine_tune` is withheld where a guard fails, and `do_not_fine_tune` where more than 1 % of the outcomes that it
     rests on are missing. A guard that is `unknown` withholds nothing: it is an assumption, and reports say so.
     """
-    guards = check_guards(evidence)
-    leaning: Answer = "not_yet"
+    guards = judge_guards(evidence)
+    leaning: VerdictAnswer = "not_yet"
     rule = NET_BENEFIT if evidence.netted else DOMINANCE
     if evidence.tuned and evidence.alternative:
         leaning = by_net_benefit(evidence) if evidence.netted else by_dominance(evidence)
@@ -43,7 +43,7 @@ def decide(evidence: Evidence) -> Verdict:
     )
 
 
-def by_net_benefit(evidence: Evidence) -> Answer:
+def by_net_benefit(evidence: Evidence) -> VerdictAnswer:
     """Return the answer by the probability that the tuned strategy has the highest net benefit of all.
 
     Among many others that are nearly level it is seldom the very best, even where it is expected to bring more than
@@ -58,7 +58,7 @@ def by_net_benefit(evidence: Evidence) -> Answer:
     return "do_not_fine_tune" if chance <= 1 - need + _TINY and not ahead else "not_yet"
 
 
-def by_dominance(evidence: Evidence) -> Answer:
+def by_dominance(evidence: Evidence) -> VerdictAnswer:
     """Return the answer where money cannot be netted.
 
     `fine_tune`: better than all others by more than the margin, each by a real difference, and no dearer per request
@@ -77,13 +77,13 @@ def by_dominance(evidence: Evidence) -> Answer:
     return "do_not_fine_tune" if (held.needless or 0.0) >= need else "not_yet"
 
 
-def _recommended(evidence: Evidence, answer: Answer, guards: tuple[Guard, ...]) -> str:
+def _recommended(evidence: Evidence, answer: VerdictAnswer, guards: tuple[Guard, ...]) -> str:
     if answer == "not_yet":
         return better_now(evidence, guards)
     return evidence.tuned if answer == "fine_tune" else evidence.use_now
 
 
-def _withheld(leaning: Answer, guards: tuple[Guard, ...]) -> Answer:
+def _withheld(leaning: VerdictAnswer, guards: tuple[Guard, ...]) -> VerdictAnswer:
     failed = {guard.name for guard in guards if guard.state == "fail"}
     if leaning == "fine_tune" and failed:
         return "not_yet"

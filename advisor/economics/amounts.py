@@ -182,7 +182,7 @@ def typed(value: object) -> str:
     return str(value)
 
 
-def check_not_negative(name: str, value: float) -> float:
+def refuse_negative(name: str, value: float) -> float:
     """Return `value`.
 
     Raises:

@@ -1,6 +1,6 @@
 """What a user can say, each thing defined once: as metadata of the dataclass field that holds it.
 
-    horizon_months: Annotated[float, Input("How long it will be used.", MONTHS, Bounds(above=0))] = 12.0
+    horizon_months: Annotated[float, Option("How long it will be used.", MONTHS, Bounds(above=0))] = 12.0
 
 That line makes the flag ``--horizon-months``, the variable ``ADVISOR_HORIZON_MONTHS``, the key of a YAML file, its JSON
 Schema, the check of its bounds, and the words in a report.
@@ -23,10 +23,10 @@ from advisor.economics.amounts import (
     Range,
     Unit,
     amount_schema,
-    check_not_negative,
     number_schema,
     parse_amount,
     parse_number,
+    refuse_negative,
     typed,
 )
 
@@ -87,7 +87,7 @@ NOT_NEGATIVE = Bounds(least=0, allowed="a number from 0 to 1e15")
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class Option:
     """What a user can say in one place of a command, of a file or of a call from Python.
 
     Attributes:
@@ -99,7 +99,7 @@ class Input:
         argument: typed without a flag; `flags` is then how it is called in errors.
         repeated: part of a line to type again; not so where no figure depends on it.
         in_file: a key of a YAML file too.
-        name, kind, required: of the field, filled in by `inputs_of`; required is one without a default.
+        name, kind, required: of the field, filled in by `declared_options`; required is one without a default.
     """
 
     help: str = ""
@@ -187,7 +187,7 @@ class Input:
         if self.unit is not None:
             if not _is(value, Real) or self.bounds.broken(value):
                 raise ConfigurationError(f"{name} is {value!r}; allowed: {self.bounds.words}")
-            check_not_negative(name, value)
+            refuse_negative(name, value)
 
     def in_words(self, value: Any) -> str:
         """Return a number as a report says it: ``$0.40``, or ``$0.10 to $0.50 (90% range)``."""
@@ -203,15 +203,15 @@ class Input:
 
 
 @cache
-def inputs_of(kind: Any) -> Mapping[str, Input]:
-    """Return the inputs of a dataclass by the names of its fields."""
+def declared_options(kind: Any) -> Mapping[str, Option]:
+    """Return the options of a dataclass by the names of its fields."""
     found = {}
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         if get_origin(hints[field.name]) is Annotated:
             bare, *extras = get_args(hints[field.name])
             for one in extras:
-                if isinstance(one, Input):
+                if isinstance(one, Option):
                     flags = (_flag_of(field.name),) if one.flags is None else one.flags
                     required = field.default is MISSING and field.default_factory is MISSING
                     kept = {"name": field.name, "flags": flags, "kind": _without_none(bare), "required": required}
@@ -219,11 +219,11 @@ def inputs_of(kind: Any) -> Mapping[str, Input]:
     return found
 
 
-def named_inputs(**inputs: Input) -> dict[str, Input]:
-    """Return inputs that no dataclass holds, each under its name, and with a flag of that name."""
+def named_options(**options: Option) -> dict[str, Option]:
+    """Return options that no dataclass holds, each under its name, and with a flag of that name."""
     return {
         name: replace(one, name=name, flags=(_flag_of(name),) if one.flags is None else one.flags)
-        for name, one in inputs.items()
+        for name, one in options.items()
     }
 
 
@@ -242,27 +242,27 @@ def _is(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def check_inputs(options: Any, called: str = "") -> None:
-    """Check every input that `options` holds, from its ``__post_init__``; `called` stands before names in errors.
+def validate_options(options: Any, called: str = "") -> None:
+    """Check every option that `options` holds, from its ``__post_init__``; `called` stands before names in errors.
 
     Raises:
         ConfigurationError: one cannot be used.
     """
     kind: Any = type(options)
-    for name, one in inputs_of(kind).items():
+    for name, one in declared_options(kind).items():
         one.check(getattr(options, name), called + name)
 
 
 def typed_flags(options: Any) -> list[tuple[str, str]]:
     """Return the flags, each with its value as it is typed, that say again where `options` differ from the defaults.
 
-    A switch has no value. What no figure depends on (`Input.repeated`) and what has no flag is left out.
+    A switch has no value. What no figure depends on (`Option.repeated`) and what has no flag is left out.
     """
     kind: Any = type(options)
     usual = kind()
     return [
         (one.flag, text)
-        for name, one in inputs_of(kind).items()
+        for name, one in declared_options(kind).items()
         if one.repeated and one.flag and not one.argument and getattr(options, name) != getattr(usual, name)
         for text in one.as_typed(getattr(options, name))
     ]
@@ -271,5 +271,5 @@ def typed_flags(options: Any) -> list[tuple[str, str]]:
 def words_of(options: Any) -> dict[str, str]:
     """Return every number that `options` hold in words, by the names of the fields."""
     kind: Any = type(options)
-    found = inputs_of(kind).items()
+    found = declared_options(kind).items()
     return {name: one.in_words(getattr(options, name)) for name, one in found if one.unit is not None}

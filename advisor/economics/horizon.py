@@ -37,7 +37,7 @@ def horizon(economics: Economics, model: str, today: date) -> Horizon:
         ConfigurationError: the user's own date has passed.
     """
     yours = economics.base_model_shutdown
-    check_shutdown(economics, today)
+    refuse_past_shutdown(economics, today)
     until = yours or shutdown_of(model)
     if until is None:
         known = "none: it runs on weights of your own" if is_local(model) else "not known, so none is counted"
@@ -51,7 +51,7 @@ def horizon(economics: Economics, model: str, today: date) -> Horizon:
     return Horizon(months, f"{until} ({origin}){cut}")
 
 
-def check_shutdown(economics: Economics, today: date) -> None:
+def refuse_past_shutdown(economics: Economics, today: date) -> None:
     """Refuse a shutdown date that has passed.
 
     Raises:

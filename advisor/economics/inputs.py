@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated
 
 from advisor.economics.amounts import COUNT, FACTOR, HOURS, MONTHS, POINTS, SHARE, USD, Amount
-from advisor.economics.definition import Bounds, Input, check_inputs
+from advisor.economics.definition import Bounds, Option, validate_options
 from advisor.economics.prices import Prices
 
 
@@ -30,61 +30,61 @@ class Economics:
         ConfigurationError: an amount is negative or infinite, or a share lies outside its range.
     """
 
-    requests_per_month: Annotated[Amount | None, Input("A number, or a range 5000..20000.", COUNT)] = None
+    requests_per_month: Annotated[Amount | None, Option("A number, or a range 5000..20000.", COUNT)] = None
     usd_per_correct_answer: Annotated[
         Amount | None,
-        Input(
+        Option(
             "What one more correct answer is worth, USD; a number or a range 0.10..0.50.",
             USD,
             flags=("--value-per-correct",),
         ),
     ] = None
-    horizon_months: Annotated[float, Input("How long it will be used. Default: 12.", MONTHS, Bounds(above=0))] = 12.0
+    horizon_months: Annotated[float, Option("How long it will be used. Default: 12.", MONTHS, Bounds(above=0))] = 12.0
     margin: Annotated[
         float,
-        Input(
+        Option(
             "Difference in quality that matters. Default: 0.02.",
             POINTS,
             Bounds(least=0, below=1, note="0.02 is 2 points"),
         ),
     ] = 0.02
     target_quality: Annotated[
-        float | None, Input("Quality that is needed, 0 to 1.", SHARE, Bounds(least=0, most=1, allowed="0 to 1"))
+        float | None, Option("Quality that is needed, 0 to 1.", SHARE, Bounds(least=0, most=1, allowed="0 to 1"))
     ] = None
-    usd_per_hour: Annotated[float, Input("Price of this machine. Default: 0.10.", USD)] = 0.10
+    usd_per_hour: Annotated[float, Option("Price of this machine. Default: 0.10.", USD)] = 0.10
     utilisation: Annotated[
-        float, Input("Share of the paid machine hours that is used. Default: 0.5.", SHARE, Bounds(above=0, most=1))
+        float, Option("Share of the paid machine hours that is used. Default: 0.5.", SHARE, Bounds(above=0, most=1))
     ] = 0.5
     prices: Prices | None = None
     tuned_prices: Prices | None = None
-    usd_per_label: Annotated[Amount, Input("Price of one label, USD; a number or a range. Default: 0.", USD)] = 0.0
+    usd_per_label: Annotated[Amount, Option("Price of one label, USD; a number or a range. Default: 0.", USD)] = 0.0
     engineering_hours: Annotated[
-        Amount, Input("Hours of work that tuning takes once; a number or a range. Default: 0.", HOURS)
+        Amount, Option("Hours of work that tuning takes once; a number or a range. Default: 0.", HOURS)
     ] = 0.0
-    usd_per_engineering_hour: Annotated[float, Input("Price of an hour of work, USD. Default: 100.", USD)] = 100.0
-    retrains_per_year: Annotated[float, Input("How often it is trained anew. Default: 0.", COUNT)] = 0.0
+    usd_per_engineering_hour: Annotated[float, Option("Price of an hour of work, USD. Default: 100.", USD)] = 100.0
+    retrains_per_year: Annotated[float, Option("How often it is trained anew. Default: 0.", COUNT)] = 0.0
     confidence: Annotated[
-        float, Input("How sure is sure enough, 0.5 to 1. Default: 0.90.", SHARE, Bounds(above=0.5, below=1))
+        float, Option("How sure is sure enough, 0.5 to 1. Default: 0.90.", SHARE, Bounds(above=0.5, below=1))
     ] = 0.90
-    false_yes: Annotated[float, Input("", SHARE, Bounds(above=0, below=0.5), flags=())] = 0.05
+    false_yes: Annotated[float, Option("", SHARE, Bounds(above=0, below=0.5), flags=())] = 0.05
     batch_discount: Annotated[
         float | None,
-        Input(
+        Option(
             "Share off for requests sent as a batch, 0.5 is half. Default: the price table.",
             SHARE,
             Bounds(least=0, below=1, note="0.5 is half the price"),
         ),
     ] = None
-    hosting_usd_per_hour: Annotated[float | None, Input("Price of a machine kept for the tuned model alone.", USD)] = (
+    hosting_usd_per_hour: Annotated[float | None, Option("Price of a machine kept for the tuned model alone.", USD)] = (
         None
     )
     unmerged_slowdown: Annotated[
         float,
-        Input("How much longer answers take if the adapter is not merged. Default: 1.7.", FACTOR, Bounds(least=1)),
+        Option("How much longer answers take if the adapter is not merged. Default: 1.7.", FACTOR, Bounds(least=1)),
     ] = 1.7
     base_model_shutdown: Annotated[
-        date | None, Input("The last day of the base model, e.g. 2027-03-01. Default: a dated table.")
+        date | None, Option("The last day of the base model, e.g. 2027-03-01. Default: a dated table.")
     ] = None
 
     def __post_init__(self) -> None:
-        check_inputs(self)
+        validate_options(self)

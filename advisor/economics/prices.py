@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from advisor.core.errors import ConfigurationError
 from advisor.economics.amounts import USD
-from advisor.economics.definition import Input, check_inputs
+from advisor.economics.definition import Option, validate_options
 
 if TYPE_CHECKING:
     from advisor.core.types import Usage
@@ -20,7 +20,7 @@ TABLE = Path(__file__).with_name("prices.yaml")
 UNKNOWN = "unknown: give prices in the comparison file under economics: prices:"
 LOCAL = "this machine's seconds"
 
-_Price = Annotated[float | None, Input("", USD, flags=())]
+_ListPrice = Annotated[float | None, Option("", USD, flags=())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,16 @@ class Prices:
             token both.
     """
 
-    usd_per_1m_input_tokens: _Price = None
-    usd_per_1m_cached_input_tokens: _Price = None
-    usd_per_1m_output_tokens: _Price = None
-    usd_per_1m_training_tokens: _Price = None
-    usd_per_hour: _Price = None
-    hosting_usd_per_month: Annotated[float, Input("", USD, flags=())] = 0.0
+    usd_per_1m_input_tokens: _ListPrice = None
+    usd_per_1m_cached_input_tokens: _ListPrice = None
+    usd_per_1m_output_tokens: _ListPrice = None
+    usd_per_1m_training_tokens: _ListPrice = None
+    usd_per_hour: _ListPrice = None
+    hosting_usd_per_month: Annotated[float, Option("", USD, flags=())] = 0.0
     source: str = ""
 
     def __post_init__(self) -> None:
-        check_inputs(self)
+        validate_options(self)
         if self.usd_per_hour is not None and self.by_token:
             raise ConfigurationError(
                 "prices by the hour (usd_per_hour) and by the token (usd_per_1m_...) contradict each other: a request "

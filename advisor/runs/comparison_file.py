@@ -7,7 +7,7 @@
       requests_per_month: [5000, 20000]     # a number, or a 90 % range
       usd_per_correct_answer: $0.40         # so are 20k, 1.5M, and for a share 40%
 
-The keys are the inputs of `CompareOptions` and `Economics`; an unknown one is an error with the nearest name.
+The keys are the options of `CompareOptions` and `Economics`; an unknown one is an error with the nearest name.
 `json_schema` is published as ``docs/comparison.schema.json``.
 """
 
@@ -25,7 +25,7 @@ from advisor._util import files
 from advisor._util.strict_yaml import StrictLoader
 from advisor.core.errors import ConfigurationError, did_you_mean
 from advisor.decision.request import CompareOptions
-from advisor.economics.definition import Input, inputs_of
+from advisor.economics.definition import Option, declared_options
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
 
@@ -41,10 +41,10 @@ class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=False)
 
 
-def block(name: str, text: str, inputs: Mapping[str, Input], **more: Any) -> type[Block]:
-    """Return a block with one key an input, and `more`; what is not required may be left out, or be empty."""
+def block(name: str, text: str, options: Mapping[str, Option], **more: Any) -> type[Block]:
+    """Return a block with one key an option, and `more`; what is not required may be left out, or be empty."""
     keys: dict[str, Any] = {key: (kind | None, None) for key, kind in more.items()}
-    for key, one in inputs.items():
+    for key, one in options.items():
         if one.required:
             keys[key] = (_kind(one), Field(description=one.help))
         elif one.in_file:
@@ -52,8 +52,8 @@ def block(name: str, text: str, inputs: Mapping[str, Input], **more: Any) -> typ
     return create_model(name, __base__=Block, __doc__=text, **keys)
 
 
-def _kind(one: Input) -> Any:
-    """Return what pydantic reads for an input."""
+def _kind(one: Option) -> Any:
+    """Return what pydantic reads for an option."""
     if one.unit is not None:
         return Annotated[Any, BeforeValidator(one.read), Schema(one.schema)]
     if one.kind is int:
@@ -70,20 +70,20 @@ TEXT = Annotated[str, Field(min_length=1)]
 PRICES = block(
     "PricesBlock",
     "What a model charges, USD; leave out what is unknown.",
-    inputs_of(Prices),
+    declared_options(Prices),
     source=str,
 )
 ECONOMICS = block(
     "EconomicsBlock",
     "The user's side of the money; every default is printed in the report as an assumption.",
-    inputs_of(Economics),
+    declared_options(Economics),
     prices=PRICES,
     tuned_prices=PRICES,
 )
 COMPARISON = block(
     "ComparisonFile",
     "One comparison; every key is the flag of the same name.",
-    inputs_of(CompareOptions),
+    declared_options(CompareOptions),
     output=list[str],
     economics=ECONOMICS,
 )
@@ -95,7 +95,7 @@ def options_of(said: Said, config: str = "") -> CompareOptions:
     Raises:
         ConfigurationError: two of them contradict each other.
     """
-    chosen = {name: value for name, value in said.items() if name in inputs_of(CompareOptions)}
+    chosen = {name: value for name, value in said.items() if name in declared_options(CompareOptions)}
     if "strategies" in chosen:
         chosen["strategies"] = tuple(chosen["strategies"])
     return CompareOptions(**chosen, economics=economics_of(said.get("economics", {})), config=config)
@@ -126,7 +126,7 @@ def read_comparison(path: str | Path) -> Said:
     Raises:
         ConfigurationError: it is missing, not YAML, or a key or value is not allowed; names file, line or key.
     """
-    return check_comparison(read_yaml(path, "comparison file", hint=f"advisor init comparison {path}"), str(path))
+    return validate_comparison(read_yaml(path, "comparison file", hint=f"advisor init comparison {path}"), str(path))
 
 
 def read_yaml(path: str | Path, what: str, *, hint: str = "") -> Any:
@@ -154,17 +154,17 @@ def read_yaml(path: str | Path, what: str, *, hint: str = "") -> Any:
     return {} if plain is None else plain
 
 
-def check_comparison(plain: Any, where: str = "the comparison", spelled: Mapping[str, str] | None = None) -> Said:
+def validate_comparison(plain: Any, where: str = "the comparison", spelled: Mapping[str, str] | None = None) -> Said:
     """Check a comparison given as plain values; `where` is named in errors, and keys as they are `spelled` there.
 
     Raises:
         ConfigurationError: a key or a value is not allowed.
     """
-    return check_keys(COMPARISON, plain, where, spelled)
+    return validate_keys(COMPARISON, plain, where, spelled)
 
 
-def check_keys(kind: type[Block], plain: Any, where: str, spelled: Mapping[str, str] | None = None) -> Said:
-    """Check plain values against the keys of `kind`, and return what is said; see `check_comparison`.
+def validate_keys(kind: type[Block], plain: Any, where: str, spelled: Mapping[str, str] | None = None) -> Said:
+    """Check plain values against the keys of `kind`, and return what is said; see `validate_comparison`.
 
     Raises:
         ConfigurationError: a key or a value is not allowed.

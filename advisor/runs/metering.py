@@ -27,11 +27,11 @@ from advisor._util import interrupts
 from advisor.core.errors import BudgetReached, ModelError, StoreError
 from advisor.core.fingerprints import digest
 from advisor.core.model import (
-    Answer,
     AnswerStream,
     Completion,
     HasBilling,
     Model,
+    NumberedCompletion,
     Request,
     StreamingModel,
     TuningJob,
@@ -41,7 +41,7 @@ from advisor.core.model import (
 from advisor.core.types import Prediction, ToolCall, Usage
 from advisor.runs.store import Ending, Store
 
-Price = Callable[[Usage], float | None]
+CallPrice = Callable[[Usage], float | None]
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class Purse:
     """The budget of a whole comparison; `price` gives the USD of a usage, or `None` where no price is known."""
 
     budget_usd: float | None = None
-    price: Price = lambda usage: None
+    price: CallPrice = lambda usage: None
     spent_usd: float = 0.0
 
     @property
@@ -80,7 +80,7 @@ class Purse:
                 hint="run the same command again with a larger --budget to go on",
             )
 
-    def pay(self, usage: Usage, price: Price | None = None) -> None:
+    def pay(self, usage: Usage, price: CallPrice | None = None) -> None:
         """Count a call that was made, at `price` where it is another model's."""
         self.spent_usd += (price or self.price)(usage) or 0.0
 
@@ -92,7 +92,7 @@ class MeteredModel:
     """
 
     def __init__(
-        self, model: Model, store: Store, meter: Meter, purse: Purse, *, price: Price | None = None, run: str = ""
+        self, model: Model, store: Store, meter: Meter, purse: Purse, *, price: CallPrice | None = None, run: str = ""
     ) -> None:
         self._model, self._store, self._meter, self._purse = model, store, meter, purse
         self._price, self._run = price, run
@@ -228,18 +228,18 @@ class _PlainStream:
     `whole` says that all are there at once.
     """
 
-    def __init__(self, answers: Iterable[Answer], *, whole: bool) -> None:
+    def __init__(self, answers: Iterable[NumberedCompletion], *, whole: bool) -> None:
         self._answers, self._whole, self._is_over = iter(answers), whole, False
 
-    def __iter__(self) -> Iterator[Answer]:
+    def __iter__(self) -> Iterator[NumberedCompletion]:
         return self
 
-    def __next__(self) -> Answer:
+    def __next__(self) -> NumberedCompletion:
         if self._is_over:
             raise StopIteration
         return next(self._answers)
 
-    def ready(self) -> list[Answer]:
+    def ready(self) -> list[NumberedCompletion]:
         return list(self._answers) if self._whole else []
 
     def coming(self) -> Sequence[int]:
@@ -256,7 +256,7 @@ class _PlainStream:
 
 def _answers(model: Model, requests: list[Request], attempts: _Attempts) -> AnswerStream:
     """Ask the model, in the way in which it says most of what it does."""
-    given: Iterable[Answer]
+    given: Iterable[NumberedCompletion]
     if announces(model):
         given = model.stream(requests, sending=attempts.sending)
     else:

@@ -17,11 +17,11 @@ from advisor.core.shipped import load_evalset, load_suite
 from advisor.core.strategy import Strategy
 from advisor.core.types import EvalSet, Task
 from advisor.decision.request import ALL, CompareOptions
-from advisor.economics.horizon import check_shutdown
+from advisor.economics.horizon import refuse_past_shutdown
 from advisor.economics.money import request_cost
 from advisor.economics.prices import Prices, prices_for
 from advisor.runs import runner
-from advisor.runs.metering import Price, Purse
+from advisor.runs.metering import CallPrice, Purse
 from advisor.runs.store import Store
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Prepared:
             ConfigurationError: nothing is left to run, a strategy that was asked for does not apply, or the base model
                 is said to be gone already.
         """
-        check_shutdown(options.economics, date.today())
+        refuse_past_shutdown(options.economics, date.today())
         if options.suite and options.checks != "none":
             load_suite(options.suite)  # a file that cannot be read is said before anything is run
         loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
@@ -79,7 +79,7 @@ class Prepared:
             kept=None if options.checks == "none" else {},
         )
 
-    def _open_other(self, spec: str, progress: Progress) -> tuple[Model, Price]:
+    def _open_other(self, spec: str, progress: Progress) -> tuple[Model, CallPrice]:
         """Open a model that helps a strategy's `fit`, with what it charges."""
         from advisor.models.opening import open_model
 

@@ -23,7 +23,7 @@ from advisor.core.specs import Spec
 from advisor.core.strategy import Context, Strategy
 from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
 from advisor.runs.interception import Switch, SwitchableModel
-from advisor.runs.metering import Meter, MeteredModel, Price, Purse, shares
+from advisor.runs.metering import CallPrice, Meter, MeteredModel, Purse, shares
 from advisor.runs.plugin_calls import BrokenStrategyError, calling, checked, listed, recorded, score_of, summaries_of
 from advisor.runs.provenance import versions
 
@@ -36,9 +36,9 @@ CHUNK = 64
 WAIT_SECONDS = 0.05
 """How long outcomes may wait to be committed together; a chunk that takes longer is committed at once."""
 RUN_FORMAT = "1"
-Way = Callable[[Sequence[Example]], Any]
+Predict = Callable[[Sequence[Example]], Any]
 """How a strategy is asked for some examples: what it returns, unchecked."""
-Opener = Callable[[str], tuple[Model, Price]]
+Opener = Callable[[str], tuple[Model, CallPrice]]
 """Opens another model by its specification, with what it charges."""
 
 
@@ -110,7 +110,7 @@ class Attempt:
     def __init__(self, strategy: Strategy, seed: int, bench: Bench) -> None:
         self.strategy, self.bench = strategy, bench
         self.meter, self.switch, self.fitted = Meter(), Switch(), False
-        self.others: list[tuple[Meter, Price]] = []
+        self.others: list[tuple[Meter, CallPrice]] = []
         self.header = _header(strategy, seed, bench)
 
     @classmethod
@@ -202,7 +202,7 @@ class Attempt:
         self.others.append((meter, price))
         return self._metered(model, meter, price)
 
-    def _metered(self, model: Model, meter: Meter, price: Price | None = None) -> MeteredModel:
+    def _metered(self, model: Model, meter: Meter, price: CallPrice | None = None) -> MeteredModel:
         return MeteredModel(model, self.bench.store, meter, self.bench.purse, price=price, run=self.header.id)
 
     def _other_usd(self) -> float | None:
@@ -217,7 +217,7 @@ class Attempt:
         *,
         done: int = 0,
         what: str = "",
-        way: Way | None = None,
+        way: Predict | None = None,
         beside: Callable[[], list[Outcome]] = list,
     ) -> None:
         """Answer some examples in chunks and keep the outcomes under `key`; the strategy is fitted.
@@ -253,7 +253,7 @@ class Attempt:
     def _plain(self, examples: Sequence[Example]) -> Any:
         return self.strategy.predict(tuple(example.input for example in examples))
 
-    def _outcomes(self, examples: Sequence[Example], way: Way) -> list[Outcome]:
+    def _outcomes(self, examples: Sequence[Example], way: Predict) -> list[Outcome]:
         """Answer some examples; where a call failed for good, halve until the failed ones stand alone."""
         before, inside, started = self.meter.usage, self.meter.seconds, time.perf_counter()
         try:
@@ -270,7 +270,7 @@ class Attempt:
             for example, prediction, usage in zip(examples, predictions, usages, strict=True)
         ]
 
-    def _predict(self, examples: Sequence[Example], way: Way) -> list[Prediction]:
+    def _predict(self, examples: Sequence[Example], way: Predict) -> list[Prediction]:
         asked = self._calling("predict", lambda: listed(self.strategy.name, way(examples)))
         return checked(self.strategy.name, asked, len(examples))
 

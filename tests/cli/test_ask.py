@@ -16,7 +16,7 @@ import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from advisor.advice.file import build, check_answers
+from advisor.advice.file import build, validate_answers
 from advisor.cli import app
 from advisor.cli.ask import settle
 from advisor.cli.ask_questions import QUESTIONS, interview
@@ -171,8 +171,8 @@ def test_only_what_is_not_known_is_asked(capsys: pytest.CaptureFixture[str]):
 
 def test_amounts_are_answered_as_they_are_typed_after_flags():
     answers = iter(["", "", "", "62% few_shot", "95%", "40%", "5k..20k", "$0.10..$0.50", "$.5", *[""] * 4])
-    tried = interview({}, lambda known: check_answers(known, "that answer"), lambda prompt: next(answers))
-    question = build(check_answers(tried, "the answers"))
+    tried = interview({}, lambda known: validate_answers(known, "that answer"), lambda prompt: next(answers))
+    question = build(validate_answers(tried, "the answers"))
     assert (question.situation.prompted, question.situation.ceiling) == (0.62, 0.95)
     assert question.economics.requests_per_month == Range(5_000, 20_000), "40% is no number of requests, so asked again"
     assert question.economics.usd_per_correct_answer == Range(0.1, 0.5)

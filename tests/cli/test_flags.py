@@ -19,11 +19,11 @@ from advisor.cli.flags import typed_keys, with_flags
 from advisor.core.errors import ConfigurationError
 from advisor.decision.request import CompareOptions
 from advisor.economics.amounts import USD, Amount, Range
-from advisor.economics.definition import Bounds, Input, inputs_of, typed_flags, words_of
+from advisor.economics.definition import Bounds, Option, declared_options, typed_flags, words_of
 from advisor.economics.inputs import Economics
-from advisor.runs.comparison_file import block, check_keys, json_schema
+from advisor.runs.comparison_file import block, json_schema, validate_keys
 
-ECONOMICS, OPTIONS = inputs_of(Economics), inputs_of(CompareOptions)
+ECONOMICS, OPTIONS = declared_options(Economics), declared_options(CompareOptions)
 WITH_FLAG = [one for one in (*ECONOMICS.values(), *OPTIONS.values()) if one.flag]
 OTHER: dict[str, Any] = {
     "evalset": "mine", "model": "openai:x", "strategies": ("a", "b(k=1)"), "columns": {"input": "q"}, "config": "",
@@ -38,7 +38,7 @@ def in_help(verb: str) -> str:
     return " ".join(shown.replace("│", " ").split())
 
 
-def another(one: Input) -> Any:
+def another(one: Option) -> Any:
     """Return a value other than the default that is allowed."""
     if one.name in OTHER:
         return OTHER[one.name]
@@ -49,15 +49,15 @@ def another(one: Input) -> Any:
 class OneMore(Economics):
     """What a developer types to add a money input: one field."""
 
-    usd_per_audit: Annotated[Amount, Input("Price of an audit.", USD)] = 0.0
-    audits: Annotated[int, Input("How many.", bounds=Bounds(least=1))] = 1
+    usd_per_audit: Annotated[Amount, Option("Price of an audit.", USD)] = 0.0
+    audits: Annotated[int, Option("How many.", bounds=Bounds(least=1))] = 1
 
 
 # --- one edit is enough ----------------------------------------------------------------------------------------------
 
 
 def test_one_field_makes_flag_variable_key_schema_check_and_words() -> None:
-    inputs = {name: one for name, one in inputs_of(OneMore).items() if name not in ECONOMICS}
+    inputs = {name: one for name, one in declared_options(OneMore).items() if name not in ECONOMICS}
     keys = block("Block", "", inputs)
     told: list[Mapping[str, Any]] = []
     added = typer.Typer()
@@ -65,7 +65,7 @@ def test_one_field_makes_flag_variable_key_schema_check_and_words() -> None:
     @added.command()
     @with_flags(("Money", inputs.values()))
     def verb(**given: Any) -> None:
-        told.append(check_keys(keys, typed_keys(given, inputs), "here"))
+        told.append(validate_keys(keys, typed_keys(given, inputs), "here"))
 
     shown = CliRunner().invoke(added, ["--help"], env={"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}).stdout
     assert "--usd-per-audit" in shown
@@ -79,7 +79,7 @@ def test_one_field_makes_flag_variable_key_schema_check_and_words() -> None:
     assert not validator.is_valid({"usd_per_audit": "10%"})
     assert not validator.is_valid({"audits": 0})
     with pytest.raises(ConfigurationError, match="audits: input should be greater than or equal to 1, found 0"):
-        check_keys(keys, {"audits": 0}, "here")
+        validate_keys(keys, {"audits": 0}, "here")
     with pytest.raises(ConfigurationError, match=r"usd_per_audit is -1\.0; allowed: a number from 0 to 1e15"):
         OneMore(usd_per_audit=-1.0)
     more = OneMore(usd_per_audit=Range(1_000, 2_000))
@@ -109,7 +109,7 @@ def test_every_input_is_a_key_of_the_schema() -> None:
 
 
 @pytest.mark.parametrize("one", WITH_FLAG, ids=lambda one: one.name)
-def test_what_is_typed_arrives_and_is_typed_again(one: Input) -> None:
+def test_what_is_typed_arrives_and_is_typed_again(one: Option) -> None:
     value = another(one)
     texts = one.as_typed(value)
     given: Any = True if value is True else texts if isinstance(value, tuple | Mapping) else texts[0]
@@ -125,7 +125,7 @@ NUMBERS = [one for one in (*ECONOMICS.values(), *OPTIONS.values()) if one.unit i
 
 @pytest.mark.parametrize("one", NUMBERS, ids=lambda one: one.name)
 @pytest.mark.parametrize("value", [-1.0, 0.0, 0.02, 0.5, 0.7, 1.0, 1.5, 3.0, 1e16, float("nan"), float("inf")])
-def test_bounds_are_the_same_from_python_from_a_file_and_in_the_schema(one: Input, value: float) -> None:
+def test_bounds_are_the_same_from_python_from_a_file_and_in_the_schema(one: Option, value: float) -> None:
     kind: Any = Economics if one.name in ECONOMICS else CompareOptions
     said = {one.name: value} if kind is CompareOptions else {"economics": {one.name: value}}
     allowed = 0.0 <= value <= 1e15 and not one.bounds.broken(value)

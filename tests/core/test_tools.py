@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from advisor.core.errors import CallFailed, ConfigurationError, EvalSetError
-from advisor.core.schemas import check_schema, problem
+from advisor.core.schemas import problem, validate_schema
 from advisor.core.tool_files import load_tools, spec_from_json
 from advisor.core.tools import (
     parse_call,
@@ -67,7 +67,7 @@ def test_schema_from_hints_and_docstring() -> None:
             "additionalProperties": False,
         },
     )
-    assert check_schema(TOOL.spec.parameters) == ""
+    assert validate_schema(TOOL.spec.parameters) == ""
 
 
 @pytest.mark.parametrize(
@@ -373,9 +373,9 @@ def test_validate_call(call: ToolCall, said: str) -> None:
 
 
 def test_schemas_never_reach_outside_or_loop() -> None:
-    assert "leads out" in check_schema({"properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}})
-    assert check_schema([]) == "a JSON Schema is an object, not list"
-    assert "is not valid" in check_schema({"type": "nothing"})
+    assert "leads out" in validate_schema({"properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}})
+    assert validate_schema([]) == "a JSON Schema is an object, not list"
+    assert "is not valid" in validate_schema({"type": "nothing"})
     assert "does not hold" in problem(1, {"$ref": "#/$defs/missing"})
     assert problem(1, {"$ref": "#"}) == "the value or its schema is nested too deeply"
     assert "refers to" in problem(1, {"$ref": "http://127.0.0.1:9/x"})

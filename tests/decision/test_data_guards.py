@@ -9,7 +9,7 @@ from advisor.core.data_check import DataFindings, Leak
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence
 from advisor.decision.findings import Findings
-from advisor.decision.guards import check_guards, label_quality, no_leak
+from advisor.decision.guards import judge_guards, label_quality, no_leak
 from advisor.decision.guards.enough import rests_on_quality
 from advisor.decision.guards.leak import lead_on, restricted
 from advisor.economics.inputs import Economics
@@ -203,6 +203,6 @@ def test_without_anything_tuned_there_is_no_lead() -> None:
 
 def test_both_stand_in_the_list_and_can_withhold() -> None:
     spoiled = with_data(label_noise=noise(0.30, 0.25, 0.35))
-    states = {guard.name: guard.state for guard in check_guards(spoiled)}
+    states = {guard.name: guard.state for guard in judge_guards(spoiled)}
     assert states["label quality"] == "fail"
     assert states["no leak"] == "pass"

@@ -8,7 +8,7 @@ import pytest
 
 from advisor.core.types import Outcome
 from advisor.decision.findings import Findings, Probe
-from advisor.decision.guards import check_guards, enough_data, nothing_missing, owed_baselines, strong_baseline
+from advisor.decision.guards import enough_data, judge_guards, nothing_missing, owed_baselines, strong_baseline
 from advisor.economics.inputs import Economics
 from tests.decision.planted_evidence import FEW, SEARCHED, TUNED, Plant, asked, evidence
 
@@ -136,6 +136,6 @@ def test_a_strategy_nothing_rests_on_may_fail():
 
 
 def test_what_was_not_looked_at_is_unknown_and_never_passing():
-    states = {guard.name: guard.state for guard in check_guards(evidence(FEW, TUNED))}
+    states = {guard.name: guard.state for guard in judge_guards(evidence(FEW, TUNED))}
     looked_at = {"strong baseline", "enough data", "nothing missing"}
     assert {state for name, state in states.items() if name not in looked_at} == {"unknown"}

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from advisor.core.types import Interval, Outcome
 from advisor.decision.evidence import Evidence, Guard
 from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, TrainingFindings
-from advisor.decision.guards import check_guards, consistent, nothing_else_broke, skill_or_format, trainer_worked
+from advisor.decision.guards import consistent, judge_guards, nothing_else_broke, skill_or_format, trainer_worked
 from advisor.decision.guards.retention import smallest_drop
 from advisor.decision.verdict import decide
 from advisor.stats.bootstrap import Panel
@@ -340,5 +340,5 @@ def test_each_of_them_withholds_a_yes(broken: dict[str, Any]) -> None:
 
 
 def test_nine_guards_and_none_twice() -> None:
-    names = [guard.name for guard in check_guards(evidence(FEW, TUNED))]
+    names = [guard.name for guard in judge_guards(evidence(FEW, TUNED))]
     assert len(names) == len(set(names)) == 9

@@ -13,7 +13,7 @@ from advisor.core.data_check import DataFindings, Leak, SuspiciousLabel
 from advisor.core.shipped import shipped
 from advisor.core.types import FitCost, Interval, Outcome, Run, Usage
 from advisor.decision.comparison import Comparison
-from advisor.decision.evidence import Answer, Evidence, Flip, Guard, Verdict
+from advisor.decision.evidence import Evidence, Flip, Guard, Verdict, VerdictAnswer
 from advisor.decision.findings import Findings
 from advisor.decision.request import CompareOptions
 from advisor.economics.amounts import Range
@@ -71,7 +71,7 @@ def report(module: str) -> ModuleType:
     return importlib.import_module(f"advisor.reports.{module}")
 
 
-def comparison(answer: Answer = "fine_tune", payload: str = "") -> Comparison:
+def comparison(answer: VerdictAnswer = "fine_tune", payload: str = "") -> Comparison:
     """Build the sample; `payload` is put in front of every text that a stranger could have written."""
     rng = np.random.default_rng(7)
     runs = tuple(_run(plan, seed, rng, payload) for plan in PLANS for seed in plan.seeds)
@@ -215,7 +215,7 @@ def _difference(plan: Plan, runs: tuple[Run, ...]) -> Difference:
     return Difference(PIVOT, plan.label, N, N, near, wide, p, p * 2, "mid-p McNemar", 0.3, 0.08, 0.99, real)
 
 
-def _money(answer: Answer) -> Money:
+def _money(answer: VerdictAnswer) -> Money:
     strategies = []
     for plan in PLANS:
         cost = None if plan.usd is None else Interval(plan.usd, plan.usd * 0.94, plan.usd * 1.07)
@@ -247,7 +247,7 @@ def _money(answer: Answer) -> Money:
     )  # fmt: skip
 
 
-def _verdict(answer: Answer, payload: str) -> Verdict:
+def _verdict(answer: VerdictAnswer, payload: str) -> Verdict:
     headlines = {
         "fine_tune": "Fine-tuning answers 8 more in 100 correctly than the best other way and pays back in 4 months.",
         "do_not_fine_tune": "The embedding classifier is as good as fine-tuning here and costs 30 times less.",
@@ -287,7 +287,7 @@ def _verdict(answer: Answer, payload: str) -> Verdict:
     )
 
 
-def _information(answer: Answer, payload: str) -> Information:
+def _information(answer: VerdictAnswer, payload: str) -> Information:
     label = f"{payload}150 more test examples (to be labelled)"
     steps = (
         Step(

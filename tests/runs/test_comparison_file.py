@@ -14,7 +14,7 @@ from advisor.decision.request import CompareOptions
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
-from advisor.runs.comparison_file import check_comparison, economics_of, json_schema, options_of, read_comparison
+from advisor.runs.comparison_file import economics_of, json_schema, options_of, read_comparison, validate_comparison
 
 FULL: dict[str, Any] = {
     "evalset": "harrow_desk",
@@ -41,7 +41,7 @@ FULL: dict[str, Any] = {
 
 
 def test_full_file() -> None:
-    economics = economics_of(check_comparison(FULL)["economics"])
+    economics = economics_of(validate_comparison(FULL)["economics"])
     assert economics.requests_per_month == Range(5000, 20000)
     assert economics.usd_per_correct_answer == Range(0.1, 0.5)
     assert (economics.horizon_months, economics.margin) == (6, 0.03)
@@ -74,7 +74,7 @@ def test_empty_file_is_all_defaults(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(plain: Any, says: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        check_comparison(plain, "my.yaml")
+        validate_comparison(plain, "my.yaml")
     assert says in str(caught.value)
     assert str(caught.value).startswith("my.yaml")
 

@@ -29,10 +29,10 @@ __all__ = [
     "SKILL",
     "TRAINER",
     "baseline_line",
-    "check_guards",
     "consistent",
     "data_sentence",
     "enough_data",
+    "judge_guards",
     "label_quality",
     "missing_shares",
     "no_leak",
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-def check_guards(evidence: Evidence) -> tuple[Guard, ...]:
+def judge_guards(evidence: Evidence) -> tuple[Guard, ...]:
     """Return every guard with its state."""
     return (
         strong_baseline(evidence),

@@ -28,7 +28,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         caller = _idle.pop()
     except IndexError:
         caller = _Caller()
-    answer: _Answer = queue.SimpleQueue()
+    answer: _CallResult = queue.SimpleQueue()
     caller.asked.put((call, answer))
     try:
         value, error = answer.get(timeout=seconds)
@@ -41,14 +41,14 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
 IDLE_SECONDS = 60.0
 """So long a thread waits for its next call."""
-_Answer = queue.SimpleQueue[tuple[Any, BaseException | None]]
+_CallResult = queue.SimpleQueue[tuple[Any, BaseException | None]]
 
 
 class _Caller:
     """A thread that makes one call after the other; to start a new one for each takes a quarter of a call's time."""
 
     def __init__(self) -> None:
-        self.asked: queue.SimpleQueue[tuple[Callable[[], Any], _Answer]] = queue.SimpleQueue()
+        self.asked: queue.SimpleQueue[tuple[Callable[[], Any], _CallResult]] = queue.SimpleQueue()
         threading.Thread(target=self._work, daemon=True, name="advisor-call").start()
 
     def _work(self) -> None:

@@ -18,7 +18,7 @@ MOST_TIMES = 1.25
 _HINT = "copy the whole folder again, config.json and every .safetensors file, from where it was saved"
 
 
-def check_before(folder: Path) -> None:
+def refuse_broken_folder(folder: Path) -> None:
     """Make sure that a folder's configuration describes about as many weights as its files hold.
 
     Raises:
@@ -54,7 +54,7 @@ def configuration(source: str, *, local_files_only: bool) -> Any:
     return config
 
 
-def check_after(spec: str, found: dict[str, Any]) -> None:
+def refuse_partial_weights(spec: str, found: dict[str, Any]) -> None:
     """Make sure that every weight came out of the files; `found` is transformers' loading info.
 
     Raises:

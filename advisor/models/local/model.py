@@ -57,7 +57,7 @@ def open_local(spec: str, progress: Progress = silent, *, precision: str = "") -
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=embedded, trust_remote_code=False)
         if not embedded and Path(source).is_dir():
-            folders.check_before(Path(source))
+            folders.refuse_broken_folder(Path(source))
         model = _network(spec, source, chosen, device)
         identity = weights.SMOLLM2.file_sha256 if embedded else _identity(source, model)
         known_by = digest([spec, identity, chosen, ENGINE_VERSION, *([] if device == "cpu" else ["cuda"])])
@@ -89,7 +89,7 @@ def _network(spec: str, source: str, precision: str, device: str) -> Any:
         use_safetensors=True,
         trust_remote_code=False,  # said aloud: left out, transformers asks on a terminal whether to run it
     )
-    folders.check_after(spec, found)
+    folders.refuse_partial_weights(spec, found)
     model.eval().requires_grad_(False)
     if device != "cpu":
         model.to(device)

@@ -14,7 +14,7 @@ from advisor.decision.findings import Probe, ProbeName
 from advisor.runs.interception import Change
 from advisor.runs.metering import Meter, MeteredModel
 from advisor.runs.plugin_calls import BrokenStrategyError
-from advisor.runs.runner import CHUNK, Attempt, Bench, Way
+from advisor.runs.runner import CHUNK, Attempt, Bench, Predict
 
 from . import suites
 
@@ -86,7 +86,7 @@ class Asking:
         identity: Sequence[object],
         what: str,
         change: Change | None = None,
-        way: Callable[[Attempt], Way] | None = None,
+        way: Callable[[Attempt], Predict] | None = None,
     ) -> Asked:
         """Ask the strategy behind `run` for some examples, each request changed by `change`.
 

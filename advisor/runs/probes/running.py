@@ -13,7 +13,7 @@ from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
 from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, TrainingFindings
 from advisor.decision.request import ProbeDepth
 from advisor.runs.plugin_calls import score_of
-from advisor.runs.runner import Attempt, Bench, Way
+from advisor.runs.runner import Attempt, Bench, Predict
 
 from . import conditions, measures, suites
 from .asking import EXPECTED, Asking, as_probe
@@ -247,7 +247,7 @@ class _Looking:
             return
         examples, run = _by_content(examples, self.sizes.oracle), subject.answered[0]
 
-        def way(attempt: Attempt) -> Way:
+        def way(attempt: Attempt) -> Predict:
             ask: Callable[..., object] = attempt.strategy.predict_from  # type: ignore[attr-defined]
             return lambda part: ask(tuple(e.input for e in part), [documents[e.id] for e in part])
 

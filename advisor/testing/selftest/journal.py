@@ -16,7 +16,7 @@ from advisor.core.fingerprints import digest
 from advisor.core.paths import home
 from advisor.testing.selftest.settings import Mode, Setting
 
-Batch = tuple[str, int, int]
+WorldBatch = tuple[str, int, int]
 """A setting's name, and the first and the last but one of its worlds."""
 
 
@@ -50,7 +50,7 @@ class Journal:
         if kind is None:
             self.path.unlink(missing_ok=True)
 
-    def keep(self, batch: Batch, hits: Mapping[str, int]) -> None:
+    def keep(self, batch: WorldBatch, hits: Mapping[str, int]) -> None:
         """Write down what a batch gave."""
         try:
             self._file.write(json.dumps([*batch, dict(hits)]) + "\n")
@@ -65,8 +65,8 @@ class Journal:
             hint="free disk space, or set ADVISOR_HOME to a folder you may write to",
         )
 
-    def _read(self) -> dict[Batch, dict[str, int]]:
-        found: dict[Batch, dict[str, int]] = {}
+    def _read(self) -> dict[WorldBatch, dict[str, int]]:
+        found: dict[WorldBatch, dict[str, int]] = {}
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
         for line in lines:
             try:

@@ -19,7 +19,7 @@ from advisor._util.environment import ONE_THREAD, variables
 from advisor.core.progress import Progress, silent
 from advisor.decision.comparison import Comparison, compare_runs
 from advisor.stats.intervals import binomial_interval
-from advisor.testing.selftest.journal import Batch, Journal
+from advisor.testing.selftest.journal import Journal, WorldBatch
 from advisor.testing.selftest.settings import Measure, Mode, Promise, Setting
 from advisor.testing.selftest.worlds import cut, evalset_of, simulate
 
@@ -84,7 +84,7 @@ def measure(
         journal: where finished batches are kept; those that are in it are not simulated again.
     """
     every = [(one, start, min(start + BATCH, mode.worlds)) for one in chosen for start in range(0, mode.worlds, BATCH)]
-    kept: Mapping[Batch, Mapping[Any, int]] = {} if journal is None else journal.done
+    kept: Mapping[WorldBatch, Mapping[Any, int]] = {} if journal is None else journal.done
     tasks = [task for task in every if _known_as(task) not in kept]
     counts: dict[tuple[str, Measure], int] = {}
     total, done = len(chosen) * mode.worlds, 0
@@ -114,7 +114,7 @@ SettingBatch = tuple[Setting, int, int]
 Hits = dict[Measure, int]
 
 
-def _known_as(task: SettingBatch) -> Batch:
+def _known_as(task: SettingBatch) -> WorldBatch:
     return task[0].name, task[1], task[2]
 
 
