@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from advisor.decision.comparison import Comparison
@@ -67,7 +68,7 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     parts += _listed(section.NEXT_TITLE, steps)
     parts += _listed("Failed or not run", [shorten(line(text), 240) for text in failed])
     parts += _listed("Notes", list(comparison.notes))
-    parts += _listed("Next step", [verdict.next_step] if verdict.next_step else [])
+    parts += _listed("Next step", [view.next_step(comparison)])
     return Group(*parts)
 
 
@@ -183,7 +184,7 @@ def _legend(comparison: Comparison, left_out: list[str]) -> list[RenderableType]
     ]
 
 
-def _listed(title: str, items: list[str]) -> list[RenderableType]:
+def _listed(title: str, items: Sequence[str | view.Typed]) -> list[RenderableType]:
     from rich.padding import Padding
     from rich.table import Table
 
@@ -193,8 +194,8 @@ def _listed(title: str, items: list[str]) -> list[RenderableType]:
     grid.add_column(width=1)
     grid.add_column(overflow="fold")
     for item in items:
-        words, command = view.split_command(item)
-        grid.add_row(_text("-"), _text(words))
-        if command:  # on lines of its own, which a shell joins again
-            grid.add_row(_text(""), CommandLine(command))
+        told = view.Typed(item, "") if isinstance(item, str) else item
+        grid.add_row(_text("-"), _text(told.words))
+        if told.command:  # on lines of its own, which a shell joins again
+            grid.add_row(_text(""), CommandLine(told.command))
     return [_text(""), _text(title, "bold"), Padding(grid, (0, 0, 0, 1))]

@@ -12,7 +12,7 @@ from advisor.decision.learning_curve import BandPoint, Crossing, LearningCurve, 
 from . import drawing, numbers
 from .layout import Axis
 from .safe import line, shorten
-from .view import Fact
+from .view import Fact, Typed
 
 HEIGHT = 250
 METHOD = (
@@ -24,10 +24,11 @@ METHOD = (
 )
 
 
-def not_run(comparison: Comparison) -> str:
+def not_run(comparison: Comparison) -> Typed:
     """Return what to type where no learning curve was asked for."""
     asked = comparison.environment.get("command", f"advisor compare {comparison.evalset}")
-    return f"Not run: what more training examples would bring. It is measured with: {asked} --learning-curve"
+    words = "Not run: what more training examples would bring. It is measured with:"
+    return Typed(words, f"{asked} --learning-curve")
 
 
 def facts(curve: LearningCurve) -> tuple[Fact, ...]:
@@ -77,11 +78,11 @@ def _more(more: MoreLabels) -> Fact:
     return Fact(f"Gain from {numbers.count(more.factor)} times the examples ({numbers.count(more.labels)})", gain, cost)
 
 
-def lines(comparison: Comparison) -> list[str]:
-    """Return the section as plain lines; one that says how to get it where no curves were run."""
+def lines(comparison: Comparison) -> list[str | Typed]:
+    """Return the section as lines; one that says how to get it where no curves were run."""
     if not comparison.curves:
         return [not_run(comparison)]
-    found = []
+    found: list[str | Typed] = []
     for curve in comparison.curves:
         said = [f"{fact.name}: {fact.value}{f' ({fact.meaning})' if fact.meaning else ''}" for fact in facts(curve)]
         found += [f"{line(curve.label)} - {one}" for one in said]

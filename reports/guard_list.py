@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import Guard
+from advisor.decision.words import sentence
 
 from . import view
 from .safe import line
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 SIGNS = {"pass": "✅", "fail": "❌", "unknown": "❔"}
 COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
 _ORDER = ("fail", "unknown", "pass")
-_COMMAND = ": advisor "
-_ADDED = re.compile(r"(--checks full|--suite FILE)$")
 
 
 @dataclass(frozen=True, slots=True)
 class GuardLine:
-    """One guard, ready to print; `remedy` is empty where it holds, `command` the line to type, where there is one."""
+    """One guard, ready to print.
+
+    `remedy` is empty where it holds, `command` the line to type, where there is one, and `adds` what that adds to the
+    line that was typed before, where that is all it does.
+    """
 
     name: str
     state: str
@@ -35,6 +37,7 @@ class GuardLine:
     how: str
     remedy: str
     command: str
+    adds: str
 
 
 def guard_lines(comparison: Comparison) -> tuple[GuardLine, ...]:
@@ -43,7 +46,7 @@ def guard_lines(comparison: Comparison) -> tuple[GuardLine, ...]:
 
 
 def _guard_line(guard: Guard) -> GuardLine:
-    remedy, _, command = guard.remedy.partition(_COMMAND) if guard.state != "pass" else ("", "", "")
+    action = guard.action if guard.state != "pass" else None
     how = guard.how[:1].upper() + guard.how[1:]
     return GuardLine(
         name=guard.name,
@@ -52,8 +55,9 @@ def _guard_line(guard: Guard) -> GuardLine:
         finding=guard.finding,
         details=guard.details,
         how=how,
-        remedy=remedy,
-        command=f"advisor {command}" if command else "",
+        remedy=sentence(action.what) if action else "",
+        command=action.command if action else "",
+        adds=action.adds if action else "",
     )
 
 
@@ -79,10 +83,9 @@ def terminal(comparison: Comparison) -> list[RenderableType]:
 
 def _briefly(one: GuardLine) -> str:
     """Return the line to type where the check fails; where it is not known, only what to add to the same command."""
-    if not one.command or one.state == "fail":
-        return f": {line(one.command)}" if one.command else ""
-    added = _ADDED.search(one.command)
-    return f": the same command with {added[1]}" if added else f": {line(one.command)}"
+    if one.adds and one.state == "unknown":
+        return f": the same command with {one.adds}"
+    return f": {line(one.command)}" if one.command else ""
 
 
 def markdown(comparison: Comparison, text: Callable[[str], str]) -> str:

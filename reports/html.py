@@ -62,7 +62,7 @@ def _content(comparison: Comparison) -> dict[str, Any]:
 
     verdict = comparison.verdict
     command, facts = view.reproduction(comparison)
-    step, step_command = view.next_step(comparison)
+    step = view.next_step(comparison)
     # The SVGs are the only markup that is not the template's own; vl-convert has escaped the texts in them.
     turning = tornado.tornado(comparison)
     figures = [{"figure": figure, "svg": Markup(figure.svg)} for figure in charts.figures(comparison)]
@@ -71,8 +71,8 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "verdict": verdict,
         "answer": view.ANSWERS[verdict.answer],
         "rule": view.RULES.get(verdict.rule, ""),
-        "step": step,
-        "step_command": step_command,
+        "step": step.words,
+        "step_command": step.command,
         "checks": guard_list.guard_lines(comparison),
         "subject": view.subject(comparison),
         "silent": view.silent(comparison),

@@ -16,7 +16,9 @@ from advisor._util.redaction import hide_known
 from advisor.advice.advice import Advice
 from advisor.core.types import Outcome, Run
 from advisor.decision.comparison import Comparison
-from advisor.decision.evidence import NOT_STORED
+from advisor.decision.evidence import NOT_STORED, Guard, Verdict
+from advisor.decision.information import Step
+from advisor.decision.learning_curve import LearningCurve
 
 from .safe import cell
 
@@ -26,6 +28,13 @@ COLUMNS = (
     "comparison", "evalset", "model", "strategy", "kind", "tuned", "params", "seed", "example_id", "score", "output",
     "error", "cause", "input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds", "latency_seconds",
 )  # fmt: skip
+IN_WORDS: Mapping[type, tuple[str, ...]] = {
+    Verdict: ("headline", "reasons", "would_flip", "next_step"),
+    Guard: ("finding", "how", "remedy", "details"),
+    Step: ("action", "command", "assumption"),
+    LearningCurve: ("refusal",),
+}
+"""What is written in words too, beside the values that the words are made from."""
 
 
 def render_json(comparison: Comparison) -> str:
@@ -68,9 +77,10 @@ def _plain(value: Any) -> Any:
 
 @cache
 def written(kind: type) -> list[str]:
-    """Return the fields of a dataclass that are written down; what is not stored is left out."""
+    """Return what is written of a dataclass: its fields, without those that are not stored, and `IN_WORDS`."""
     hints = get_type_hints(kind, include_extras=True)
-    return [field.name for field in fields(kind) if NOT_STORED not in get_args(hints[field.name])]
+    stored = [field.name for field in fields(kind) if NOT_STORED not in get_args(hints[field.name])]
+    return [*stored, *IN_WORDS.get(kind, ())]
 
 
 def _finite(value: float) -> float | str | None:

@@ -30,7 +30,7 @@ def render(comparison: Comparison) -> str:
         _strategies(comparison),
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
         _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
-        _listed("What more training examples would bring", [text(one) for one in curves.lines(comparison)]),
+        _listed("What more training examples would bring", [text(str(one)) for one in curves.lines(comparison)]),
         guard_list.markdown(comparison, text),
         _listed("The examples", [_fact(fact) for fact in data.facts(comparison)]),
         _listed("What would change the answer", [text(change) for change in verdict.would_flip]),
@@ -147,10 +147,8 @@ def _assumptions(comparison: Comparison) -> str:
 
 
 def _next_step(comparison: Comparison) -> str:
-    sentence, command = view.next_step(comparison)
-    if not sentence:
-        return ""
-    return f"**Next step:** {text(sentence)}" + (f"\n\n{block(command)}" if command else "")
+    step = view.next_step(comparison)
+    return f"**Next step:** {text(step.words)}" + (f"\n\n{block(step.command)}" if step.command else "")
 
 
 def block(command: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from advisor.decision.comparison import Comparison
 
-from .machine import SCHEMA_FILE, SCHEMA_VERSION, written
+from .machine import IN_WORDS, SCHEMA_FILE, SCHEMA_VERSION, written
 
 _NUMBER: dict[str, Any] = {
     "description": "A number; an infinite one is written as a text, an undefined one is null where null is allowed.",
@@ -53,6 +53,7 @@ def comparison_schema() -> dict[str, Any]:
 
 def _object(kind: type, found: dict[str, Any]) -> dict[str, Any]:
     hints = get_type_hints(kind)
+    hints |= {name: get_type_hints(getattr(kind, name).fget)["return"] for name in IN_WORDS.get(kind, ())}
     names = written(kind)
     return {
         "type": "object",

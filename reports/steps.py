@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from advisor.core.types import Interval
 from advisor.decision.comparison import Comparison
-from advisor.stats.value_of_information import Information, Step
+from advisor.decision.information import Information, Step
 
 from . import numbers
+from .view import Typed
 
 NEXT_TITLE = "What to do next and what it is worth"
 WHAT_IF_TITLE = "What if it were paid or served otherwise"
@@ -127,7 +128,7 @@ WHAT_IF_METHOD = (
 )
 
 
-def console(comparison: Comparison) -> tuple[list[str], list[str]]:
+def console(comparison: Comparison) -> tuple[list[str | Typed], list[str]]:
     """Return the items of both sections for a terminal; what the lines to type have in common stands there once."""
     found = rows(comparison)
     base, own = _shared([row.command for row in found])
@@ -138,7 +139,7 @@ def console(comparison: Comparison) -> tuple[list[str], list[str]]:
         f"{f', brings {row.brings}' if row.brings != numbers.MISSING else ''} - {row.assumption}"
         for row in what_ifs(comparison)
     ]
-    line = f"The line to type, and behind it what a step adds: {base}"
+    line = Typed("The line to type, and behind it what a step adds:", base)
     return ([summary(comparison), *steps, line] if steps else []), what_if
 
 

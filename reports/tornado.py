@@ -6,7 +6,7 @@ from typing import Any
 
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import Flip
-from advisor.decision.sensitivity import NAMES, amount_words
+from advisor.decision.words.turning_points import INPUTS, amount
 
 from . import numbers
 from .drawing import INK, MUTED, OTHER, ROW, TUNED, WIDTH, Figure, axis_labels, figure_of, written
@@ -22,7 +22,7 @@ def tornado(comparison: Comparison) -> Figure | None:
     if not moved or gain is None:
         return None
     months = numbers.months(comparison.money.months)
-    still = [NAMES[flip.name].lower() for flip in comparison.verdict.flips if flip.swing == 0.0]
+    still = [INPUTS[flip.name].lower() for flip in comparison.verdict.flips if flip.swing == 0.0]
     unmoved = f" It does not depend on: {', '.join(still)}." if still else ""
     return figure_of(
         "tornado",
@@ -64,13 +64,7 @@ def _chart(moved: list[Flip], now: float, months: str) -> Any:
 
 def _row(flip: Flip, at: int) -> dict[str, Any]:
     ends = sorted((flip.gain_low or 0.0, flip.gain_high or 0.0))
-    name = "Lead in quality" if flip.name == "lead" else NAMES[flip.name]
-    turns = "never turns it" if flip.flip is None else f"turns at {_short(flip)}"
+    name = "Lead in quality" if flip.name == "lead" else INPUTS[flip.name]
+    turns = "never turns it" if flip.flip is None else f"turns at {amount(flip.name, flip.unit, flip.flip, brief=True)}"
     crosses = ends[0] < 0.0 < ends[1]
     return {"row": f"{at:04}", "name": name, "text": turns, "from": ends[0], "to": ends[1], "crosses": crosses}
-
-
-def _short(flip: Flip) -> str:
-    """Return the flip point as briefly as a drawing needs it."""
-    text = amount_words(flip, flip.flip)
-    return text.removesuffix(" what it is now").replace(" requests a month", " a month")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import VerdictAnswer
+from advisor.decision.words import sentence
 from advisor.economics.break_even import BreakEven, Dominance
 from advisor.economics.money import StrategyMoney
 from advisor.stats.paired import Difference
@@ -35,7 +36,6 @@ KINDS: Mapping[str, str] = {
 
 
 _COUNTS = re.compile(r", \d+ (?:clusters?|seeds?)\b")
-_COMMAND = re.compile(r"^(.*?): (advisor .*)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,17 @@ class Fact:
     name: str
     value: str
     meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A sentence, and the line to type that stands behind it; empty where there is none."""
+
+    words: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.words} {self.command}".strip()
 
 
 def rows(comparison: Comparison) -> tuple[Row, ...]:
@@ -298,15 +309,10 @@ def methods(comparison: Comparison) -> str:
     return "; ".join(named) or "resampling of the test examples"
 
 
-def next_step(comparison: Comparison) -> tuple[str, str]:
-    """Return the next step as a sentence and the line to type; either may be empty."""
-    return split_command(comparison.verdict.next_step)
-
-
-def split_command(text: str) -> tuple[str, str]:
-    """Split a sentence from the line to type that ends it; that is empty where there is none."""
-    found = _COMMAND.match(text)
-    return (f"{found[1]}:", found[2]) if found else (text, "")
+def next_step(comparison: Comparison) -> Typed:
+    """Return what to do next."""
+    action = comparison.verdict.action
+    return Typed(f"{sentence(action.what)}{':' if action.command else ''}", action.command)
 
 
 def reproduction(comparison: Comparison) -> tuple[str, tuple[Fact, ...]]:

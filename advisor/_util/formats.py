@@ -70,6 +70,16 @@ def change(value: float | None) -> str:
     return f"+{text}" if value > 0 and text[0].isdigit() else text
 
 
+def signed_ends(low: float, high: float) -> str:
+    """Format the ends of an interval of a difference of scores in points, with their signs: ``-1.2 to +3.4``."""
+    return f"{low * 100:+.1f} to {high * 100:+.1f}"
+
+
+def shares(low: float, high: float) -> str:
+    """Format the ends of an interval of a share: ``3% to 7%``."""
+    return f"{percent(low)} to {percent(high)}"
+
+
 def usd(value: float | None) -> str:
     """Format US dollars with a precision that fits their size: ``$1,235``, ``$12.30``, ``$0.0031``, ``-$5.00``."""
     if (special := _special(value)) or value is None:

@@ -15,6 +15,7 @@ from advisor.core.shipped import save_comparison
 from advisor.core.types import EvalSet, Interval, Run
 from advisor.decision.evidence import Evidence, Verdict
 from advisor.decision.findings import Findings
+from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve, learning_curves
 from advisor.decision.next_steps import inform
 from advisor.decision.request import CompareOptions, Provenance
@@ -34,7 +35,6 @@ from advisor.stats.summaries import (
     summarise,
     tabulate,
 )
-from advisor.stats.value_of_information import Information
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -293,7 +293,7 @@ def conclude(
     evidence = replace(evidence, information=inform(evidence))
     request, verdict = evidence.request, decide(evidence)
     ids = [run.id for run in (*runs, *(one.run for one in sized))]
-    guards = [[guard.name, guard.state, guard.finding] for guard in verdict.guards]  # it is part of what was compared
+    guards = [[guard.name, guard.state, guard.found] for guard in verdict.guards]  # it is part of what was compared
     made_of = [ids, evalset.fingerprint, repr(request.economics), request.seed, request.draws, evidence.looks, guards]
     return Comparison(
         id=digest(made_of),

@@ -11,8 +11,11 @@ import numpy as np
 from pydantic import Field, InstanceOf
 
 from advisor.decision.findings import Findings
+from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve
 from advisor.decision.request import CompareOptions, command_line
+from advisor.decision.statement import Action, Statement
+from advisor.decision.words import instruction, sentence
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Ledger
 from advisor.economics.money import Money
@@ -20,29 +23,55 @@ from advisor.stats.alpha_spending import COMPARISON_LEVEL, chance_needed, surely
 from advisor.stats.bootstrap import Draws, FloatArray, Panel
 from advisor.stats.paired import Difference
 from advisor.stats.summaries import Disagreement, StrategySummary
-from advisor.stats.value_of_information import Information
 
 NOT_STORED = Field(exclude=True)
 """Left out where a comparison is written down; a default stands in where it is read."""
 
 VerdictAnswer = Literal["fine_tune", "do_not_fine_tune", "not_yet"]
+State = Literal["pass", "fail", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One condition without which `fine_tune` is withheld. `finding` is a plain sentence with its figure.
+    """One condition without which `fine_tune` is withheld.
 
-    `fail` withholds the verdict. `unknown` (not checked) does not, and every report lists it as an assumption. `how` is
-    one line on how it was found out, `remedy` what to do where it does not hold or is not known, and `details` are
-    further figures, a sentence each without its full stop.
+    `fail` withholds the verdict. `unknown` (not checked) does not, and every report lists it as an assumption.
+
+    Attributes:
+        name: which condition.
+        state: whether it holds.
+        found: what was found, with its figures.
+        method: how it was found out.
+        action: what to do where it does not hold or is not known.
+        figures: further figures.
     """
 
     name: str
-    state: Literal["pass", "fail", "unknown"]
-    finding: str
-    how: str = ""
-    remedy: str = ""
-    details: tuple[str, ...] = ()
+    state: State
+    found: Statement
+    method: Statement | None = None
+    action: Action | None = None
+    figures: tuple[Statement, ...] = ()
+
+    @property
+    def finding(self) -> str:
+        """What was found, in a plain sentence with its figure, without its full stop."""
+        return sentence(self.found)
+
+    @property
+    def how(self) -> str:
+        """How it was found out, in one line; empty where that is plain."""
+        return sentence(self.method) if self.method else ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do, with the line to type; empty where nothing is to be done."""
+        return instruction(self.action) if self.action else ""
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """The further figures, a sentence each without its full stop."""
+        return tuple(sentence(one) for one in self.figures)
 
 
 FlipUnit = Literal["usd", "count", "months", "points", "hours", "times"]
@@ -93,25 +122,45 @@ class Verdict:
 
     Attributes:
         answer: `fine_tune`, `do_not_fine_tune` or `not_yet`.
-        headline: one sentence a busy reader can act on.
         recommended: the label of the strategy to use now.
-        reasons: three to six plain sentences, each with its figure.
-        would_flip: what would change the answer, each with its flip point, the nearest first.
-        next_step: the cheapest step that would tell more, with the line to type.
+        conclusion: the answer with the figure that decides it.
+        grounds: three to six reasons, each with its figure.
+        turning_points: what would change the answer, each with its flip point, the nearest first.
+        action: the cheapest step that would tell more.
         rule: which rule decided (`expected net benefit` or `dominance`).
         guards: the conditions that were checked.
         flips: all inputs, moved one at a time, the one that moves the gain most first.
     """
 
     answer: VerdictAnswer
-    headline: str
     recommended: str
-    reasons: tuple[str, ...]
-    would_flip: tuple[str, ...]
-    next_step: str
+    conclusion: Statement
+    grounds: tuple[Statement, ...]
+    turning_points: tuple[Statement, ...]
+    action: Action
     rule: str
     guards: tuple[Guard, ...]
     flips: tuple[Flip, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The answer in one sentence that a busy reader can act on."""
+        return sentence(self.conclusion)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons, a plain sentence each."""
+        return tuple(sentence(one) for one in self.grounds)
+
+    @property
+    def would_flip(self) -> tuple[str, ...]:
+        """What would change the answer, a plain sentence each."""
+        return tuple(sentence(one) for one in self.turning_points)
+
+    @property
+    def next_step(self) -> str:
+        """The cheapest step that would tell more, with the line to type."""
+        return instruction(self.action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +338,14 @@ class Evidence:
         """Whether the tuned strategy is better than every other, each by a difference that is real."""
         leads = [self.lead(other.label) for other in self.others]
         return bool(leads) and all(lead.real and lead.estimate > 0.0 for lead in leads)
+
+    def again(self, *flags: str) -> str:
+        """Return the command line that makes the same comparison again, with these flags."""
+        return self.line([one.label for one in self.strategies], *flags)
+
+    def repeat(self, what: Statement, adds: str) -> Action:
+        """Return the action of making the same comparison again with one flag more."""
+        return Action(what, self.again(adds), adds)
 
     def line(self, strategies: Sequence[str], *flags: str) -> str:
         """Return the command line that compares `strategies` on this eval set, all else as it was asked for.

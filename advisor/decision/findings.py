@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from advisor.core.data_check import DataFindings
@@ -48,13 +48,15 @@ class Flips:
         label: the strategy.
         condition: `reworded` (the `paraphrase` probe), `order`, `sampling`, or `seeds` (another training).
         by_item: by test id the share of repeated answers that flipped.
-        note: what a reader should know (what could not change, how many were asked).
+        note: what a reader should know (how many were asked).
+        unchanged: why nothing could change, where that is so.
     """
 
     label: str
     condition: Condition
     by_item: Mapping[str, float]
     note: str = ""
+    unchanged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,26 @@ class TrainingFindings:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """What could not be looked at.
+
+    Attributes:
+        what: a probe, or `data`, `suites`, `training` or `overfitting`.
+        label: of which strategy; empty where it belongs to none.
+        reason: why not, in words.
+    """
+
+    what: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """All of it; what was not looked at is empty or `None`, and its guard is `unknown`.
 
-    `skipped` says by probe and strategy (``constrained few_shot``) why something could not be looked at; `checks` is
-    how much was to be looked at; `retention_margin` is the loss on the general suites that is still acceptable.
+    `checks` is how much was to be looked at; `retention_margin` is the loss on the general suites that is still
+    acceptable.
     """
 
     probes: tuple[Probe, ...] = ()
@@ -115,7 +132,7 @@ class Findings:
     training: tuple[TrainingFindings, ...] = ()
     flips: tuple[Flips, ...] = ()
     service: tuple[Service, ...] = ()
-    skipped: dict[str, str] = field(default_factory=dict)
+    skipped: tuple[Skipped, ...] = ()
     checks: ProbeDepth = "none"
     retention_margin: float = 0.05
 
@@ -127,3 +144,7 @@ class Findings:
     def probes_of(self, name: ProbeName, label: str) -> tuple[Probe, ...]:
         """Return the probes of one kind on one strategy."""
         return tuple(one for one in self.probes if one.name == name and one.label == label)
+
+    def why_not(self, what: str, label: str = "") -> str:
+        """Return why something could not be looked at; empty where that is not known."""
+        return next((one.reason for one in self.skipped if (one.what, one.label) == (what, label)), "")

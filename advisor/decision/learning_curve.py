@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor._util import formats
 from advisor.core.types import Example, Interval, Run
+from advisor.decision.statement import Statement, say
+from advisor.decision.words import sentence
 from advisor.economics.amounts import mean
 from advisor.economics.ledger import fit_usd, price_pair
 from advisor.economics.sampling import draw
@@ -106,14 +107,14 @@ class LearningCurve:
         label: the strategy.
         tuned: a model is trained for it.
         points: what was measured, by size and seed.
-        fits: the families and their weights; empty where `refusal` says why nothing was fitted, and then there is
+        fits: the families and their weights; empty where `refused` says why nothing was fitted, and then there is
             neither band nor crossing nor `more`.
         band: the weighted fit with its 90 % band, at the measured sizes and up to `EXTRAPOLATION` times the largest.
         ceiling: the highest score that the labels allow, by the estimate of their noise; 1 where that is not known.
         crossing: against the best strategy without tuning; `None` for strategies that are not tuned.
         more: what 2 and 4 times the labels would bring.
         calibration: `None` where there are too few sizes to hide one.
-        refusal: why there is no fit, or why little is to be made of it; empty where all is well.
+        refused: why there is no fit, or why little is to be made of it; `None` where all is well.
     """
 
     label: str
@@ -125,7 +126,12 @@ class LearningCurve:
     crossing: Crossing | None = None
     more: tuple[MoreLabels, ...] = ()
     calibration: Calibration | None = None
-    refusal: str = ""
+    refused: Statement | None = None
+
+    @property
+    def refusal(self) -> str:
+        """Why there is no fit, or why little is to be made of it, in words; empty where all is well."""
+        return sentence(self.refused) if self.refused else ""
 
 
 def learning_curves(
@@ -168,7 +174,7 @@ class _Sketch:
 
     table: Points
     ceiling: float
-    refusal: str
+    refused: Statement | None
     fitted: Fitted | None = None
     shown: FloatArray | None = None
     at: FloatArray | None = None
@@ -184,40 +190,41 @@ class _Sketch:
 def _sketch(table: Points, resampled: Resampled, noise: Interval | None, rng: np.random.Generator) -> _Sketch:
     best = max((float(np.mean([table.points[r].score for r in table.at(s)])) for s in table.sizes), default=0.0)
     ceiling = 1.0 if noise is None else max(1.0 - noise.estimate, best)
-    refusal = _too_little(table, resampled.clusters)
-    if refusal:
-        return _Sketch(table, ceiling, refusal)
+    refused = _too_little(table, resampled.clusters)
+    if refused is not None:
+        return _Sketch(table, ceiling, refused)
     measured = measured_errors(table)
     fitted = fit_curve(measured, floor=1.0 - ceiling)
     drawn = resampled.points[table.label]
     means = np.stack([drawn[:, table.at(size)].mean(axis=1) for size in table.sizes], axis=1)
     shifts = (1.0 - means) - measured.errors
-    refusal, falls = _remark(fitted, shifts, table.sizes, rng)
+    remark, falls = _remark(fitted, shifts, table.sizes, rng)
     if falls:
-        return _Sketch(table, ceiling, refusal)
+        return _Sketch(table, ceiling, remark)
     first, last = table.sizes[0], table.sizes[-1]
     special = [*table.sizes, *(last * multiple for multiple in MULTIPLES)]
     shown = np.unique(np.round([*np.geomspace(first, last * EXTRAPOLATION, 25), *special]))
     at = np.unique([*np.geomspace(first, last * EXTRAPOLATION, 121), *shown])
-    return _Sketch(table, ceiling, refusal, fitted, shown, at, 1.0 - fitted.draw(at, shifts, rng))
+    return _Sketch(table, ceiling, remark, fitted, shown, at, 1.0 - fitted.draw(at, shifts, rng))
 
 
-def _too_little(table: Points, clusters: int) -> str:
-    """Return why nothing can be fitted, in words; empty where something can."""
+def _too_little(table: Points, clusters: int) -> Statement | None:
+    """Return why nothing can be fitted; `None` where something can."""
     sizes, errors = table.sizes, [1.0 - point.score for point in table.points]
     if len(sizes) < 3:
-        known = "no training size has" if not sizes else "1 size has" if len(sizes) == 1 else "2 sizes have"
-        return f"Only 3 training sizes or more make a curve, and {known} a score here."
+        return say("curve.few_sizes", sizes=len(sizes))
     if clusters < 2:
-        return "All test examples belong to one group, so nothing can be said of other ones."
+        return say("curve.one_group")
     if max(errors) <= 0.0:
-        return "Every answer was right at every size: more training examples have nothing left to bring here."
+        return say("curve.all_right")
     if min(errors) >= 1.0:
-        return "No answer was right at any size: there is no curve to see yet."
-    return ""
+        return say("curve.all_wrong")
+    return None
 
 
-def _remark(fitted: Fitted, shifts: FloatArray, sizes: Sequence[int], rng: np.random.Generator) -> tuple[str, bool]:
+def _remark(
+    fitted: Fitted, shifts: FloatArray, sizes: Sequence[int], rng: np.random.Generator
+) -> tuple[Statement | None, bool]:
     """Say what is odd about a curve, and whether it falls, so that no family fits.
 
     The trend is the slope of the mean errors on the logarithm of the size, weighted by their precision, over draws of
@@ -233,20 +240,15 @@ def _remark(fitted: Fitted, shifts: FloatArray, sizes: Sequence[int], rng: np.ra
     spread = around / rng.chisquare(freedom, len(shifts))
     noise = rng.standard_normal(shifts.shape) * np.sqrt(spread[:, None] / weights)
     slopes = (measured.errors + shifts + noise) @ (weights * place)
-    first, last = (formats.percent(1.0 - float(measured.errors[at])) for at in (0, -1))
-    path = f"from {first} at {formats.count(sizes[0])} training examples to {last} at {formats.count(sizes[-1])}"
+    first, last = (1.0 - float(measured.errors[at]) for at in (0, -1))
+    path = say("curve.path", smallest=sizes[0], first=first, largest=sizes[-1], last=last)
     if float(np.mean(slopes > 0.0)) >= _SURE:
-        return (
-            f"The score falls as examples are added, {path}. No curve that rises fits it, so nothing is said of more: "
-            "look at the newest labels and at what is chosen on dev first.",
-            True,
-        )
+        return say("curve.falls", path=path), True
     if float(np.mean(slopes < 0.0)) < _SURE:
-        return f"No rise can be told from chance, {path}: what is said beyond is little more than a guess.", False
+        return say("curve.no_rise", path=path), False
     if fitted.dispersion > _SCATTER:
-        times = formats.count(float(np.sqrt(fitted.dispersion)))
-        return f"The points scatter about {times} times as much as chance would have them: the band is wide.", False
-    return "", False
+        return say("curve.scatter", times=float(np.sqrt(fitted.dispersion))), False
+    return None, False
 
 
 def _curve(
@@ -257,7 +259,7 @@ def _curve(
     rng: np.random.Generator,
 ) -> LearningCurve:
     table, fitted = sketch.table, sketch.fitted
-    plain = LearningCurve(table.label, table.tuned, table.points, ceiling=sketch.ceiling, refusal=sketch.refusal)
+    plain = LearningCurve(table.label, table.tuned, table.points, ceiling=sketch.ceiling, refused=sketch.refused)
     if fitted is None or sketch.shown is None:
         return plain
     largest = table.sizes[-1]

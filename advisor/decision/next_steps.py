@@ -11,15 +11,16 @@ from statistics import NormalDist
 
 import numpy as np
 
-from advisor._util import formats
 from advisor.core import registry
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards import owed_baselines
+from advisor.decision.information import Information, Step
 from advisor.decision.preposterior import Desk, chance_decides, odds_after, odds_shifted
+from advisor.decision.statement import Action, say
 from advisor.economics.amounts import Range, mean
 from advisor.economics.ledger import Account, is_priced
 from advisor.stats import value_of_information
-from advisor.stats.value_of_information import Information, Step, chance_to_reach
+from advisor.stats.value_of_information import chance_to_reach
 
 LIFTS = {"optimised_prompt": (0.03, 0.06)}
 USUAL_LIFT = (0.0, 0.10)
@@ -87,7 +88,6 @@ def _examples(desk: Desk) -> Iterator[Step]:
     hand = max(0, evidence.test_at_hand - evidence.n_test)
     sizes |= {hand} if hand else set()
     each = _sum([_per_request(account) for account in desk.ledger.accounts])
-    labels = [one.label for one in evidence.strategies]
     for size in sorted(sizes):
         share = size / (size + have)
         worth = None
@@ -95,26 +95,17 @@ def _examples(desk: Desk) -> Iterator[Step]:
             part = desk.world_parts[0]
             worth = min(value_of_information.evpi(desk.nets), value_of_information.evsi(desk.means, part, share))
         new = max(0, size - hand)
-        some = "to be labelled" if new == size else f"{formats.count(new)} of them to be labelled"
-        source = some if new else "at hand, left out by the limit"
         limited = [f"--limit {evidence.n_test + size}"] if hand or evidence.request.limit is not None else []
         yield Step(
             name="test_examples",
-            action=f"{formats.count(size)} more test examples ({source})",
+            doing=Action(say("step.test_examples", more=size, to_label=new), evidence.again(*limited)),
             usd=None if each is None else size * each + new * mean(evidence.economics.usd_per_label),
             worth_usd=worth,
             chance_decides=chance_decides(desk, odds_after(desk, examples=share), look=True),
-            command=evidence.line(labels, *limited),
-            assumption=f"they are like the {formats.count(have)} at hand; {_label_words(desk) if new else _CALLS}",
+            basis=say(
+                "basis.like_those", n=have, usd_per_label=mean(evidence.economics.usd_per_label) if new else None
+            ),
         )
-
-
-_CALLS = "calls as measured"
-
-
-def _label_words(desk: Desk) -> str:
-    price = desk.evidence.economics.usd_per_label
-    return f"labels {'counted as free' if mean(price) == 0.0 else 'at your price'}, {_CALLS}"
 
 
 def _seed(desk: Desk) -> Iterator[Step]:
@@ -131,12 +122,11 @@ def _seed(desk: Desk) -> Iterator[Step]:
     asked = [None if a.request_usd is None else evidence.n_test * float(a.request_usd.mean()) for a in tuned]
     yield Step(
         name="seed",
-        action=f"train once more, with {seeds + 1} seeds in all",
+        doing=Action(say("step.seed", seeds=seeds + 1), evidence.again(f"--seeds {seeds + 1}")),
         usd=_sum([*asked, *(account.fit_usd for account in tuned)]),
         worth_usd=worth,
         chance_decides=chance_decides(desk, odds_after(desk, seeds=share)),
-        command=evidence.line([one.label for one in evidence.strategies], f"--seeds {seeds + 1}"),
-        assumption="a training costs what the measured ones did, and seeds differ as far as is known from them",
+        basis=say("basis.like_trainings"),
     )
 
 
@@ -155,13 +145,13 @@ def _labels(desk: Desk) -> Iterator[Step]:
         calls = _per_request(desk.ours)
         yield Step(
             name="labels",
-            action=f"{formats.count(more.labels - evidence.n_train)} more training examples "
-            f"({formats.count(more.labels)} in all)",
+            doing=Action(
+                say("step.labels", more=more.labels - evidence.n_train, total=more.labels), evidence.again(*limited)
+            ),
             usd=None if more.usd is None or calls is None else more.usd + evidence.n_test * calls,
             worth_usd=_option_worth(desk, desk.ours, more.gain.estimate, sd * math.sqrt(learnt)),
             chance_decides=chance_decides(desk, odds_shifted(desk, more.gain.estimate, sd, learnt)),
-            command=evidence.line([one.label for one in evidence.strategies], *limited),
-            assumption=f"the learning curve holds; {_label_words(desk)}",
+            basis=say("basis.curve_holds", usd_per_label=mean(evidence.economics.usd_per_label)),
         )
 
 
@@ -175,18 +165,18 @@ def _strategies(desk: Desk) -> Iterator[Step]:
         lift, sd = LIFTS.get(name, USUAL_LIFT)
         noise = desk.spread(desk.quality_parts[0])
         learnt = sd**2 / (sd**2 + noise)
-        fits = [other.fit_usd, *([desk.ours.fit_usd] * (name == "optimised_prompt"))]
+        fits = [other.fit_usd, desk.ours.fit_usd] if name == "optimised_prompt" else [other.fit_usd]
         calls = None if other.request_usd is None else evidence.n_test * float(other.request_usd.mean())
         fit = None if any(fit is None for fit in fits) else max(fit or 0.0 for fit in fits)
         yield Step(
             name="strategy",
-            action=f"run {name}",
+            doing=Action(
+                say("step.strategy", name=name), evidence.line([*(one.label for one in evidence.strategies), name])
+            ),
             usd=_sum([calls, fit]),
             worth_usd=_option_worth(desk, other, lift, sd * math.sqrt(learnt)),
             chance_decides=_rival_decides(desk, lift, sd, learnt),
-            command=evidence.line([*(one.label for one in evidence.strategies), name]),
-            assumption=f"assumed, not measured: {formats.points(lift)} better than {other.label}, give or take "
-            f"{formats.points(sd)}, at its price",
+            basis=say("basis.assumed_lift", lift=lift, sd=sd, other=other.label),
         )
 
 
@@ -203,7 +193,6 @@ def _inputs(desk: Desk) -> Iterator[Step]:
         "value": (economics.usd_per_correct_answer, ledger.volume.mean(), ledger.value, "--value-per-correct USD"),
         "volume": (economics.requests_per_month, ledger.volume, ledger.value.mean(), "--requests-per-month N"),
     }
-    words = {"value": "what a correct answer is worth", "volume": "how many requests there are"}
     for name, (given, volume, value, flag) in asked.items():
         if not isinstance(given, Range):
             continue
@@ -214,12 +203,11 @@ def _inputs(desk: Desk) -> Iterator[Step]:
         odds = odds_after(desk, gain=conditional[:, ours] - conditional[:, other])
         yield Step(
             name=name,
-            action=f"find out more closely {words[name]}",
+            doing=Action(say("step.find_out", name=name), desk.evidence.again(flag)),
             usd=HOURS_TO_FIND_OUT * economics.usd_per_engineering_hour,
             worth_usd=min(value_of_information.evpi(desk.nets), value_of_information.evppi(conditional)),
             chance_decides=chance_decides(desk, odds),
-            command=desk.evidence.line([one.label for one in desk.evidence.strategies], flag),
-            assumption=f"it is known exactly afterwards, after {HOURS_TO_FIND_OUT:.0f} hour of work",
+            basis=say("basis.known_after", hours=HOURS_TO_FIND_OUT),
         )
 
 
@@ -230,7 +218,8 @@ def _option_worth(desk: Desk, base: Account, lift: float, sd: float) -> float | 
     """Return what one more choice is worth: `base` with a lift in score, of which `sd` will be learnt."""
     if desk.means is None:
         return None
-    column = desk.pair[base.label != desk.ours.label]
+    ours, other = desk.pair
+    column = ours if base.label == desk.ours.label else other
     best, now = float(desk.means.max()), float(desk.means[column])
     usd = desk.usd_per_score
     return max(0.0, value_of_information.expected_maximum(best, now + usd * lift, usd * sd) - best)

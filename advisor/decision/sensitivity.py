@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from advisor._util import formats
 from advisor.decision.evidence import Evidence, Flip, FlipUnit
+from advisor.decision.statement import Statement, say
 from advisor.economics.amounts import Amount, Range, mean
 from advisor.economics.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
 from advisor.economics.ledger import Account, Ledger, is_priced
 from advisor.stats.bootstrap import FloatArray
 
-NAMES = {
-    "value": "Value of a correct answer",
-    "volume": "Volume",
-    "horizon": "Horizon",
-    "one_off": "One-off cost of tuning",
-    "price": "Price of requests and training",
-    "lead": "Quality",
-    "labels": "Price of a label",
-    "engineering": "Engineering",
-    "retraining": "Retraining",
-    "margin": "Margin",
-    "margin_needless": "Margin",
-    "margin_as_good": "Margin",
-    "value_allowed": "Value of a correct answer",
-}
 EXAMPLES = {"labels": 1.0, "engineering": 40.0, "retraining": 4.0}
 """What an input that is 0 is moved to: $1 a label, a week of work, a retraining each quarter."""
 
@@ -192,59 +176,45 @@ def _reached(lead: FloatArray, share: float, side: Literal["lower", "higher"]) -
     return float(np.quantile(lead, share, method=side))
 
 
-# --- in words --------------------------------------------------------------------------------------------------------
+# --- what is said of them --------------------------------------------------------------------------------------------
 
 
-def amount_words(flip: Flip, value: float | None) -> str:
-    """Return a value of this input in words, with its unit."""
-    forms: dict[str, Callable[[float | None], str]] = {
-        "usd": formats.usd,
-        "months": formats.months,
-        "points": formats.points,
-        "times": lambda factor: f"{formats.times(factor)} what it is now",
-        "hours": lambda hours: f"{formats.number(hours)} hours",
-    }
-    if value is None:
-        return "not given"
-    if flip.name == "volume":
-        return f"{formats.count(value)} requests a month"
-    if flip.name == "retraining":
-        return f"{formats.number(value)} times a year"
-    return forms[flip.unit](value)
-
-
-def sentence(flip: Flip, evidence: Evidence) -> str:
-    """Return where the answer turns, for an input that has a flip point."""
-    at = amount_words(flip, flip.flip)
-    if flip.name == "lead":
-        return (
-            f"Quality: tuning pays from a lead of {at} over {evidence.alternative} on "
-            f"(measured: {amount_words(flip, flip.now)})."
-        )
-    if flip.name == "margin":
-        return f"Margin: better by more than the margin up to {at} (yours: {amount_words(flip, flip.now)})."
-    if flip.name == "margin_as_good":
-        now = amount_words(flip, flip.now)
-        return f"Margin: {evidence.tuned}, which costs less, counts as no worse from {at} on (yours: {now})."
+def turning_point(flip: Flip, evidence: Evidence) -> Statement | None:
+    """Return where the answer turns; `None` for an input that has no such point."""
+    at, economics = flip.flip, evidence.economics
+    if at is None:
+        return None
+    above = flip.gain_low is None or flip.gain_high is None or flip.gain_high > flip.gain_low
     if flip.name == "value_allowed":
-        return f"Value of a correct answer: tuning, cheaper and worse, pays below {at} ({_now(flip, evidence)})."
+        return say("turn.value_allowed", at=at, yours=_ends(economics.usd_per_correct_answer))
+    if flip.name == "value":
+        return say("turn.value", at=at, above=above, yours=_ends(economics.usd_per_correct_answer))
+    if flip.name == "volume":
+        return say("turn.volume", at=at, above=above, yours=_ends(economics.requests_per_month))
+    if flip.name == "price":
+        return say("turn.price", at=at, above=above)
+    if flip.unit == "points":
+        return _in_points(flip, at, evidence)
+    return say("turn.input", name=flip.name, unit=flip.unit, at=at, above=above, now=flip.now)
+
+
+def _in_points(flip: Flip, at: float, evidence: Evidence) -> Statement:
+    """Return where the answer turns by the lead, or by one of the margins."""
+    if flip.name == "lead":
+        return say("turn.lead", at=at, now=flip.now, other=evidence.alternative)
+    if flip.name == "margin_as_good":
+        return say("turn.margin_as_good", at=at, now=flip.now, tuned=evidence.tuned)
     if flip.name == "margin_needless":
         held = evidence.money.dominance
-        instead = held.instead if held else evidence.alternative
-        return f"Margin: {instead} counts as no worse from {at} on (yours: {amount_words(flip, flip.now)})."
-    rises = flip.gain_low is None or flip.gain_high is None or flip.gain_high > flip.gain_low
-    side = "above" if rises else "below"
-    now = "" if flip.unit == "times" else f" ({_now(flip, evidence)})"
-    return f"{NAMES[flip.name]}: tuning pays {side} {at}{now}."
+        return say("turn.margin_needless", at=at, now=flip.now, instead=held.instead if held else evidence.alternative)
+    return say("turn.margin", at=at, now=flip.now)
 
 
-def _now(flip: Flip, evidence: Evidence) -> str:
-    """Return what the input is now; a range of the user's as a range."""
-    if flip.name in ("value", "value_allowed"):
-        return f"yours: {formats.amount(evidence.economics.usd_per_correct_answer, formats.usd)}"
-    if flip.name == "volume":
-        return f"yours: {formats.amount(evidence.economics.requests_per_month, formats.count)}"
-    return f"now {amount_words(flip, flip.now)}"
+def _ends(given: Amount | None) -> tuple[float, ...]:
+    """Return an amount as it was given: one number, the two ends of a range, or nothing."""
+    if given is None:
+        return ()
+    return (given.low, given.high) if isinstance(given, Range) else (given,)
 
 
 def _known(amount: FloatArray | None) -> FloatArray:

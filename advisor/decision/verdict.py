@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.decision.evidence import Evidence, Guard, Verdict, VerdictAnswer
 from advisor.decision.guards import MISSING, judge_guards
-from advisor.decision.reasons import better_now, headline, next_step, reasons, would_flip
+from advisor.decision.reasons import better_now, conclusion, grounds, next_action, turning_points
 from advisor.decision.sensitivity import flips
 
 __all__ = ["Evidence", "Guard", "Verdict", "decide"]
@@ -32,11 +32,11 @@ def decide(evidence: Evidence) -> Verdict:
     answer, inputs = _withheld(leaning, guards), flips(evidence)
     return Verdict(
         answer=answer,
-        headline=headline(evidence, answer, leaning, guards),
         recommended=_recommended(evidence, answer, guards),
-        reasons=reasons(evidence, guards),
-        would_flip=would_flip(evidence, answer, inputs),
-        next_step=next_step(evidence, answer, guards),
+        conclusion=conclusion(evidence, answer, leaning, guards),
+        grounds=grounds(evidence, guards),
+        turning_points=turning_points(evidence, answer, inputs),
+        action=next_action(evidence, answer, guards),
         rule=rule,
         guards=guards,
         flips=inputs,

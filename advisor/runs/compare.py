@@ -13,7 +13,7 @@ from advisor.core.model import HasNotes
 from advisor.core.progress import Progress, silent, strategy_finished, strategy_started
 from advisor.core.shipped import look_at_data
 from advisor.core.types import EvalSet, Run
-from advisor.decision.findings import Findings
+from advisor.decision.findings import Findings, Skipped
 from advisor.decision.request import CompareOptions, Provenance
 from advisor.runs import runner
 from advisor.runs.prepare import Prepared
@@ -81,7 +81,7 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
         evidence = gather(runs, prepared.evalset, options, provenance, findings=beside, sized=sized)
         if options.checks != "none":
             probed = run_probes(_probe_plan(evidence, runs, prepared, specs), bench)
-            beside = replace(probed, data=beside.data, skipped={**beside.skipped, **probed.skipped})
+            beside = replace(probed, data=beside.data, skipped=(*beside.skipped, *probed.skipped))
             evidence = replace(evidence, findings=beside)
         comparison = conclude(evidence, runs, prepared.evalset, provenance, sized)
         store.add_comparison(comparison)
@@ -115,12 +115,12 @@ def _data_findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run])
     import numpy as np
 
     if not any(run.tuned for run in runs):
-        return Findings(skipped={"data": "looked at only where a strategy was tuned"})
+        return Findings(skipped=(Skipped("data", "", "looked at only where a strategy was tuned"),))
     try:
         rng = np.random.default_rng(prepared.options.seed)
         data = look_at_data(prepared.evalset, bench.embed, rng, bench.progress)
     except Exception as error:
-        return Findings(skipped={"data": f"could not be looked at: {type(error).__name__}: {error}"})
+        return Findings(skipped=(Skipped("data", "", f"could not be looked at: {type(error).__name__}: {error}"),))
     return Findings(data=data)
 
 

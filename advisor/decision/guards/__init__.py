@@ -10,7 +10,7 @@ from advisor.decision.evidence import Evidence, Guard
 
 from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
 from .consistency import CONSISTENCY, consistent
-from .enough import DATA, MISSING, MISSING_ALLOWED, data_sentence, enough_data, missing_shares, nothing_missing
+from .enough import DATA, MISSING, MISSING_ALLOWED, enough_data, missing_shares, nothing_missing, shown_differences
 from .labels import LABELS, label_quality
 from .leak import LEAK, no_leak
 from .retention import RETENTION, nothing_else_broke
@@ -30,7 +30,6 @@ __all__ = [
     "TRAINER",
     "baseline_line",
     "consistent",
-    "data_sentence",
     "enough_data",
     "judge_guards",
     "label_quality",
@@ -39,6 +38,7 @@ __all__ = [
     "nothing_else_broke",
     "nothing_missing",
     "owed_baselines",
+    "shown_differences",
     "skill_or_format",
     "strong_baseline",
     "trainer_worked",

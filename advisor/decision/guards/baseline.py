@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor._util import formats
 from advisor.decision.evidence import Evidence, Guard
+from advisor.decision.statement import Action, Statement, say
 
 if TYPE_CHECKING:
     from advisor.stats.summaries import StrategySummary
@@ -14,11 +14,6 @@ BASELINE = "strong baseline"
 CONSTRAINED = "few_shot(constrained=true)"
 STAND_INS = {"rag": "rag", "function_calling": "tools"}
 """Strategies in whose place any other one of a kind counts."""
-HOW = (
-    "Owed are few-shot and an optimised prompt with at least the budget of fine-tuning's own choice, retrieval where "
-    "there are documents, function calling where there are tools, and constrained decoding where there is a schema; "
-    "what is owed must have a score here."
-)
 
 
 def owed(evidence: Evidence) -> tuple[str, ...]:
@@ -65,8 +60,8 @@ def _budget(one: StrategySummary) -> int | None:
 
 
 def _too_small(one: StrategySummary) -> bool:
-    budget, least = _budget(one), one.selection.get("fine_tuning_calls")
-    return budget is not None and isinstance(least, int) and budget < least
+    budget, least = _budget(one), _tuning_calls(one)
+    return budget is not None and least is not None and budget < least
 
 
 def baseline_line(evidence: Evidence) -> str:
@@ -86,23 +81,33 @@ def _baselines_here(evidence: Evidence) -> list[str]:
 
 def strong_baseline(evidence: Evidence) -> Guard:
     """Few-shot and an optimised prompt always; RAG, function calling and constrained decoding where they apply."""
-    absent = owed_baselines(evidence)
-    small = [one for one in evidence.others if _too_small(one)]
-    budgets = "".join(f"; {one.label} had {_budgets(one)}" for one in evidence.others if _budget(one) is not None)
+    absent, names, how = owed_baselines(evidence), owed(evidence), say("baseline.how")
     if absent:
-        many = len(owed(evidence))
-        held = f"{many - len(absent)} of {many} baselines that are owed have a score"
-        less = f"; {small[0].label} had only {_budgets(small[0])}" if small and "optimised_prompt" in absent else ""
-        names = " and ".join(absent)
-        return Guard(
-            BASELINE, "fail", f"{held}; missing: {names}{less}", HOW, f"Run {names}: {baseline_line(evidence)}"
+        small = next((one for one in evidence.others if _too_small(one)), None)
+        missing = say(
+            "baseline.missing",
+            scored=len(names) - len(absent),
+            owed=len(names),
+            missing=absent,
+            budgets=(_small_budget(small),) if small and "optimised_prompt" in absent else (),
         )
-    against = ", ".join(one.label for one in evidence.others if one.kind in ("prompting", "rag", "tools"))
-    return Guard(BASELINE, "pass", f"held against {against or evidence.alternative}{budgets}", HOW)
+        run = Action(say("next.run", names=absent), baseline_line(evidence))
+        return Guard(BASELINE, "fail", missing, how, run)
+    against = tuple(one.label for one in evidence.others if one.kind in ("prompting", "rag", "tools"))
+    budgets = tuple(_budget_said(one) for one in evidence.others if _budget(one) is not None)
+    held = say("baseline.held", against=against or (evidence.alternative,), budgets=budgets)
+    return Guard(BASELINE, "pass", held, how)
 
 
-def _budgets(one: StrategySummary) -> str:
-    """Say the budget of a search beside that of fine-tuning's own choice, where both are declared."""
-    own, theirs = _budget(one), one.selection.get("fine_tuning_calls")
-    beside = f" ({formats.count(theirs)} in fine-tuning's own choice)" if isinstance(theirs, int) else ""
-    return f"a budget of {formats.count(own or 0)} calls{beside}"
+def _budget_said(one: StrategySummary) -> Statement:
+    return say("baseline.budget", label=one.label, calls=_budget(one) or 0, tuning_calls=_tuning_calls(one))
+
+
+def _small_budget(one: StrategySummary) -> Statement:
+    return say("baseline.small_budget", label=one.label, calls=_budget(one) or 0, tuning_calls=_tuning_calls(one))
+
+
+def _tuning_calls(one: StrategySummary) -> int | None:
+    """Return the calls of fine-tuning's own choice, where a search declares them."""
+    declared = one.selection.get("fine_tuning_calls")
+    return declared if isinstance(declared, int) else None

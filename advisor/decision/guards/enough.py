@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from advisor._util import formats
 from advisor.decision.evidence import Evidence, Guard
+from advisor.decision.statement import Statement, say
 from advisor.stats.intervals import LEAST_CLUSTERS
 
 from .baseline import owed
@@ -26,33 +26,26 @@ def enough_data(evidence: Evidence) -> Guard:
     `LEAST_CLUSTERS` clusters nothing can be excluded, whatever they say.
     """
     if not evidence.tuned or not evidence.alternative:
-        return Guard(DATA, "unknown", f"{formats.count(evidence.n_test)} test examples, and nothing to hold against")
+        return Guard(DATA, "unknown", say("data.nothing_against", n=evidence.n_test))
     lead = evidence.lead(evidence.alternative)
-    finding = data_sentence(evidence)
+    shown = shown_differences(evidence)
     if 0 < lead.clusters < LEAST_CLUSTERS:
-        few = f"{formats.count(lead.clusters)} test examples or groups of them"
-        return Guard(DATA, "fail", f"{few} can show nothing by themselves; at least {LEAST_CLUSTERS} are needed")
+        return Guard(DATA, "fail", say("data.few_clusters", clusters=lead.clusters, needed=LEAST_CLUSTERS))
     if lead.real:
-        way = "over" if lead.estimate > 0.0 else "behind"
-        shown = f"the {formats.points(abs(lead.estimate))} {way} {evidence.alternative} are more than chance"
-        return Guard(DATA, "pass", f"{formats.count(lead.n or evidence.n_test)} test examples: {shown}")
+        n = lead.n or evidence.n_test
+        return Guard(DATA, "pass", say("data.real", n=n, lead=lead.estimate, other=evidence.alternative))
     if lead.estimate > 0.0 and rests_on_quality(evidence):
-        more = f"the {formats.points(lead.estimate)} over {evidence.alternative} could be chance"
-        return Guard(DATA, "fail", f"{more}; {finding}")
+        chance = say("data.chance", lead=lead.estimate, other=evidence.alternative, shown=shown)
+        return Guard(DATA, "fail", chance)
     enough = lead.detectable is not None and lead.detectable <= evidence.economics.margin
-    return Guard(DATA, "pass" if enough else "unknown", finding)
+    return Guard(DATA, "pass" if enough else "unknown", shown)
 
 
-def data_sentence(evidence: Evidence) -> str:
+def shown_differences(evidence: Evidence) -> Statement:
     """Return how small a difference this test set can show, against the margin."""
     lead = evidence.lead(evidence.alternative)
-    n, margin = formats.count(lead.n or evidence.n_test), formats.points(evidence.economics.margin)
-    if lead.detectable is None:
-        return f"{n} test examples: the smallest difference they show is not known, the margin is {margin}"
-    shown = formats.points(lead.detectable)
-    if lead.detectable <= evidence.economics.margin:
-        return f"{n} test examples show differences from {shown} on, which is within the margin of {margin}"
-    return f"{n} test examples show differences from {shown} on; one as small as the margin of {margin} can go unseen"
+    n, margin = lead.n or evidence.n_test, evidence.economics.margin
+    return say("data.shows", n=n, detectable=lead.detectable, margin=margin)
 
 
 def missing_shares(evidence: Evidence) -> dict[str, float]:
@@ -74,10 +67,8 @@ def missing_shares(evidence: Evidence) -> dict[str, float]:
 def nothing_missing(evidence: Evidence) -> Guard:
     """At most 1 % of the outcomes have no score, for every strategy the verdict rests on."""
     shares = missing_shares(evidence)
-    worst = max(shares, key=lambda label: shares[label], default="")
-    allowed = formats.percent(MISSING_ALLOWED)
-    if worst and shares[worst] > MISSING_ALLOWED:
-        many = ", ".join(f"{label} {formats.percent(s)}" for label, s in shares.items() if s > MISSING_ALLOWED)
-        return Guard(MISSING, "fail", f"outcomes without a score: {many}; at most {allowed} is allowed")
-    share = shares.get(worst, 0.0)
-    return Guard(MISSING, "pass", f"{formats.percent(share)} of outcomes have no score; at most {allowed} is allowed")
+    many = tuple((label, share) for label, share in shares.items() if share > MISSING_ALLOWED)
+    if many:
+        return Guard(MISSING, "fail", say("missing.too_many", shares=many, allowed=MISSING_ALLOWED))
+    share = max(shares.values(), default=0.0)
+    return Guard(MISSING, "pass", say("missing.few", share=share, allowed=MISSING_ALLOWED))

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from advisor._util import formats
-from advisor.core.data_check import DataFindings
-from advisor.decision.evidence import Evidence, Guard
+from advisor.core.types import Interval
+from advisor.decision.evidence import Evidence, Guard, State
+from advisor.decision.statement import Action, Statement, say
 
 from .enough import rests_on_quality
+from .leak import unseen_data
 
 LABELS = "label quality"
 CONFLICTS_ALLOWED = 0.05
 """Share of training examples that ask the same as another one and accept no answer that it accepts."""
-
-HOW = (
-    "the share of wrong labels is estimated by confident learning, from a classifier on embeddings that never saw the "
-    "example; where labels overlap in meaning it is an upper figure"
-)
-REMEDY = "read the suspicious labels and the conflicts that the HTML and JSON reports list, and correct what is wrong"
-BY_HAND = "have someone else answer a sample of the test questions, and see on how many the two disagree"
 
 
 def label_quality(evidence: Evidence) -> Guard:
@@ -29,53 +23,38 @@ def label_quality(evidence: Evidence) -> Guard:
     """
     data = evidence.findings.data
     if data is None:
-        return Guard(LABELS, "unknown", evidence.findings.skipped.get("data", "not looked at"))
-    clashing = sum(len(group) for group in data.conflicts)
-    share = clashing / max(1, data.n_train)
-    if clashing:
-        told = (
-            f"{formats.count(clashing)} training examples ({formats.percent(share)}) ask what another one asks, with "
-        )
-        told += "no accepted answer in common"
-    else:
-        told = "no training example contradicts another one"
+        return Guard(LABELS, "unknown", unseen_data(evidence))
+    conflicting = sum(len(group) for group in data.conflicts)
+    share = conflicting / max(1, data.n_train)
+    conflicts = say("labels.conflicts", conflicting=conflicting, share=share)
+    how, read = say("labels.how"), Action(say("labels.read"))
     if share > CONFLICTS_ALLOWED:
-        allowed = formats.percent(CONFLICTS_ALLOWED)
-        return Guard(LABELS, "fail", f"{told}; at most {allowed} is allowed", HOW, REMEDY)
+        found = say("labels.conflicting", conflicts=conflicts, allowed=CONFLICTS_ALLOWED)
+        return Guard(LABELS, "fail", found, how, read)
     if data.label_noise is None:
-        return Guard(
-            LABELS,
-            "unknown",
-            f"{told}; wrong labels are not estimated: {data.label_note}",
-            "",
-            REMEDY if clashing else BY_HAND,
-        )
-    return _against_the_lead(evidence, data, told)
+        found = say("labels.not_estimated", conflicts=conflicts, reason=data.label_note)
+        return Guard(LABELS, "unknown", found, action=read if conflicting else Action(say("labels.by_hand")))
+    wrong = say(
+        "labels.wrong",
+        wrong=data.label_noise,
+        conflicts=conflicts,
+        rarest=data.smallest_class,
+        commonest=data.largest_class,
+    )
+    state, found = _against_the_lead(evidence, data.label_noise, wrong)
+    return Guard(LABELS, state, found, how, None if state == "pass" else read)
 
 
-def _against_the_lead(evidence: Evidence, data: DataFindings, told: str) -> Guard:
-    noise = data.label_noise
-    assert noise is not None
-    ends = f"{formats.percent(noise.low)} to {formats.percent(noise.high)}"
-    seen = f"about {formats.percent(noise.estimate)} of the training labels look wrong ({ends}); {told}{_balance(data)}"
+def _against_the_lead(evidence: Evidence, noise: Interval, wrong: Statement) -> tuple[State, Statement]:
     if not evidence.tuned or not evidence.alternative:
-        return Guard(LABELS, "unknown", f"{seen}; there is no lead to hold them against", HOW, REMEDY)
+        return "unknown", say("labels.no_lead", wrong=wrong)
     lead, margin = evidence.lead(evidence.alternative).estimate, evidence.economics.margin
     if not rests_on_quality(evidence) or lead <= 0.0:
         if noise.high <= margin:
-            return Guard(LABELS, "pass", f"{seen}; fewer than the margin of {formats.points(margin)}", HOW)
-        hidden = f"{seen}; they can hide a loss as large as the margin of {formats.points(margin)}"
-        return Guard(LABELS, "unknown", hidden, HOW, REMEDY)
-    over = f"the lead of {formats.points(lead)} over {evidence.alternative}"
+            return "pass", say("labels.below_the_margin", wrong=wrong, margin=margin)
+        return "unknown", say("labels.hide_a_loss", wrong=wrong, margin=margin)
     if noise.low >= lead:
-        return Guard(LABELS, "fail", f"{seen}; repeating them could by itself explain {over}", HOW, REMEDY)
+        return "fail", say("labels.explain", wrong=wrong, lead=lead, other=evidence.alternative)
     if noise.high >= lead:
-        return Guard(LABELS, "unknown", f"{seen}; they may be as many as {over}", HOW, REMEDY)
-    return Guard(LABELS, "pass", f"{seen}; too few to explain {over}", HOW)
-
-
-def _balance(data: DataFindings) -> str:
-    if data.largest_class is None or data.smallest_class is None:
-        return ""
-    rare, common = formats.percent(data.smallest_class), formats.percent(data.largest_class)
-    return f"; the rarest label has {rare} of train, the commonest {common}"
+        return "unknown", say("labels.may_explain", wrong=wrong, lead=lead, other=evidence.alternative)
+    return "pass", say("labels.too_few", wrong=wrong, lead=lead, other=evidence.alternative)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor._util import formats
 from advisor.core.data_check import DataFindings
-from advisor.decision.evidence import Evidence, Guard, Lead
+from advisor.core.types import Interval
+from advisor.decision.evidence import Evidence, Guard, Lead, State
+from advisor.decision.statement import Action, Statement, say
 from advisor.stats.alpha_spending import error_of_differences
 from advisor.stats.bootstrap import Draws, Panel, contrast
 from advisor.stats.paired import paired_statistics
@@ -19,8 +20,6 @@ from .enough import rests_on_quality
 LEAK = "no leak"
 LEAKS_ALLOWED = 0.10
 """Share of test questions from which on a lead that is only on the suspects is called memory, real or not."""
-
-REMEDY = "take the suspects, which the HTML and JSON reports list, out of train (or out of test) and compare again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,54 +45,55 @@ def no_leak(evidence: Evidence) -> Guard:
     """
     data = evidence.findings.data
     if data is None:
-        return Guard(LEAK, "unknown", evidence.findings.skipped.get("data", "not looked at"))
+        return Guard(LEAK, "unknown", unseen_data(evidence))
     suspects = {leak.test_id for leak in data.leaks} & set(evidence.test_ids)
-    how = f"suspects are test questions with a neighbour in train or dev: {data.checked}"
-    if not suspects:
-        if data.incomplete:
-            return Guard(LEAK, "unknown", f"no suspect, but not all was looked at: {data.incomplete}", how)
-        return Guard(LEAK, "pass", f"none of {formats.count(evidence.n_test)} test questions has a near copy", how)
-    return _weighed(evidence, data, suspects, how)
+    how = say("leak.how", checked=data.checked)
+    if suspects:
+        state, found = _weighed(evidence, data, suspects)
+        return Guard(LEAK, state, found, how, None if state == "pass" else Action(say("leak.remedy")))
+    if data.incomplete:
+        return Guard(LEAK, "unknown", say("leak.none_yet", reason=data.incomplete), how)
+    return Guard(LEAK, "pass", say("leak.none", n=evidence.n_test), how)
 
 
-def _weighed(evidence: Evidence, data: DataFindings, suspects: set[str], how: str) -> Guard:
-    share = len(suspects) / max(1, evidence.n_test)
-    some = f"{formats.count(len(suspects))} of {formats.count(evidence.n_test)} test questions"
-    found = f"{some} ({formats.percent(share)}) {'has' if len(suspects) == 1 else 'have'} a near copy in train or dev"
+def unseen_data(evidence: Evidence) -> Statement:
+    """Return why nobody looked at the data."""
+    reason = evidence.findings.why_not("data")
+    return say("guard.because", reason=reason) if reason else say("guard.not_looked_at")
+
+
+def _weighed(evidence: Evidence, data: DataFindings, suspects: set[str]) -> tuple[State, Statement]:
+    """Return whether the lead stands without the suspects."""
+    told = say("leak.suspects", suspects=len(suspects), n=evidence.n_test)
     if not evidence.tuned or not evidence.alternative or evidence.panel is None:
-        return Guard(LEAK, "unknown", f"{found}; there is no lead to compute again without them", how, REMEDY)
+        return "unknown", say("leak.no_lead", suspects=told)
     keep = np.array([identity not in suspects for identity in evidence.test_ids], dtype=np.bool_)
     without = lead_on(evidence, keep)
     if without is None:
-        return Guard(LEAK, "fail", f"{found}; no example is left to compute the lead on", how, REMEDY)
+        return "fail", say("leak.nothing_left", suspects=told)
     lead = evidence.lead(evidence.alternative)
-    range_ = f"{formats.points(without.estimate)} ({_bare(without.low)} to {_bare(without.high)})"
-    seen = f"{found}; without them the lead over {evidence.alternative} is {range_}"
-    told = f"{seen} and not {formats.points(lead.estimate)}"
-    if why := _spoiled(evidence, lead, without, share):
-        return Guard(LEAK, "fail", f"{told}: {why}", how, REMEDY)
+    left = Interval(without.estimate, without.low, without.high)
+    seen = say("leak.without", suspects=told, other=evidence.alternative, without=left, lead=lead.estimate)
+    spoiled = _spoiled(evidence, lead, without, len(suspects) / max(1, evidence.n_test), seen)
+    if spoiled is not None:
+        return "fail", spoiled
     if data.incomplete:
-        return Guard(LEAK, "unknown", f"{told}; not all was looked at: {data.incomplete}", how, REMEDY)
-    return Guard(LEAK, "pass", f"{told}, which is within the margin", how)
+        return "unknown", say("leak.partly", without=seen, reason=data.incomplete)
+    return "pass", say("leak.within", without=seen)
 
 
-def _spoiled(evidence: Evidence, lead: Lead, without: Without, share: float) -> str:
-    """Return why a yes does not stand without the suspects, or nothing."""
+def _spoiled(evidence: Evidence, lead: Lead, without: Without, share: float, seen: Statement) -> Statement | None:
+    """Return why a yes does not stand without the suspects; `None` where it does."""
     margin = evidence.economics.margin
     if lead.real and lead.estimate > 0.0 and not (without.real and without.estimate > 0.0):
-        return "that could be chance"
+        return say("leak.could_be_chance", without=seen)
     if lead.estimate - without.estimate > margin:
-        return f"it falls by more than the margin of {formats.points(margin)}"
+        return say("leak.falls", without=seen, margin=margin)
     if share > LEAKS_ALLOWED and lead.estimate > 0.0 >= without.estimate:
-        return "only what was remembered explains it"
+        return say("leak.memory", without=seen)
     if not rests_on_quality(evidence) and not evidence.sure(without.as_good):
-        chance = formats.percent(without.as_good)
-        return f"a yes would rest on cost, and that tuning is as good has a chance of {chance} only"
-    return ""
-
-
-def _bare(value: float) -> str:
-    return formats.points(value).removesuffix("s").removesuffix(" point")
+        return say("leak.as_good_unsure", without=seen, chance=without.as_good)
+    return None
 
 
 def lead_on(evidence: Evidence, keep: Sequence[bool] | np.ndarray) -> Without | None:

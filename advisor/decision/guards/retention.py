@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
 
-from advisor._util import formats
-from advisor.decision.evidence import Evidence, Guard
+from advisor.decision.evidence import Evidence, Guard, State
 from advisor.decision.findings import Probe, ProbeName
+from advisor.decision.statement import Action, Statement, say
 from advisor.stats.hypothesis_tests import NonInferiority, non_inferiority
 
 from .paired import difference, scores_of
@@ -17,13 +16,7 @@ from .paired import difference, scores_of
 RETENTION = "retention"
 RETENTION_LEVEL, RETENTION_POWER = 0.95, 0.80
 _TIE = 1e-12
-_WORDS: dict[ProbeName, str] = {"retention": "general questions", "refusals": "questions that have no answer"}
-_HOW = (
-    "tuned and base model were asked the same questions, answers held to the choices where there are some; one-sided "
-    "test of non-inferiority at 95% on the paired difference (Student's t, clustered standard error, an assumed spread "
-    "between seeds of 1 point included; the exact bound where no answer changes); the smallest drop that is seen in 80 "
-    "of 100 tries is printed"
-)
+_SUITES: tuple[ProbeName, ...] = ("retention", "refusals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ class Kept:
     detectable: float
 
     @property
-    def state(self) -> Literal["pass", "fail", "unknown"]:
+    def state(self) -> State:
         """Hold if a drop by the margin is excluded; fail if there surely is a drop and it is as large as the margin."""
         drop, margin = self.before - self.after, self.test.margin
         if self.worst < 0.0 and drop >= margin:
@@ -59,13 +52,13 @@ class Kept:
 
 def nothing_else_broke(evidence: Evidence) -> Guard:
     """Hold if the tuned model is not worse than its base model by the margin, on every suite that was asked."""
-    found = [kept for name in _WORDS if (kept := _kept(evidence, name)) is not None]
+    how, found = say("retention.how"), [kept for name in _SUITES if (kept := _kept(evidence, name)) is not None]
     if not found:
-        return Guard(RETENTION, "unknown", _why_not(evidence), _HOW, _unasked(evidence))
-    states = [kept.state for kept in found]
-    state = "fail" if "fail" in states else "unknown" if "unknown" in states else "pass"
-    finding, *details = (_sentence(kept) for kept in sorted(found, key=lambda kept: kept.state != state))
-    return Guard(RETENTION, state, finding, _HOW, _remedy(evidence, state, found), tuple(details))  # type: ignore[arg-type]
+        return Guard(RETENTION, "unknown", _why_not(evidence), how, _unasked(evidence))
+    states = {kept.state for kept in found}
+    state: State = "fail" if "fail" in states else "unknown" if "unknown" in states else "pass"
+    first, *others = (_found(kept) for kept in sorted(found, key=lambda kept: kept.state != state))
+    return Guard(RETENTION, state, first, how, _remedy(evidence, state, found), tuple(others))
 
 
 def _kept(evidence: Evidence, suite: ProbeName) -> Kept | None:
@@ -108,54 +101,46 @@ def _groups(probe: Probe) -> dict[str, str]:
     return {one.example_id: str(one.trace.get("group", one.example_id)) for one in probe.outcomes}
 
 
-def _sentence(kept: Kept) -> str:
-    change = kept.after - kept.before
-    way = "no change" if change == 0.0 else f"{formats.points(abs(change))} {'more' if change > 0 else 'less'}"
-    margin, seen = formats.points(kept.test.margin), formats.points(kept.detectable)
-    unknown = f"a loss of {margin} is not excluded"
+def _found(kept: Kept) -> Statement:
+    return say("retention.kept", suite=kept.suite, before=kept.before, after=kept.after, n=kept.n, judged=_judged(kept))
+
+
+def _judged(kept: Kept) -> Statement:
+    margin, shows_from = kept.test.margin, kept.detectable
+    if kept.state == "pass":
+        return say("retention.excluded", margin=margin, shows_from=shows_from)
+    if kept.state == "fail":
+        return say("retention.lost", margin=margin, shows_from=shows_from)
     if kept.nothing_to_lose:
-        unknown = f"with less than {margin} right before, there is nothing to lose and nothing to learn from it"
-    elif kept.unseen:
-        unknown = f"losses show from {seen} on, so one of {margin} can go unseen"
-    judged = {
-        "pass": f"a loss of {margin} is excluded, and losses from {seen} on show",
-        "fail": f"at most {margin} less is acceptable, and losses from {seen} on show",
-        "unknown": unknown,
-    }
-    return (
-        f"{_WORDS[kept.suite]}: {formats.percent(kept.before)} right before the tune and "
-        f"{formats.percent(kept.after)} after it, {way}, on {formats.count(kept.n)}; {judged[kept.state]}"
-    )
+        return say("retention.nothing_to_lose", margin=margin)
+    if kept.unseen:
+        return say("retention.unseen", margin=margin, shows_from=shows_from)
+    return say("retention.not_excluded", margin=margin)
 
 
-def _why_not(evidence: Evidence) -> str:
+def _why_not(evidence: Evidence) -> Statement:
     if evidence.findings.checks == "none":
-        return "not looked at (--checks none)"
+        return say("guard.not_asked_for")
     if not evidence.tuned:
-        return "nothing was tuned"
-    skipped = evidence.findings.skipped
-    keys = ("suites", *(f"{name} {evidence.tuned}" for name in _WORDS))
-    why = next((skipped[key] for key in keys if key in skipped), "")
-    return f"could not be looked at: {why}" if why else "no general questions were asked"
+        return say("guard.nothing_tuned")
+    reasons = [evidence.findings.why_not("suites")]
+    reasons += [evidence.findings.why_not(name, evidence.tuned) for name in _SUITES]
+    reason = next(filter(None, reasons), "")
+    return say("guard.failed", reason=reason) if reason else say("retention.no_questions")
 
 
-def _unasked(evidence: Evidence) -> str:
-    labels = [one.label for one in evidence.strategies]
+def _unasked(evidence: Evidence) -> Action:
     if evidence.findings.checks == "none":
-        return f"Ask questions that must still be answered: {evidence.line(labels, '--checks quick')}"
-    return f"Bring questions that must still be answered: {evidence.line(labels, '--suite FILE')}"
+        return Action(say("retention.ask"), evidence.again("--checks quick"))
+    return evidence.repeat(say("retention.bring"), "--suite FILE")
 
 
-def _remedy(evidence: Evidence, state: str, found: Sequence[Kept]) -> str:
-    labels = [one.label for one in evidence.strategies]
+def _remedy(evidence: Evidence, state: State, found: Sequence[Kept]) -> Action | None:
+    if state == "pass":
+        return None
     if state == "fail":
-        return (
-            "Train more gently (lower learning_rate, fewer epochs, smaller rank) or mix general rows into the training "
-            f"set, and compare again: {evidence.line(labels)}"
-        )
-    if state == "unknown":
-        if all(kept.nothing_to_lose for kept in found if kept.state == state):
-            return f"Bring questions that the base model can answer: {evidence.line(labels, '--suite FILE')}"
-        more = "--suite FILE" if evidence.findings.checks == "full" else "--checks full"
-        return f"Ask more questions: {evidence.line(labels, more)}"
-    return ""
+        return Action(say("retention.train_gently"), evidence.again())
+    if all(kept.nothing_to_lose for kept in found if kept.state == state):
+        return evidence.repeat(say("retention.bring_answerable"), "--suite FILE")
+    more = "--suite FILE" if evidence.findings.checks == "full" else "--checks full"
+    return evidence.repeat(say("retention.ask_more"), more)

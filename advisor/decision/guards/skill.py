@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from advisor._util import formats
 from advisor.core.types import Interval
-from advisor.decision.evidence import Evidence, Guard
+from advisor.decision.evidence import Evidence, Guard, State
 from advisor.decision.findings import Probe
+from advisor.decision.statement import Action, Statement, say
 
 from .paired import Scores, difference, groups_of, run_scores, scores_of
 
 SKILL = "skill or format"
 Way = Literal["constrained", "repaired"]
-_HOW = (
-    "every strategy was scored once more with its answers in the right form ({way}); the lead that is left is skill, "
-    "the rest is format; paired bootstrap over test examples and seeds"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class LeadParts:
     skill: Interval
     format: Interval
     n: int
-    how: str
+    how: Statement
 
 
 def skill_or_format(evidence: Evidence) -> Guard:
@@ -47,23 +43,22 @@ def skill_or_format(evidence: Evidence) -> Guard:
     It fails too if the format made a real difference and what is left is below the margin, and wherever another one in
     form is surely better by more than the margin. Without a lead it holds if that is excluded.
     """
-    knowledge = _knowledge(evidence)
+    knowledge, any_form = _knowledge(evidence), say("skill.how", way=say("skill.any_form"))
     if not evidence.tuned or not evidence.alternative:
-        return Guard(
-            SKILL, "unknown", "there is no lead to explain", _HOW.format(way="labels or schema"), "", knowledge
-        )
+        return Guard(SKILL, "unknown", say("skill.nothing_to_explain"), any_form, figures=knowledge)
     ways: tuple[Way, ...] = ("constrained", "repaired")
     found = [parts for way in ways if (parts := _parts(evidence, way)) is not None]
     if not found:
-        return _without_form(evidence, knowledge)
+        reason, remedy = _without_form(evidence)
+        return Guard(SKILL, "unknown", reason, any_form, remedy, knowledge)
     judged = found[0]
     state = _judge(judged, evidence.lead(evidence.alternative).estimate, evidence.economics.margin)
-    finding = f"{_sentence(evidence, judged)}{_rest(state)}"
-    details = (*(_second(evidence, parts) for parts in found[1:]), *knowledge)
-    return Guard(SKILL, state, finding, _HOW.format(way=judged.how), _remedy(evidence, judged, state), details)
+    figures = (*(_other_way(evidence, parts) for parts in found[1:]), *knowledge)
+    how = say("skill.how", way=judged.how)
+    return Guard(SKILL, state, _found(evidence, judged, state), how, _remedy(evidence, judged, state), figures)
 
 
-def _judge(parts: LeadParts, lead: float, margin: float) -> Literal["pass", "fail", "unknown"]:
+def _judge(parts: LeadParts, lead: float, margin: float) -> State:
     """Judge by the whole test split's `lead`: without one a yes rests on cost, and form may still hide a loss."""
     if parts.skill.high < -margin:
         return "fail"
@@ -75,62 +70,50 @@ def _judge(parts: LeadParts, lead: float, margin: float) -> Literal["pass", "fai
     return "pass" if parts.skill.low > 0.0 else "unknown"
 
 
-def _sentence(evidence: Evidence, parts: LeadParts) -> str:
-    held = f"{_points(parts.skill)} against {parts.rival} once all answers are in form"
-    if parts.lead.estimate <= 0.0:
-        return (
-            f"{evidence.tuned} has no lead over {parts.alternative} that a format could explain "
-            f"({formats.points(parts.lead.estimate)}), and is at {held}, on {formats.count(parts.n)} test examples"
-        )
-    return (
-        f"of the lead of {formats.points(parts.lead.estimate)} over {parts.alternative}, {_points(parts.format)} are "
-        f"format and {_points(parts.skill)} skill, against {parts.rival}, on {formats.count(parts.n)} test examples"
+def _found(evidence: Evidence, parts: LeadParts, state: State) -> Statement:
+    split = _split(evidence, parts)
+    if state == "fail":
+        return say("skill.is_format", parts=split)
+    return say("skill.unclear", parts=split) if state == "unknown" else split
+
+
+def _split(evidence: Evidence, parts: LeadParts) -> Statement:
+    return say(
+        "skill.parts",
+        tuned=evidence.tuned,
+        other=parts.alternative,
+        rival=parts.rival,
+        lead=parts.lead.estimate,
+        form=parts.format,
+        skill=parts.skill,
+        n=parts.n,
     )
 
 
-def _second(evidence: Evidence, parts: LeadParts) -> str:
-    return f"with {parts.how}: {_sentence(evidence, parts)}"
+def _other_way(evidence: Evidence, parts: LeadParts) -> Statement:
+    return say("skill.other_way", way=parts.how, parts=_split(evidence, parts))
 
 
-def _points(one: Interval) -> str:
-    ends = f"{one.low * 100:+.1f} to {one.high * 100:+.1f}"
-    return f"{formats.points(one.estimate)} ({ends})"
-
-
-def _rest(state: str) -> str:
-    if state == "fail":
-        return ": form makes the difference, so buy structured output, not a tune"
-    return "; which of them it is cannot be told from so few" if state == "unknown" else ""
-
-
-def _remedy(evidence: Evidence, parts: LeadParts, state: str) -> str:
+def _remedy(evidence: Evidence, parts: LeadParts, state: State) -> Action | None:
     if state == "pass":
-        return ""
+        return None
+    if state == "unknown":
+        return evidence.repeat(say("skill.check_all"), "--checks full")
     names = {one.strategy for one in evidence.strategies}
     known = [f"{name}(constrained=true)" for name in ("few_shot", "zero_shot") if name in names]
-    if state == "fail" and known:
-        return f"Hold the answers to their form and compare again: {evidence.line([*known, evidence.tuned])}"
-    if state == "fail":
-        return f"Let {parts.rival} ask with choices=task.labels or schema=task.schema, and compare again."
-    labels = [one.label for one in evidence.strategies]
-    return f"Check on all test examples: {evidence.line(labels, '--checks full')}"
+    if known:
+        return Action(say("skill.hold_to_form"), evidence.line([*known, evidence.tuned]))
+    return Action(say("skill.ask_in_form", rival=parts.rival))
 
 
-def _without_form(evidence: Evidence, knowledge: tuple[str, ...]) -> Guard:
-    failed = next((why for what, why in evidence.findings.skipped.items() if what.startswith("repaired")), "")
+def _without_form(evidence: Evidence) -> tuple[Statement, Action | None]:
+    """Return why no answers were brought into form, and what to do about it."""
     if evidence.findings.checks == "none":
-        labels = [one.label for one in evidence.strategies]
-        finding = "not looked at (--checks none)"
-        remedy = f"Look at it: {evidence.line(labels, '--checks quick')}"
-    elif failed:
-        finding, remedy = f"could not be looked at: {failed}", ""
-    else:
-        finding = (
-            "the answers are free text, without labels or a schema they could be held to, so a better format cannot "
-            "be told from better skill"
-        )
-        remedy = "Look at where the strategies disagree; if the tuned answers are only put more briefly, it is format."
-    return Guard(SKILL, "unknown", finding, _HOW.format(way="labels or schema"), remedy, knowledge)
+        return say("guard.not_asked_for"), Action(say("guard.look"), evidence.again("--checks quick"))
+    failed = next((one.reason for one in evidence.findings.skipped if one.what == "repaired"), "")
+    if failed:
+        return say("guard.failed", reason=failed), None
+    return say("skill.free_text"), Action(say("skill.read"))
 
 
 # --- the parts -------------------------------------------------------------------------------------------------------
@@ -161,7 +144,7 @@ def _parts(evidence: Evidence, way: Way) -> LeadParts | None:
     gained = difference(_gains(theirs_now, theirs_then), _gains(ours_now, ours_then), groups)
     if lead is None or skill is None or gained is None:
         return None
-    how = ours[0].note if way == "repaired" else "held to labels or schema while they were written"
+    how = say("skill.repaired", how=ours[0].note) if way == "repaired" else say("skill.constrained")
     return LeadParts(evidence.alternative, rival, lead[0], skill[0], _doubled(gained[0]), len(shared), how)
 
 
@@ -197,8 +180,8 @@ def _doubled(half: Interval) -> Interval:
 # --- knowledge against retrieval -------------------------------------------------------------------------------------
 
 
-def _knowledge(evidence: Evidence) -> tuple[str, ...]:
-    """Say what the right document alone would bring: what is lost before the model has a say."""
+def _knowledge(evidence: Evidence) -> tuple[Statement, ...]:
+    """Return what the right document alone would bring: what is lost before the model has a say."""
     found = []
     for one in evidence.scored:
         for probe in evidence.findings.probes_of("oracle_context", one.label)[:1]:
@@ -207,8 +190,5 @@ def _knowledge(evidence: Evidence) -> tuple[str, ...]:
             if gap is None:
                 continue
             mean = sum(given.values()) / len(given)
-            found.append(
-                f"given the right document {one.label} scores {formats.percent(mean)} on "
-                f"{formats.count(gap[1].values.size)} examples, {_points(gap[0])} more than with what it retrieves"
-            )
+            found.append(say("skill.right_document", label=one.label, score=mean, n=gap[1].values.size, gain=gap[0]))
     return tuple(found)

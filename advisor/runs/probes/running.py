@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from advisor.core.fingerprints import digest
 from advisor.core.model import TrainsHere
 from advisor.core.shipped import load_suite
 from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
-from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, TrainingFindings
+from advisor.decision.findings import Findings, Flips, Probe, Service, Skipped, TrainingFindings
 from advisor.decision.request import ProbeDepth
 from advisor.runs.plugin_calls import score_of
 from advisor.runs.runner import Attempt, Bench, Predict
@@ -125,7 +126,7 @@ class _Looking:
         self._flips: list[Flips] = []
         self._service: list[Service] = []
         self._training: list[TrainingFindings] = []
-        self._skipped: dict[str, str] = {}
+        self._skipped: list[Skipped] = []
 
     def findings(self) -> Findings:
         """Return all of it."""
@@ -134,7 +135,7 @@ class _Looking:
             training=tuple(self._training),
             flips=tuple(self._flips),
             service=tuple(self._service),
-            skipped=dict(self._skipped),
+            skipped=tuple(self._skipped),
             checks=self.plan.checks,
             retention_margin=self.plan.retention_margin,
         )
@@ -145,7 +146,10 @@ class _Looking:
         try:
             yield
         except EXPECTED as error:
-            self._skipped[f"{what} {label}".strip()] = " ".join(str(error).split())
+            self._skip(what, label, " ".join(str(error).split()))
+
+    def _skip(self, what: str, label: str, reason: str) -> None:
+        self._skipped.append(Skipped(what, label, reason))
 
     def _seeds(self, subject: Subject) -> tuple[Run, ...]:
         return subject.answered if self.sizes.all_seeds else subject.answered[:1]
@@ -180,9 +184,11 @@ class _Looking:
             return
         answers = sum(outcome.output is not None for run in subject.answered for outcome in run.outcomes)
         if calls != answers:
-            self._skipped[f"constrained {subject.label}"] = (
+            self._skip(
+                "constrained",
+                subject.label,
                 "it asks the model several times an answer, and which one is the last cannot be told; its answers are "
-                "repaired by rule instead"
+                "repaired by rule instead",
             )
             return
         examples = self._drawn(self.sizes.constrained)
@@ -203,18 +209,17 @@ class _Looking:
             self._paraphrase(subject, labelled)
         plain = self._drawn(self.sizes.condition)
         changes = {"order": conditions.order(seed), "sampling": conditions.sampling(seed)}
-        names: tuple[ProbeName, ...] = ("order", "sampling")
+        names: tuple[Literal["order", "sampling"], ...] = ("order", "sampling")
         for name in names:
             examples = [e for e in plain if name != "order" or not _has_history(e)]
             with self._noting(name, label):
                 run = subject.answered[0]
                 asked = self.asking.strategy(run, examples, [name], f"{label}, {name} changed", changes[name])
-                note = self._share(examples) if asked.changed else f"{self._share(examples)}; {_NOTHING[name]}"
-                self._probes.append(as_probe(name, label, run, asked, note))
-                condition = "order" if name == "order" else "sampling"
-                self._flips.append(
-                    measures.flips(label, condition, run.outcomes, [asked.outcomes], labelled, note)  # type: ignore[arg-type]
-                )
+                unchanged = "" if asked.changed else _NOTHING[name]
+                note = self._share(examples)
+                self._probes.append(as_probe(name, label, run, asked, f"{note}; {unchanged}" if unchanged else note))
+                found = measures.flips(label, name, run.outcomes, [asked.outcomes], labelled, note)
+                self._flips.append(replace(found, unchanged=unchanged))
 
     @property
     def bench_seed(self) -> int:
@@ -272,9 +277,8 @@ class _Looking:
             with self._noting("overfitting", subject.label):
                 found = look_at_training(subject.label, first, self.asking, overfit=True)
         else:
-            self._skipped[f"overfitting {subject.label}"] = (
-                "training on ten rows costs another training job there; --checks full does it"
-            )
+            reason = "training on ten rows costs another training job there; --checks full does it"
+            self._skip("overfitting", subject.label, reason)
         self._training.insert(0, found)
 
     def suites(self, subject: Subject) -> None:
