@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from advisor._util.files import UnusableFileError, read_bounded, write_whole
 from advisor.core.errors import ConfigurationError, StoreError
 from advisor.runs.store import SCHEMA_VERSION
+from advisor.runs.stored import comparison_of
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
@@ -38,7 +39,7 @@ def write(comparison: Comparison, path: Path) -> None:
     Raises:
         StoreError: it cannot be written, or is larger than could be read again.
     """
-    content = _adapter().dump_json(comparison)
+    content = json.dumps(_adapter().dump_python(comparison, mode="json")).encode()
     if len(content) > LARGEST_BYTES or _values(content) > MOST_VALUES:
         raise StoreError(f"the comparison has {len(content):,} bytes; at most {LARGEST_BYTES:,} fit into a file")
     manifest = {"format": FORMAT, "version": SCHEMA_VERSION, "sha256": hashlib.sha256(content).hexdigest()}
@@ -64,7 +65,7 @@ def read(path: Path) -> Comparison:
 
     try:
         content = _content(BytesIO(read_bounded(path, LARGEST_BYTES)))
-        found: Comparison = _adapter().validate_json(content)
+        found = comparison_of(json.loads(content))
     except FileNotFoundError:
         raise ConfigurationError(f"there is no file {str(path)!r}") from None
     except ValidationError as error:

@@ -250,9 +250,9 @@ class Store:
         """Return a stored comparison by its id or the unique start of it; the newest one without an id.
 
         Raises:
-            StoreError: there is none.
+            StoreError: there is none, or it cannot be read.
         """
-        from advisor.decision.comparison import Comparison as Kept
+        from advisor.runs.stored import comparison_of
 
         ids = [row[0] for row in self.comparisons() if row[0].startswith(comparison_id or "")]
         if not ids or (comparison_id and len(ids) > 1):
@@ -262,8 +262,13 @@ class Store:
                 hint="see the ids: advisor list runs" if comparison_id else "make one: advisor compare",
             )
         rows = self._database.read("SELECT value FROM comparisons WHERE id = ?", (ids[0],))
-        loaded: Comparison = _adapter(Kept).validate_python(json.loads(rows[0][0]))
-        return loaded
+        try:
+            return comparison_of(json.loads(rows[0][0]))
+        except ValueError as error:
+            raise StoreError(
+                f"comparison {ids[0]!r} was stored by another version of tuneworthy and cannot be shown by this one",
+                hint="make it again, its answers are kept: advisor compare",
+            ) from error
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

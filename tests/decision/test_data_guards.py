@@ -8,10 +8,11 @@ import pytest
 from advisor.core.data_check import DataFindings, Leak
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence
-from advisor.decision.findings import Findings
+from advisor.decision.findings import Findings, Skipped
 from advisor.decision.guards import judge_guards, label_quality, no_leak
 from advisor.decision.guards.enough import rests_on_quality
 from advisor.decision.guards.leak import lead_on, restricted
+from advisor.decision.statement import Action, say
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import Panel
 from advisor.stats.paired import paired_statistics
@@ -45,26 +46,28 @@ def scores(share: float, seed: int, n: int = N) -> np.ndarray:
 
 
 def test_what_was_not_looked_at_is_unknown_with_its_reason() -> None:
-    without = replace(evidence(FEW, TUNED), findings=Findings(skipped={"data": "the weights are gone"}))
+    without = replace(evidence(FEW, TUNED), findings=Findings(skipped=(Skipped("data", "", "the weights are gone"),)))
     for guard in (no_leak(without), label_quality(without)):
-        assert (guard.state, guard.finding) == ("unknown", "the weights are gone")
+        assert (guard.state, guard.found) == ("unknown", say("said", text="the weights are gone"))
 
 
 def test_no_suspect_passes_and_half_a_look_does_not() -> None:
     clean = case(scores(0.5, 1), scores(0.8, 2), 0)
     assert no_leak(clean).state == "pass"
-    assert no_leak(clean).finding == "none of 400 test questions has a near copy"
+    assert no_leak(clean).found == say("leak.none", n=400)
     partly = case(scores(0.5, 1), scores(0.8, 2), 0, incomplete="no embeddings could be had")
     assert no_leak(partly).state == "unknown"
-    assert "no embeddings" in no_leak(partly).finding
+    assert no_leak(partly).found == say("leak.none_yet", reason="no embeddings could be had")
 
 
 def test_a_lead_that_is_everywhere_passes_with_its_figure() -> None:
     found = no_leak(case(scores(0.5, 1), scores(0.85, 2), 40))
     assert found.state == "pass"
-    assert "40 of 400 test questions (10%) have a near copy" in found.finding
-    assert "without them the lead over few_shot(k=8) is 3" in found.finding
-    assert "the same text" in found.how
+    assert found.found.key == "leak.within"
+    seen = found.found.values["without"].values
+    assert (seen["suspects"], seen["other"]) == (say("leak.suspects", suspects=40, n=400), FEW.label)
+    assert 0.3 <= seen["without"].estimate < 0.4
+    assert found.method == say("leak.how", checked="the same text")
 
 
 def test_a_lead_that_was_remembered_fails() -> None:
@@ -74,8 +77,8 @@ def test_a_lead_that_was_remembered_fails() -> None:
     assert spoiled.lead(FEW.label).real
     found = no_leak(spoiled)
     assert found.state == "fail"
-    assert "that could be chance" in found.finding
-    assert found.remedy.startswith("take the suspects")
+    assert found.found.key == "leak.could_be_chance"
+    assert found.action == Action(say("leak.remedy"))
 
 
 def test_a_lead_that_falls_by_more_than_the_margin_fails_though_it_is_still_real() -> None:
@@ -83,7 +86,8 @@ def test_a_lead_that_falls_by_more_than_the_margin_fails_though_it_is_still_real
     few[:20], tuned[:20] = 0.0, 1.0
     found = no_leak(case(few, tuned, 20))
     assert found.state == "fail"
-    assert "falls by more than the margin of 2 points" in found.finding
+    assert found.found.key == "leak.falls"
+    assert found.found.values["margin"] == 0.02
     generous = case(few, tuned, 20)
     generous = asked(generous, economics=replace(generous.economics, margin=0.10))
     assert no_leak(generous).state == "pass"
@@ -94,7 +98,7 @@ def test_many_suspects_and_a_lead_on_them_alone_is_memory() -> None:
     few[:3] = 0.0
     small = case(few, tuned, 80)
     assert not small.lead(FEW.label).real
-    assert "only what was remembered" in no_leak(small).finding
+    assert no_leak(small).found.key == "leak.memory"
     assert no_leak(case(few, tuned, 10)).state == "pass"
 
 
@@ -118,13 +122,13 @@ def test_a_yes_that_rests_on_cost_is_asked_again_without_the_suspects() -> None:
     found = asked(replace(whole, money=saving.money), economics=cheap)
     assert not rests_on_quality(found)
     assert no_leak(found).state == "fail"
-    assert "a yes would rest on cost" in no_leak(found).finding
+    assert no_leak(found).found.key == "leak.as_good_unsure"
 
 
 def test_a_test_set_of_suspects_leaves_nothing() -> None:
     found = no_leak(case(scores(0.5, 1), scores(0.8, 2), N))
     assert found.state == "fail"
-    assert "no example is left" in found.finding
+    assert found.found == say("leak.nothing_left", suspects=say("leak.suspects", suspects=N, n=N))
 
 
 def test_suspects_that_were_not_run_do_not_count() -> None:
@@ -135,7 +139,7 @@ def test_suspects_that_were_not_run_do_not_count() -> None:
 def test_without_a_panel_there_is_nothing_to_compute_again() -> None:
     found = no_leak(replace(case(scores(0.5, 1), scores(0.8, 2), 5), panel=None))
     assert found.state == "unknown"
-    assert "5 of 400" in found.finding
+    assert found.found == say("leak.no_lead", suspects=say("leak.suspects", suspects=5, n=N))
 
 
 def test_the_lead_on_all_examples_is_the_lead() -> None:
@@ -168,16 +172,17 @@ def noise(estimate: float, low: float, high: float) -> Interval:
 
 
 @pytest.mark.parametrize(("share", "state", "said"), [
-    (noise(0.05, 0.03, 0.07), "pass", "too few to explain the lead of 20 points over few_shot(k=8)"),
-    (noise(0.18, 0.15, 0.21), "unknown", "they may be as many as the lead of 20 points"),
-    (noise(0.30, 0.25, 0.35), "fail", "could by itself explain the lead of 20 points"),
+    (noise(0.05, 0.03, 0.07), "pass", "labels.too_few"),
+    (noise(0.18, 0.15, 0.21), "unknown", "labels.may_explain"),
+    (noise(0.30, 0.25, 0.35), "fail", "labels.explain"),
 ])  # fmt: skip
 def test_wrong_labels_are_held_against_the_lead(share: Interval, state: str, said: str) -> None:
     found = label_quality(with_data(label_noise=share, largest_class=0.6, smallest_class=0.002))
     assert found.state == state
-    assert said in found.finding
-    assert "the rarest label has <1% of train, the commonest 60%" in found.finding
-    assert bool(found.remedy) == (state != "pass")
+    agree = say("labels.conflicts", conflicting=0, share=0.0)
+    wrong = say("labels.wrong", wrong=share, conflicts=agree, rarest=0.002, commonest=0.6)
+    assert found.found == say(said, wrong=wrong, lead=pytest.approx(0.2), other=FEW.label)
+    assert (found.action is not None) == (state != "pass")
 
 
 @pytest.mark.parametrize(("share", "state"), [(noise(0.01, 0.0, 0.02), "pass"), (noise(0.05, 0.03, 0.07), "unknown")])
@@ -191,8 +196,9 @@ def test_conflicts_are_checked_without_closed_labels(groups: int, state: str) ->
     conflicts = tuple((f"a{n}", f"b{n}") for n in range(groups))
     found = label_quality(with_data(conflicts=conflicts, label_note="the task has no closed labels"))
     assert found.state == state
-    assert ("no training example contradicts" in found.finding) == (groups == 0)
-    assert ("at most 5% is allowed" in found.finding) == (state == "fail")
+    told = say("labels.conflicts", conflicting=2 * groups, share=2 * groups / 100)
+    assert found.found.values["conflicts"] == told
+    assert found.found.key == ("labels.conflicting" if state == "fail" else "labels.not_estimated")
 
 
 def test_without_anything_tuned_there_is_no_lead() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from advisor.core.types import EvalSet, Example, FitCost, Outcome, Run, Usage
 from advisor.decision.comparison import Comparison, compare_runs
+from advisor.decision.statement import say
 from advisor.economics.inputs import Economics
 
 Scores = Sequence[float | None]
@@ -93,7 +94,8 @@ def test_too_few_clusters_show_nothing_however_many_examples(groups: int, tmp_pa
         assert one.not_worse is not None
         assert one.not_worse.p_value == pytest.approx((1 - (29 / 30 + 0.02) / (1 + 29 / 30)) ** groups)
     assert found.verdict.answer == "not_yet"
-    assert "at least 6 are needed" in " ".join(found.verdict.reasons)
+    broken = [one.values["found"] for one in found.verdict.grounds if one.key == "reason.broken"]
+    assert say("data.few_clusters", clusters=groups, needed=6) in broken
     assert "nan" not in reports(found, tmp_path)["md"].lower().split()
 
 

@@ -9,6 +9,7 @@ import pytest
 from advisor.core.types import Outcome
 from advisor.decision.findings import Findings, Probe
 from advisor.decision.guards import enough_data, judge_guards, nothing_missing, owed_baselines, strong_baseline
+from advisor.decision.statement import say
 from advisor.economics.inputs import Economics
 from tests.decision.planted_evidence import FEW, SEARCHED, TUNED, Plant, asked, evidence
 
@@ -52,10 +53,14 @@ def test_the_baselines_that_are_owed(plants, carries, owed):
     assert owed_baselines(case) == owed
     found = strong_baseline(case)
     assert found.state == ("fail" if owed else "pass")
-    assert all(name in found.finding for name in owed)
-    assert all(f"--strategy {shlex.quote(name)}" in found.remedy for name in owed)
-    assert bool(found.remedy) == bool(owed)
-    assert found.how
+    assert found.found.values.get("missing", ()) == owed
+    assert (found.action is not None) == bool(owed)
+    assert found.action is None or all(name in strategies_of(found.action.command) for name in owed)
+    assert found.method == say("baseline.how")
+
+
+def strategies_of(command):
+    return [name for flag, name in pairwise(shlex.split(command)) if flag == "--strategy"]
 
 
 def test_the_constrained_probe_of_a_prompting_strategy_counts():
@@ -71,17 +76,17 @@ def test_the_constrained_probe_of_a_prompting_strategy_counts():
 
 
 def test_both_budgets_are_said():
-    said = "optimised_prompt had a budget of 300 calls (204 in fine-tuning's own choice)"
-    assert said in strong_baseline(evidence(PLAIN, OPTIMISED, TUNED)).finding
+    found = strong_baseline(evidence(PLAIN, OPTIMISED, TUNED)).found
+    budget = say("baseline.budget", label="optimised_prompt", calls=300, tuning_calls=204)
+    assert found == say("baseline.held", against=("few_shot(k=8)", "optimised_prompt"), budgets=(budget,))
     small = strong_baseline(evidence(PLAIN, replace(OPTIMISED, selection={**SEARCHED, "budget": 10}), TUNED))
-    assert "optimised_prompt had only a budget of 10 calls (204 in" in small.finding
+    budget = say("baseline.small_budget", label="optimised_prompt", calls=10, tuning_calls=204)
+    assert small.found == say("baseline.missing", scored=1, owed=2, missing=("optimised_prompt",), budgets=(budget,))
 
 
 def test_the_line_to_type_keeps_the_baselines_that_are_there():
     found = strong_baseline(evidence(PLAIN, RAG, TUNED, docs=True))
-    words = shlex.split(found.remedy.partition(": ")[2])
-    asked = [word for before, word in pairwise(words) if before == "--strategy"]
-    assert asked == ["optimised_prompt", "few_shot(k=8)", "rag", "fine_tuning"]
+    assert strategies_of(found.action.command) == ["optimised_prompt", "few_shot(k=8)", "rag", "fine_tuning"]
 
 
 def test_a_baseline_that_could_not_be_scored_is_owed_too():
@@ -97,9 +102,9 @@ def test_a_tuned_strategy_is_no_baseline_for_itself():
 def test_a_real_difference_is_enough_and_the_limits_of_the_test_set_are_said():
     found = enough_data(evidence(FEW, TUNED))
     assert found.state == "pass"
-    assert "the 20 points over few_shot(k=8) are more than chance" in found.finding
+    assert found.found == say("data.real", n=500, lead=pytest.approx(0.2), other=FEW.label)
     small = enough_data(evidence(FEW, replace(EQUAL, quality=0.60, sd=0.02)))
-    assert "2 points can go unseen" in small.finding
+    assert small.found == say("data.shows", n=500, detectable=0.056, margin=0.02)
 
 
 def test_a_gain_that_rests_on_a_difference_that_could_be_chance_fails():

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from advisor.core.types import EvalSet, Example, Interval
 from advisor.decision.comparison import compare_runs
 from advisor.decision.learning_curve import Crossing, LearningCurve, MoreLabels, learning_curves
-from advisor.decision.reasons import would_flip
+from advisor.decision.reasons import turning_points
 from advisor.decision.sensitivity import flips
+from advisor.decision.statement import say
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.stats.curve_fit import FAMILIES, Measured, fit_curve, project
@@ -106,7 +107,7 @@ def test_drop_and_end_are_the_optimum_within_their_bounds() -> None:
 
 def test_gain_and_band_hold_the_truth_on_a_clear_curve() -> None:
     curve = curve_of(n=1500, noise=0.005)
-    assert curve.refusal == ""
+    assert curve.refused is None
     for more, factor in zip(curve.more, (2, 4), strict=True):
         truth = pow3(300) - pow3(300 * factor)
         assert more.labels == 300 * factor
@@ -245,25 +246,28 @@ def refused(curve: LearningCurve) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("error", "sizes", "sentence"),
+    ("error", "sizes", "why"),
     [
-        (worse, SIZES, "The score falls as examples are added, from"),
-        (lambda size: 0.0, SIZES, "Every answer was right at every size"),
-        (lambda size: 1.0, SIZES, "No answer was right at any size"),
-        (pow3, (150, 300), "Only 3 training sizes or more make a curve, and 2 sizes have a score here."),
-        (pow3, (300,), "and 1 size has a score here."),
+        (worse, SIZES, "curve.falls"),
+        (lambda size: 0.0, SIZES, "curve.all_right"),
+        (lambda size: 1.0, SIZES, "curve.all_wrong"),
+        (pow3, (150, 300), "curve.few_sizes"),
+        (pow3, (300,), "curve.few_sizes"),
     ],
 )
-def test_refusals(error: Error, sizes: Sequence[int], sentence: str) -> None:
+def test_refusals(error: Error, sizes: Sequence[int], why: str) -> None:
     curve = curve_of(error, sizes=sizes, noise=0.0)
-    assert sentence in curve.refusal
+    assert curve.refused is not None
+    assert curve.refused.key == why
+    assert curve.refused.values.get("sizes", len(sizes)) == len(sizes)
     assert refused(curve)
     assert len(curve.points) == 3 * len(sizes), "what was measured is still shown"
 
 
 def test_flat_is_said_and_answered_with_a_wide_band() -> None:
     curve = curve_of(flat, n=100)
-    assert "No rise can be told from chance" in curve.refusal
+    assert curve.refused is not None
+    assert curve.refused.key == "curve.no_rise"
     assert curve.more[1].gain.low < 0.02
     assert curve.more[1].gain.high > 0.02
 
@@ -271,7 +275,7 @@ def test_flat_is_said_and_answered_with_a_wide_band() -> None:
 def test_one_group_of_test_examples_is_refused() -> None:
     planted = Planted.of(60, 0, groups=1)
     [curve] = curves_of(planted, planted.sized("fine_tuning", pow3))
-    assert "one group" in curve.refusal
+    assert curve.refused == say("curve.one_group")
     assert refused(curve)
 
 
@@ -291,7 +295,7 @@ def test_runs_that_broke_and_missing_answers_are_left_out() -> None:
     assert [(p.size, p.seed) for p in curve.points][:3] == [(19, 1), (19, 2), (38, 0)]
     assert curve.points[2].n == 50
     [nothing] = curves_of(planted, [SizedRun("fine_tuning", 19, broken)])
-    assert "no training size has" in nothing.refusal
+    assert nothing.refused == say("curve.few_sizes", sizes=0)
 
 
 @settings(max_examples=12, deadline=None)
@@ -327,12 +331,10 @@ def test_more_labels_may_be_what_would_flip_it(never: float, behind: bool, answe
     crossing = Crossing("few_shot", Interval(700.0, 450.0, 1500.0, 0.9), never, 0.1)
     curve = LearningCurve("fine_tuning", True, (), crossing=crossing)
     seen = replace(evidence(Plant("few_shot", 0.6), tuned), curves=(curve,))
-    found = [sentence for sentence in would_flip(seen, answer, flips(seen)) if sentence.startswith("Labels:")]
-    sentence = (
-        "Labels: 300 more examples would bring fine_tuning above few_shot by its learning curve (450 to 1,500 in all; "
-        "not within reach in 20% of draws)."
-    )
-    assert found == ([sentence] if said else [])
+    found = [one for one in turning_points(seen, answer, flips(seen)) if one.key == "turn.more_labels"]
+    size = Interval(700.0, 450.0, 1500.0)
+    labels = say("turn.more_labels", more=300.0, tuned="fine_tuning", rival="few_shot", size=size, never=0.2)
+    assert found == ([labels] if said else [])
 
 
 # --- honesty ---------------------------------------------------------------------------------------------------------

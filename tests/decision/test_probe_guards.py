@@ -12,9 +12,10 @@ from scipy.stats import norm
 
 from advisor.core.types import Interval, Outcome
 from advisor.decision.evidence import Evidence, Guard
-from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, TrainingFindings
+from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, Skipped, TrainingFindings
 from advisor.decision.guards import consistent, judge_guards, nothing_else_broke, skill_or_format, trainer_worked
 from advisor.decision.guards.retention import smallest_drop
+from advisor.decision.statement import Statement, say
 from advisor.decision.verdict import decide
 from advisor.stats.bootstrap import Panel
 from tests.decision.planted_evidence import FEW, TUNED, Plant, evidence
@@ -65,15 +66,16 @@ def format_case(few_in_form: float, tuned_in_form: float = 0.8, n: int = N) -> G
 def test_a_lead_that_is_only_format_fails_and_names_what_to_buy() -> None:
     found = format_case(0.75)
     assert found.state == "fail"
-    assert "buy structured output, not a tune" in found.finding
-    assert "few_shot(constrained=true)" in found.remedy
+    assert found.found.key == "skill.is_format"
+    assert "few_shot(constrained=true)" in found.action.command
 
 
 def test_a_lead_that_is_skill_holds_with_its_two_parts() -> None:
     found = format_case(0.0)
     assert found.state == "pass"
-    assert "of the lead of 40 points over few_shot(k=8), 0 points" in found.finding
-    assert "40 points" in found.finding.partition("format and")[2]
+    parts = found.found.values
+    assert (found.found.key, parts["other"]) == ("skill.parts", FEW.label)
+    assert [parts["lead"], parts["form"].estimate, parts["skill"].estimate] == pytest.approx([0.4, 0.0, 0.4])
 
 
 def test_what_is_left_below_the_margin_is_no_skill_to_pay_for() -> None:
@@ -84,7 +86,7 @@ def test_what_is_left_below_the_margin_is_no_skill_to_pay_for() -> None:
     probes = (probe("constrained", FEW.label, formed), probe("constrained", "fine_tuning", tuned))
     found = skill_or_format(case(few, [tuned], probes=probes))
     assert found.state == "fail"
-    assert "1.3 points" in found.finding
+    assert found.found.values["parts"].values["skill"].estimate == pytest.approx(40 / 3000)
 
 
 def test_too_few_examples_do_not_tell_format_from_skill() -> None:
@@ -92,7 +94,8 @@ def test_too_few_examples_do_not_tell_format_from_skill() -> None:
     probes = (probe("repaired", FEW.label, np.array([1, 0, 1, 0, 1, 0.0])), probe("repaired", "fine_tuning", tuned))
     found = skill_or_format(case(few, [tuned], probes=probes))
     assert found.state == "unknown"
-    assert "--checks full" in found.remedy
+    assert found.found.key == "skill.unclear"
+    assert found.action.adds == "--checks full"
 
 
 def behind(found: Evidence) -> Evidence:
@@ -114,7 +117,7 @@ def test_a_rival_that_is_better_in_form_withholds_a_yes_that_rests_on_cost() -> 
     for found in (behind(case(few, [tuned], probes=probes)), case(few, [tuned], probes=probes)):
         guard = skill_or_format(found)
         assert guard.state == "fail"
-        assert "buy structured output" in guard.finding
+        assert guard.found.key == "skill.is_format"
 
 
 def test_a_sample_without_a_lead_does_not_clear_a_lead_on_all_of_test() -> None:
@@ -131,12 +134,9 @@ def test_the_parts_add_up_and_every_seed_counts() -> None:
         probe("repaired", FEW.label, np.maximum(few, scores(0.4, 4))),
         *(probe("repaired", "fine_tuning", values, seed) for seed, values in enumerate(tuned)),
     )
-    text = skill_or_format(case(few, tuned, probes=probes)).finding
-    numbers = [float(part.split(" point")[0].split()[-1]) for part in (text, *text.split("over ")[1:])]
-    format_part = float(text.split("few_shot(k=8), ")[1].split(" point")[0])
-    skill_part = float(text.split("format and ")[1].split(" point")[0])
-    assert numbers[0] == pytest.approx(45.0)
-    assert format_part + skill_part == pytest.approx(45.0, abs=0.2)
+    parts = skill_or_format(case(few, tuned, probes=probes)).found.values
+    assert parts["lead"] == pytest.approx(0.45)
+    assert parts["form"].estimate + parts["skill"].estimate == pytest.approx(0.45)
 
 
 def test_free_text_says_what_could_not_be_checked_and_what_the_right_document_brings() -> None:
@@ -144,8 +144,10 @@ def test_free_text_says_what_could_not_be_checked_and_what_the_right_document_br
     oracle = probe("oracle_context", FEW.label, np.ones(N))
     found = skill_or_format(case(few, [tuned], probes=(oracle,)))
     assert found.state == "unknown"
-    assert "free text" in found.finding
-    assert "scores 100% on 300 examples, 60 points" in found.details[0]
+    assert found.found == say("skill.free_text")
+    [brought] = found.figures
+    assert (brought.key, brought.values["score"], brought.values["n"]) == ("skill.right_document", 1.0, N)
+    assert brought.values["gain"].estimate == pytest.approx(0.6)
 
 
 # --- trainer worked --------------------------------------------------------------------------------------------------
@@ -154,26 +156,26 @@ GOOD = TrainingFindings("fine_tuning", 0, (2.0, 0.5), 0.9, True, True)
 
 
 @pytest.mark.parametrize(("changes", "state", "says"), [
-    ({}, "pass", "the loss went from 2 to 0.5"),
-    ({"train_loss": (2.0, 2.0)}, "fail", "in 0 of 1 trainings it fell"),
-    ({"overfitted": 0.5}, "fail", "50% of ten rows"),
-    ({"template_matches": False}, "fail", "not the same"),
-    ({"asked_as_trained": False}, "fail", "another system text"),
-    ({"overfitted": None}, "unknown", "not tried"),
-    ({"train_loss": (1.0,)}, "unknown", "one epoch only"),
-    ({"template_matches": None}, "unknown", "cannot be seen"),
+    ({}, "pass", say("trainer.loss", first=2.0, last=0.5, seed=0, fell=1, trainings=1)),
+    ({"train_loss": (2.0, 2.0)}, "fail", say("trainer.loss", first=2.0, last=2.0, seed=0, fell=0, trainings=1)),
+    ({"overfitted": 0.5}, "fail", say("trainer.rows", share=0.5, needed=0.8)),
+    ({"template_matches": False}, "fail", say("trainer.template", same=False)),
+    ({"asked_as_trained": False}, "fail", say("trainer.asking", same=False)),
+    ({"overfitted": None}, "unknown", say("trainer.rows_unknown", reason="")),
+    ({"train_loss": (1.0,)}, "unknown", say("trainer.loss_unknown")),
+    ({"template_matches": None}, "unknown", say("trainer.template_unknown")),
 ])  # fmt: skip
-def test_trainer(changes: dict[str, Any], state: str, says: str) -> None:
+def test_trainer(changes: dict[str, Any], state: str, says: Statement) -> None:
     found = trainer_worked(case(scores(0.4), [scores(0.8)], training=(replace(GOOD, **changes),)))
-    assert (found.state, bool(found.remedy)) == (state, state != "pass")
-    assert says in found.finding, "what decides stands first"
+    assert (found.state, found.action is not None) == (state, state != "pass")
+    assert found.found == says, "what decides stands first"
 
 
 def test_one_seed_whose_loss_rose_is_enough_to_fail() -> None:
     worse = TrainingFindings("fine_tuning", 1, (2.0, 3.0))
     found = trainer_worked(case(scores(0.4), [scores(0.8)], training=(GOOD, worse)))
     assert found.state == "fail"
-    assert "in 1 of 2 trainings it fell" in found.finding
+    assert found.found == say("trainer.loss", first=2.0, last=3.0, seed=1, fell=1, trainings=2)
 
 
 # --- retention -------------------------------------------------------------------------------------------------------
@@ -197,13 +199,16 @@ def dropped(n: int, lost: int, gained: int) -> tuple[np.ndarray, np.ndarray]:
 def test_a_model_that_forgot_fails_with_its_figures() -> None:
     found = kept(*dropped(400, 80, 4))
     assert found.state == "fail"
-    assert "50% right before the tune and 31% after it, 19 points less, on 400" in found.finding
+    values = found.found.values
+    assert (values["suite"], values["before"], values["after"], values["n"]) == ("retention", 0.5, 0.31, 400)
+    assert values["judged"].key == "retention.lost"
 
 
 def test_a_model_that_kept_what_it_knew_holds() -> None:
     found = kept(*dropped(2000, 20, 20))
     assert found.state == "pass"
-    assert "a loss of 5 points is excluded" in found.finding
+    assert found.found.values["judged"].key == "retention.excluded"
+    assert found.found.values["judged"].values["margin"] == 0.05
 
 
 @pytest.mark.parametrize(("n", "lost", "gained"), [(60, 4, 4), (60, 5, 2), (2000, 120, 30)])
@@ -220,8 +225,7 @@ def test_one_suite_that_broke_is_enough_and_stands_first() -> None:
     good, bad = suites(*dropped(2000, 20, 20)), suites(*dropped(400, 80, 4), name="refusals")
     found = nothing_else_broke(case(scores(0.4), [scores(0.8)], probes=(*good, *bad)))
     assert found.state == "fail"
-    assert found.finding.startswith("questions that have no answer")
-    assert found.details[0].startswith("general questions")
+    assert [one.values["suite"] for one in (found.found, *found.figures)] == ["refusals", "retention"]
 
 
 def test_the_smallest_drop_is_what_the_normal_distribution_says() -> None:
@@ -234,15 +238,15 @@ def test_the_smallest_drop_is_what_the_normal_distribution_says() -> None:
 def test_unchanged_answers_exclude_only_what_so_many_would_have_shown(n: int, state: str) -> None:
     found = kept(np.ones(n), np.ones(n))
     assert found.state == state, "0.95 ** 58 is above 5 %, 0.95 ** 59 is not"
-    assert ("can go unseen" in found.finding) == (state == "unknown")
+    assert (found.found.values["judged"].key == "retention.unseen") == (state == "unknown")
 
 
 def test_a_base_model_that_knew_nothing_has_nothing_to_lose() -> None:
     before = scores(0.03, 1, 2000)
     found = kept(before, before)
     assert found.state == "unknown"
-    assert "there is nothing to lose" in found.finding
-    assert "questions that the base model can answer" in found.remedy
+    assert found.found.values["judged"] == say("retention.nothing_to_lose", margin=0.05)
+    assert found.action.what == say("retention.bring_answerable")
 
 
 def test_twins_are_one_cluster() -> None:
@@ -254,14 +258,14 @@ def test_twins_are_one_cluster() -> None:
     )
     twins = nothing_else_broke(case(scores(0.4), [scores(0.8)], probes=probes))
     alone = kept(before, after)
-    assert twins.finding != alone.finding, "neighbours that are lost together count less"
+    assert twins.found != alone.found, "neighbours that are lost together count less"
 
 
 # --- consistency -----------------------------------------------------------------------------------------------------
 
 
-def flips(label: str, condition: Any, share: float, n: int = 200, note: str = "") -> Flips:
-    return Flips(label, condition, {f"t{at}": v for at, v in enumerate(scores(share, 5, n))}, note)
+def flips(label: str, condition: Any, share: float, n: int = 200, unchanged: str = "") -> Flips:
+    return Flips(label, condition, {f"t{at}": v for at, v in enumerate(scores(share, 5, n))}, "", unchanged)
 
 
 def consistency(ours: float, theirs: float, n: int = 200) -> Guard:
@@ -272,8 +276,10 @@ def consistency(ours: float, theirs: float, n: int = 200) -> Guard:
 def test_a_tune_that_flips_far_more_often_fails() -> None:
     found = consistency(0.4, 0.05)
     assert found.state == "fail"
-    assert "35 points more often than few_shot(k=8)" in found.finding
-    assert "reworded: 40% of 200 answers flip" in found.details[0]
+    assert (found.found.key, found.found.values["other"]) == ("consistency.changes", FEW.label)
+    assert found.found.values["gap"].estimate == pytest.approx(0.35)
+    first = found.figures[0].values
+    assert (first["condition"], first["n"], first["share"].estimate) == ("reworded", 200, pytest.approx(0.4))
 
 
 def test_one_that_flips_no_more_often_holds_and_a_little_more_is_allowed() -> None:
@@ -284,16 +290,16 @@ def test_one_that_flips_no_more_often_holds_and_a_little_more_is_allowed() -> No
 def test_ten_items_show_nothing() -> None:
     found = consistency(0.1, 0.1, n=10)
     assert found.state == "unknown"
-    assert "--checks full" in found.remedy
+    assert found.action.adds == "--checks full"
 
 
 def test_seeds_count_against_a_strategy_that_has_one_only() -> None:
     found = consistent(case(scores(0.4), [scores(0.8)], flips=(
-        flips("fine_tuning", "seeds", 0.5), flips("fine_tuning", "order", 0.0, note="a; it has no demonstrations"),
+        flips("fine_tuning", "seeds", 0.5), flips("fine_tuning", "order", 0.0, unchanged="it has no demonstrations"),
         flips(FEW.label, "order", 0.0),
     )))  # fmt: skip
     assert found.state == "fail", "25 points more often over the two ways"
-    assert any(detail.endswith("as it has no demonstrations") for detail in found.details)
+    assert [one.values["unchanged"] for one in found.figures] == ["", "it has no demonstrations", ""]
 
 
 def test_form_and_waiting_times_are_figures_of_it() -> None:
@@ -301,8 +307,10 @@ def test_form_and_waiting_times_are_figures_of_it() -> None:
     told = Service("fine_tuning", 90, Interval(0.9, 0.8, 0.95), "is JSON", (wait, wait, wait), "in batches of 64")
     found = consistent(case(scores(0.4), [scores(0.8)], service=(told,)))
     assert found.state == "unknown"
-    assert "90% (80% to 95%) of its answers have the right form (each is JSON)" in found.details[0]
-    assert "1.5 s (1.2 s to no limit) in batches of 64" in found.details[0]
+    assert found.figures == (
+        say("consistency.served", label=told.label, valid=told.valid, form="is JSON", waits=told.latency,
+            load="in batches of 64"),
+    )  # fmt: skip
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------
@@ -313,15 +321,15 @@ def test_without_probes_all_four_are_unknown_and_say_why() -> None:
     for guard in (skill_or_format, trainer_worked, nothing_else_broke, consistent):
         found = guard(plain)
         assert found.state == "unknown"
-        assert "--checks none" in found.finding
-        assert found.how
+        assert found.found == say("guard.not_asked_for")
+        assert found.method is not None
 
 
 def test_a_reason_why_not_reaches_the_reader() -> None:
-    skipped = {"suites": "no such file", "paraphrase fine_tuning": "it broke"}
+    skipped = (Skipped("suites", "", "no such file"), Skipped("paraphrase", "fine_tuning", "it broke"))
     found = replace(evidence(FEW, TUNED), findings=Findings(checks="quick", skipped=skipped))
-    assert "no such file" in nothing_else_broke(found).finding
-    assert "it broke" in consistent(found).finding
+    assert nothing_else_broke(found).found == say("guard.failed", reason="no such file")
+    assert consistent(found).found == say("guard.failed", reason="it broke")
 
 
 @pytest.mark.parametrize("broken", [
@@ -336,7 +344,8 @@ def test_each_of_them_withholds_a_yes(broken: dict[str, Any]) -> None:
     verdict = decide(case(few, [tuned], **broken))
     assert verdict.answer == "not_yet"
     assert [guard.state for guard in verdict.guards].count("fail") == 1
-    assert verdict.headline.startswith("Not yet: the evidence leans to fine-tuning, but")
+    failed = tuple(guard.found for guard in verdict.guards if guard.state == "fail")
+    assert verdict.conclusion == say("headline.withheld", leaning="", broken=failed)
 
 
 def test_nine_guards_and_none_twice() -> None:

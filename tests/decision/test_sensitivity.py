@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.decision.sensitivity import flips
+from advisor.decision.statement import say
 from advisor.decision.verdict import decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
@@ -88,13 +89,12 @@ def test_without_a_value_only_break_even_points_and_margins_are_known():
     assert all(flip.swing == 0.0 for flip in found.values())
 
 
-def test_every_flip_point_is_a_sentence():
+def test_every_flip_point_is_a_turning_point():
     case = evidence(FEW, SLOW, economics=FULL)
     verdict = decide(case)
-    assert len(verdict.would_flip) == sum(flip.flip is not None for flip in verdict.flips) == 9
-    assert any(text.startswith("Horizon: tuning pays above") for text in verdict.would_flip)
-    assert any(text.startswith("Engineering: tuning pays below") for text in verdict.would_flip)
-    assert any(text.startswith("Retraining: tuning pays below") for text in verdict.would_flip)
+    assert len(verdict.turning_points) == sum(flip.flip is not None for flip in verdict.flips) == 9
+    above = {point.values.get("name", point.key): point.values.get("above") for point in verdict.turning_points}
+    assert (above["horizon"], above["engineering"], above["retraining"]) == (True, False, False)
 
 
 @settings(max_examples=25, deadline=None)
@@ -137,11 +137,11 @@ def test_a_cheaper_and_slightly_worse_tune_pays_below_a_value_and_from_a_margin_
     assert 0.03 < as_good < 0.05
     asked = (decide(evidence(*CHEAPER_AND_WORSE, economics=replace(volume, margin=as_good + d))) for d in (-2e-3, 2e-3))
     assert [verdict.answer for verdict in asked] == ["not_yet", "fine_tune"]
-    said = decide(evidence(*CHEAPER_AND_WORSE, economics=volume)).would_flip
-    assert any(text.startswith("Value of a correct answer: tuning, cheaper and worse, pays below $") for text in said)
-    assert any(text.startswith("Margin: fine_tuning, which costs less, counts as no worse from") for text in said)
+    points = decide(evidence(*CHEAPER_AND_WORSE, economics=volume)).turning_points
+    assert say("turn.value_allowed", at=at, yours=()) in points
+    assert say("turn.margin_as_good", at=as_good, now=0.02, tuned=TUNED.label) in points
 
 
 def test_without_a_flip_point_it_is_not_said_that_there_is_none():
-    found = decide(evidence(replace(FEW, quality=0.70, sd=0.0), replace(TUNED, quality=0.0, sd=0.0))).would_flip
-    assert found == ("No flip point was found for value, volume or margin: tuning is 70 points behind.",), found
+    found = decide(evidence(replace(FEW, quality=0.70, sd=0.0), replace(TUNED, quality=0.0, sd=0.0))).turning_points
+    assert found == (say("turn.none", lead=-0.70),)

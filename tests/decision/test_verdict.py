@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor._util import formats
+from advisor.decision.statement import say
 from advisor.decision.verdict import DOMINANCE, NET_BENEFIT, decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
@@ -28,15 +29,17 @@ def answer(*plants, economics=None, **carries):
 def test_a_better_tuned_strategy_that_pays_is_a_yes():
     found = answer(FEW, TUNED, economics=NETTED)
     assert (found.answer, found.rule, found.recommended) == ("fine_tune", NET_BENEFIT, "fine_tuning")
-    assert "$240" in found.headline
+    assert found.conclusion.key == "headline.brings_more"
+    assert found.conclusion.values["gain_usd"] == pytest.approx(240.0, abs=0.5)
 
 
 def test_a_better_tuned_strategy_that_never_pays_is_a_no():
     costly = replace(NETTED, engineering_hours=1000)
     found = answer(FEW, TUNED, economics=costly)
     assert (found.answer, found.recommended) == ("do_not_fine_tune", FEW.label)
-    assert "would lose" in found.headline
-    assert any("Value of a correct answer" in flip for flip in found.would_flip)
+    assert found.conclusion.key == "headline.other_pays"
+    assert found.conclusion.values["gain_usd"] < 0.0
+    assert "turn.value" in [point.key for point in found.turning_points]
 
 
 def test_nothing_is_recommended_over_a_tuned_strategy_that_is_expected_to_bring_more():
@@ -51,13 +54,15 @@ def test_a_no_claims_only_what_was_drawn():
     level = [Plant(f"other_{i}", 0.70, sd=0.03) for i in range(9)]
     found = answer(FEW, *level, replace(TUNED, quality=0.69, sd=0.0), economics=NETTED)
     assert found.answer == "do_not_fine_tune"
-    assert f"{found.recommended} is the better buy; fine_tuning is the best in 0% of draws" in found.headline
+    assert found.conclusion.key == "headline.other_pays"
+    assert found.conclusion.values["instead"] == found.recommended
+    assert found.conclusion.values["chance"] == 0.0
 
 
 def test_a_toss_up_is_not_yet():
     found = answer(FEW, replace(TUNED, quality=0.602), economics=NETTED)
     assert (found.answer, found.recommended) == ("not_yet", FEW.label)
-    assert "of draws" in found.headline
+    assert found.conclusion.key == "headline.toss_up"
 
 
 def test_a_lead_that_could_be_chance_is_withheld_even_if_it_would_pay():
@@ -65,7 +70,8 @@ def test_a_lead_that_could_be_chance_is_withheld_even_if_it_would_pay():
     found = answer(FEW, lucky, economics=NETTED)
     assert evidence(FEW, lucky, economics=NETTED).money.probability_tuned_best > 0.9
     assert found.answer == "not_yet"
-    assert "could be chance" in found.headline
+    assert found.conclusion.key == "headline.withheld"
+    assert [one.key for one in found.conclusion.values["broken"]] == ["data.chance"]
 
 
 def test_thresholds_are_the_users():
@@ -79,10 +85,14 @@ def test_thresholds_are_the_users():
 # --- by dominance ----------------------------------------------------------------------------------------------------
 
 
+def better_than(rival, lead):
+    return say("headline.better_and_not_dearer", tuned=TUNED.label, rival=rival, lead=pytest.approx(lead))
+
+
 def test_better_and_no_dearer_is_a_yes_without_any_amount():
     found = answer(FEW, TUNED)
     assert (found.answer, found.rule) == ("fine_tune", DOMINANCE)
-    assert "20 points better than few_shot(k=8) and costs no more per request" in found.headline
+    assert found.conclusion == better_than(FEW.label, 0.20)
 
 
 def test_a_yes_speaks_of_the_best_other_way_and_not_of_a_free_floor():
@@ -91,14 +101,16 @@ def test_a_yes_speaks_of_the_best_other_way_and_not_of_a_free_floor():
     found = answer(floor, close, TUNED)
     assert evidence(floor, close, TUNED).alternative == "copy_input"
     assert found.answer == "fine_tune"
-    assert "10 points better than few_shot(k=8) and costs no more per request" in found.headline
+    assert found.conclusion == better_than(FEW.label, 0.10)
 
 
 def test_better_and_dearer_is_led_by_the_threshold():
     found = answer(FEW, SLOW)
     assert found.answer == "not_yet"
-    assert "worth it if a correct answer is worth more than $0.00042, that is 4.2 cents per 100" in found.headline
-    assert "--value-per-correct" in found.next_step
+    usd = pytest.approx(0.000417, abs=1e-5)
+    assert found.conclusion == say("headline.needs_a_value", usd=usd, lead=None, once=False)
+    assert found.action.what == say("next.state_amounts")
+    assert "--value-per-correct" in found.action.command
 
 
 def test_as_good_and_cheaper_needs_a_volume_that_pays_it_back():
@@ -112,7 +124,8 @@ def test_as_good_and_cheaper_needs_a_volume_that_pays_it_back():
 def test_another_that_is_as_good_and_no_dearer_is_a_no():
     found = answer(FEW, replace(TUNED, quality=0.58, sd=0.005))
     assert (found.answer, found.recommended) == ("do_not_fine_tune", FEW.label)
-    assert FEW.label in found.headline
+    assert found.conclusion.key in ("headline.other_is_as_good", "headline.other_is_better")
+    assert found.conclusion.values["instead"] == FEW.label
 
 
 def test_the_margin_counts():
@@ -141,15 +154,16 @@ def test_a_difference_that_is_not_real_is_never_called_better():
     chance = replace(case, differences=tuple(replace(d, real=False) for d in case.differences))
     found = decide(chance)
     assert found.answer == "not_yet"
-    assert not any("really better" in reason for reason in found.reasons)
+    assert [one.values["real"] for one in found.grounds if one.key == "reason.quality"] == [False]
 
 
 def test_an_unknown_price_is_asked_for():
     case = evidence(FEW, TUNED, economics=NETTED, model="http://host/v1#m")
     found = decide(case)
     assert (found.answer, found.rule) == ("not_yet", DOMINANCE)
-    assert "unknown" in found.headline
-    assert "prices:" in found.next_step
+    assert found.conclusion == say("headline.price_unknown", tuned=TUNED.label, other=FEW.label)
+    assert found.action.what == say("next.state_prices", file="")
+    assert found.action.command.endswith("--config comparison.yaml")
 
 
 # --- guards, failures, next steps ------------------------------------------------------------------------------------
@@ -162,7 +176,8 @@ def test_a_weak_baseline_withholds_and_names_the_line_to_type():
     line = (
         "advisor compare 'support tickets' --model smollm2 --strategy rag --strategy 'few_shot(k=8)' --strategy fine_t"
     )
-    assert line in found.next_step
+    assert found.action.what == say("next.run", names=("rag",))
+    assert found.action.command.startswith(line)
 
 
 @pytest.mark.parametrize("economics", [None, NETTED])
@@ -170,8 +185,8 @@ def test_missing_outcomes_block_both_answers(economics):
     yes = answer(FEW, replace(TUNED, failed=40), economics=economics)
     no = answer(replace(FEW, failed=20), replace(TUNED, quality=0.5), economics=economics)
     assert (yes.answer, no.answer) == ("not_yet", "not_yet")
-    assert "Run it again" in yes.next_step
-    assert "without a score" in no.headline
+    assert yes.action.what == say("next.run_again")
+    assert [one.key for one in no.conclusion.values["broken"]] == ["missing.too_many"]
 
 
 def test_a_weak_baseline_does_not_stop_a_no():
@@ -181,15 +196,16 @@ def test_a_weak_baseline_does_not_stop_a_no():
 def test_without_a_tuned_strategy_the_next_step_is_to_run_one():
     found = answer(FEW, Plant("zero_shot", 0.4), economics=NETTED)
     assert (found.answer, found.recommended) == ("not_yet", FEW.label)
-    assert found.next_step.startswith("Run a fine-tuned strategy: advisor compare 'support tickets'")
-    assert "--strategy fine_tuning --requests-per-month 10000" in found.next_step
-    assert 3 <= len(found.reasons) <= 6
+    assert found.action.what == say("next.run_tuned")
+    assert found.action.command.startswith("advisor compare 'support tickets'")
+    assert "--strategy fine_tuning --requests-per-month 10000" in found.action.command
+    assert 3 <= len(found.grounds) <= 6
 
 
 def test_a_tuned_strategy_alone_has_nothing_to_be_held_against():
     found = answer(TUNED)
     assert (found.answer, found.recommended) == ("not_yet", "fine_tuning")
-    assert "--strategy few_shot" in found.next_step
+    assert "--strategy few_shot" in found.action.command
 
 
 def test_one_seed_has_another_among_its_steps():
@@ -201,17 +217,19 @@ def test_one_seed_has_another_among_its_steps():
 def test_a_range_that_decides_is_asked_for_more_closely():
     found = answer(FEW, SLOW, economics=Economics(1_000_000, Range(1e-5, 1e-2)))
     assert found.answer == "not_yet"
-    assert "decides" in found.next_step
+    assert found.action.what.key == "next.best"
+    assert found.action.what.values["decides"] is not None
 
 
 def test_the_flip_points_come_nearest_first_and_with_what_the_user_said():
     found = answer(FEW, SLOW, economics=Economics(10_000, 0.001))
     assert found.answer == "fine_tune"
-    assert "Value of a correct answer: tuning pays above $0.00042 (yours: $0.0010)." in found.would_flip
+    points = {point.key: point.values for point in found.turning_points}
+    assert points["turn.value"] == {"at": pytest.approx(0.000417, abs=1e-5), "above": True, "yours": (0.001,)}
     turning = {flip.name: flip.distance for flip in found.flips if flip.flip is not None}
-    assert found.would_flip[0].startswith("Price of requests and training")
+    assert found.turning_points[0].key == "turn.price"
     assert turning["price"] == min(turning.values())
-    assert any(flip.startswith("Quality: tuning pays from a lead of 8.") for flip in found.would_flip)
+    assert points["turn.lead"]["at"] == pytest.approx(0.084, abs=0.005)
 
 
 @settings(max_examples=40, deadline=None)
@@ -221,9 +239,9 @@ def test_the_flip_points_come_nearest_first_and_with_what_the_user_said():
 def test_every_verdict_is_complete_and_readable(q, seconds, volume, value, sd, docs, model):
     plants = replace(FEW, sd=sd), replace(TUNED, quality=q, seconds=seconds, sd=sd)
     found = decide(evidence(*plants, economics=Economics(volume, value), model=model, docs=docs))
-    assert 3 <= len(found.reasons) <= 6
-    assert found.would_flip
-    assert "advisor compare" in found.next_step
+    assert 3 <= len(found.grounds) <= 6
+    assert found.turning_points
+    assert found.action.command.startswith("advisor compare ")
     assert found.recommended in (FEW.label, TUNED.label)
     assert found.answer != "fine_tune" or not docs
     for sentence in (found.headline, *found.reasons, *found.would_flip, found.next_step):

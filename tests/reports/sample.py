@@ -15,7 +15,9 @@ from advisor.core.types import FitCost, Interval, Outcome, Run, Usage
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import Evidence, Flip, Guard, Verdict, VerdictAnswer
 from advisor.decision.findings import Findings
+from advisor.decision.information import Information, Step
 from advisor.decision.request import CompareOptions
+from advisor.decision.statement import Action, Statement, say
 from advisor.economics.amounts import Range
 from advisor.economics.break_even import BreakEven, Dominance
 from advisor.economics.inputs import Economics
@@ -23,7 +25,6 @@ from advisor.economics.money import Money, StrategyMoney
 from advisor.economics.scenarios import Scenario
 from advisor.stats.paired import Difference
 from advisor.stats.summaries import Disagreement, StrategySummary
-from advisor.stats.value_of_information import Information, Step
 
 ECONOMICS = Economics(
     requests_per_month=Range(20_000, 60_000), usd_per_correct_answer=0.002, usd_per_label=0.1, engineering_hours=6.0
@@ -248,57 +249,64 @@ def _money(answer: VerdictAnswer) -> Money:
 
 
 def _verdict(answer: VerdictAnswer, payload: str) -> Verdict:
-    headlines = {
-        "fine_tune": "Fine-tuning answers 8 more in 100 correctly than the best other way and pays back in 4 months.",
-        "do_not_fine_tune": "The embedding classifier is as good as fine-tuning here and costs 30 times less.",
-        "not_yet": "Fine-tuning looks better, but 200 test examples cannot tell 8 points from chance.",
+    other, said = "embedding_classifier", f"{payload}function_calling"
+    conclusions = {
+        "fine_tune": say("headline.better_and_not_dearer", tuned=f"{payload}{PIVOT}", rival=other, lead=0.08),
+        "do_not_fine_tune": say("headline.other_is_as_good", instead=f"{payload}{other}", tuned=PIVOT, margin=0.02),
+        "not_yet": say("headline.nothing_against", tuned=f"{payload}{PIVOT}"),
     }
     return Verdict(
         answer=answer,
-        headline=payload + headlines[answer],
-        recommended=PIVOT if answer == "fine_tune" else "embedding_classifier",
-        reasons=(
-            "fine_tuning scores 0.74, embedding_classifier 0.66; the lead of 0.08 lies between 0.01 and 0.15.",
-            "A request costs $0.000029 with fine_tuning and $0.0000009 with embedding_classifier.",
-            f"{payload}Training took 3.6 min on this machine, twice; both runs agree within 0.02.",
+        recommended=PIVOT if answer == "fine_tune" else other,
+        conclusion=conclusions[answer],
+        grounds=(
+            say("reason.quality", tuned=PIVOT, other=other, ours=0.74, theirs=0.66, n=N, lead=LEAD, real=True),
+            say("reason.cost", tuned=PIVOT, other=other, ours=0.029, theirs=0.0009, once=640.0),
+            say("reason.broken", guard="nothing missing", found=say("said", text=f"{payload}it failed twice")),
         ),
-        would_flip=(
-            "A correct answer worth less than $0.0081 (you said $0.0020).",
-            "Fewer than 190,000 requests a month.",
+        turning_points=(
+            say("turn.value", at=0.0081, above=True, yours=(0.002,)),
+            say("turn.volume", at=190_000.0, above=True, yours=(20_000.0, 60_000.0)),
         ),
-        next_step="Label 150 more test examples: advisor compare support-tickets --limit 350",
+        action=Action(say("step.test_examples", more=150, to_label=150), "advisor compare support-tickets --limit 350"),
         rule="expected net benefit",
         flips=FLIPS,
         guards=(
-            Guard("strong baseline", "pass", "few_shot and rag ran with what dev chose; none was left out."),
-            Guard(
-                "calls answered", "fail", f"{payload}function_calling failed on 11 of 200 examples (6%; 1% is allowed)."
-            ),
-            Guard("no leak", "unknown", "near-duplicates between train and test were not looked for."),
+            Guard("strong baseline", "pass", say("baseline.held", against=("few_shot", "rag"), budgets=())),
+            Guard("calls answered", "fail", say("missing.too_many", shares=((said, 0.055),), allowed=0.01)),
+            Guard("no leak", "unknown", say("guard.not_looked_at")),
             Guard(
                 "retention",
                 "unknown",
-                "general questions: 50% right before the tune and 49% after it",
-                how=f"{payload}the same questions were asked twice",
-                remedy="Ask more questions: advisor compare support-tickets --checks full",
-                details=(f"{payload}questions that have no answer: 33% before and 31% after",),
+                _kept("retention", 0.50, 0.49),
+                method=say("said", text=f"{payload}the same questions were asked twice"),
+                action=Action(
+                    say("retention.ask_more"), "advisor compare support-tickets --checks full", "--checks full"
+                ),
+                figures=(_kept("refusals", 0.33, 0.31), say("said", text=payload)),
             ),
         ),
     )
 
 
+def _kept(suite: str, before: float, after: float) -> Statement:
+    judged = say("retention.not_excluded", margin=0.05)
+    return say("retention.kept", suite=suite, before=before, after=after, n=150, judged=judged)
+
+
 def _information(answer: VerdictAnswer, payload: str) -> Information:
-    label = f"{payload}150 more test examples (to be labelled)"
+    label = Action(say("step.test_examples", more=150, to_label=150), "advisor compare support-tickets")
+    train = say("step.seed", seeds=3)
+    assumed = say("basis.assumed_lift", lift=0.03, sd=0.06, other=f"{payload}rag")
     steps = (
-        Step(
-            "test_examples", label, 15.02, 31.4, 0.62, "advisor compare support-tickets", f"{payload}labels as stated"
-        ),
-        Step("seed", "train once more, with 3 seeds in all", 0.01, 0.004, 0.03, f"{COMMAND} --seeds 3", "as measured"),
-        Step("strategy", "run optimised_prompt", None, 12.0, 0.21, COMMAND, "assumed, not measured: 3 points better"),
+        Step("test_examples", label, 15.02, 31.4, 0.62, say("said", text=f"{payload}labels as stated")),
+        Step("seed", Action(train, f"{COMMAND} --seeds 3"), 0.01, 0.004, 0.03, say("basis.like_trainings")),
+        Step("strategy", Action(say("step.strategy", name="optimised_prompt"), COMMAND), None, 12.0, 0.21, assumed),
     )
     return Information(41.0, steps, steps[0] if answer == "not_yet" else None)
 
 
+LEAD = Interval(0.08, 0.01, 0.15)
 FLIPS = (
     Flip("value", "usd", 0.002, 0.001, 0.004, -95.0, 840.0, 0.0012),
     Flip("volume", "count", 36_000.0, 20_000.0, 60_000.0, 40.0, 700.0, 14_300.0),

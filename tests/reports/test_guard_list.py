@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from advisor.decision.evidence import Guard
+from advisor.decision.statement import Action, say
 from tests.reports.sample import HOSTILE, comparison, report
 
 guard_list, console, html, markdown = (report(name) for name in ("guard_list", "console", "html", "markdown"))
@@ -22,8 +23,9 @@ def nine(state: str = "unknown"):
     """A comparison with nine guards whose findings are as long as real ones."""
     base = comparison("not_yet")
     finding = "general questions: 50% right before the tune and 49% after it, 1 point less, on 150 " * 3
-    rest = (finding.strip(), "how", "Do it: advisor compare mine", ("x",))
-    guards = tuple(Guard(name, state, *rest) for name in NAMES)
+    found, more = say("said", text=finding.strip()), say("said", text="x")
+    remedy = Action(say("guard.look"), "advisor compare mine")
+    guards = tuple(Guard(name, state, found, say("skill.how", way="form"), remedy, (more,)) for name in NAMES)
     return replace(base, verdict=replace(base.verdict, guards=guards))
 
 

@@ -69,7 +69,7 @@ def test_the_verdict_is_on_top_in_words_and_colour(answer):
 def test_an_almost_empty_comparison_still_makes_a_page():
     base = without_money(comparison("not_yet"))
     silent = tuple(replace(s, quality=None, slices={}, errors={}, failed=0) for s in base.strategies)
-    verdict = replace(base.verdict, reasons=(), would_flip=(), guards=(), next_step="")
+    verdict = replace(base.verdict, grounds=(), turning_points=(), guards=())
     bare = changed(base, strategies=silent, differences=(), verdict=verdict, disagreements=(), runs=())
     page = html.render(replace(bare, skipped={}, notes=(), environment={}))
     assert "In pictures" not in page

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.decision.statement import say
 from tests.reports.sample import HOSTILE, comparison, report
 
 markdown = report("markdown")
@@ -14,14 +15,14 @@ markdown = report("markdown")
 
 def test_verdict_first_then_the_table():
     text = markdown.render(comparison())
-    assert text.startswith("## 🟢 Yes, fine-tune\n\n**Fine-tuning answers 8 more")
+    assert text.startswith("## 🟢 Yes, fine-tune\n\n**Fine-tune: fine\\_tuning is 8 points better")
     assert "| `function_calling` |" in text
     assert "advisor compare support-tickets" in text
 
 
 def test_the_next_step_can_be_copied():
     text = markdown.render(comparison())
-    assert "**Next step:** Label 150 more test examples" in text
+    assert "**Next step:** 150 more test examples" in text
     assert "\n```\nadvisor compare support-tickets --limit 350\n```" in text
 
 
@@ -63,6 +64,7 @@ def test_a_line_start_stays_text(start):
 def test_it_fits_into_one_comment():
     base = comparison("not_yet")
     notes = tuple(f"note {number} " + "long " * 200 for number in range(200))
-    text = markdown.render(replace(base, notes=notes, verdict=replace(base.verdict, reasons=notes[:6])))
+    grounds = tuple(say("said", text=one) for one in notes[:6])
+    text = markdown.render(replace(base, notes=notes, verdict=replace(base.verdict, grounds=grounds)))
     assert len(text) < 65_536
     assert "does not fit" in text

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from advisor._util import formats
 from advisor.core.errors import ConfigurationError
 from advisor.decision.comparison import Comparison, compare_runs, look_note
+from advisor.decision.evidence import Verdict
+from advisor.decision.statement import Value, say
 from advisor.decision.verdict import decide
 from advisor.economics.inputs import Economics
 from advisor.stats.alpha_spending import budget_share, chance_needed, error_of_differences, surely
@@ -66,6 +68,11 @@ def test_an_impossible_budget_is_refused_by_name(budget: float) -> None:
 # --- what a verdict makes of it --------------------------------------------------------------------------------------
 
 
+def needed(verdict: Verdict) -> Value:
+    """What the chances are held against."""
+    return next(one.values["needed"] for one in verdict.grounds if "needed" in one.values)
+
+
 def test_ninety_percent_no_longer_is_a_yes() -> None:
     close = replace(TUNED, quality=0.64, sd=0.01)
     case = evidence(FEW, close)  # 2 points over the margin, at a standard deviation of 1.4
@@ -81,7 +88,7 @@ def test_a_later_look_and_several_tuned_ones_withhold_what_a_first_look_allows()
     assert decide(case).answer == "fine_tune"
     later = decide(replace(case, looks=3))
     assert later.answer == "not_yet"
-    assert any("a yes needs 99.58%, a no 90%; third look at a growing test set" in reason for reason in later.reasons)
+    assert needed(later) == say("reason.needed", yes=pytest.approx(0.99583, abs=1e-5), no=0.9, netted=False, look=3)
     several = [replace(close, label=f"tuned_{i}", quality=0.60) for i in range(5)]
     assert decide(evidence(FEW, close, *several)).answer == "not_yet"
 
@@ -92,8 +99,8 @@ def test_the_net_benefit_rule_is_held_to_it_too() -> None:
     assert 0.90 < (case.money.probability_tuned_best or 0.0) < 0.975
     found = decide(case)
     assert found.answer == "not_yet"
-    assert "a yes needs 97.5%" in found.headline
-    assert any("a yes needs 97.5%, a no at most 10%" in reason for reason in found.reasons)
+    assert (found.conclusion.key, found.conclusion.values["needed"]) == ("headline.toss_up", 0.975)
+    assert needed(found) == say("reason.needed", yes=0.975, no=0.9, netted=True, look=1)
 
 
 def test_a_no_keeps_the_confidence_alone() -> None:

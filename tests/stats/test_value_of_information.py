@@ -16,6 +16,7 @@ from advisor.decision.learning_curve import LearningCurve, MoreLabels
 from advisor.decision.next_steps import inform
 from advisor.decision.preposterior import Desk, Odds, chance_decides
 from advisor.decision.preposterior import _critical as desk_critical
+from advisor.decision.statement import say
 from advisor.decision.verdict import decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
@@ -158,13 +159,13 @@ def test_the_regret_of_choosing_now_is_what_perfect_information_is_worth():
 def test_more_examples_are_worth_more_and_cost_more():
     found = steps(evidence(FEW, CLOSE, economics=NETTED), "test_examples")
     small, large = sorted(found, key=lambda step: step.usd)
-    assert "250 more test examples (to be labelled)" in small.action
-    assert "3,500 more" in large.action  # 5.6 points are shown by 500, the margin is 2: 500 * 2.8^2 - 500
+    assert small.doing.what == say("step.test_examples", more=250, to_label=250)
+    assert large.doing.what.values["more"] == 3500  # 5.6 points are shown by 500, the margin is 2: 500 * 2.8^2 - 500
     assert 0.0 < small.worth_usd < large.worth_usd
     assert 0.0 <= small.chance_decides < large.chance_decides
     # 250 questions, one seed of few_shot and two of fine_tuning, 0.5 s each at $0.10 an hour half used
     assert small.usd == pytest.approx(250 * 3 * 0.5 * 0.1 / 3600 / 0.5)
-    assert "labels counted as free" in small.assumption
+    assert small.basis == say("basis.like_those", n=500, usd_per_label=0.0)
 
 
 def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look():
@@ -190,15 +191,15 @@ def test_labels_are_paid_at_the_users_price_and_then_none_may_be_worth_it():
 def test_where_no_step_pays_the_better_expected_choice_is_named():
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_correct_answer=0.05))
     dear = replace(found, information=replace(found.information, best=None))
-    assert "No step is worth its price" in decide(dear).next_step
+    assert decide(dear).action.what.key == "next.nothing_pays"
     assert decide(dear).recommended == FEW.label  # its lead could be chance: the check keeps it from being used
 
 
 def test_examples_that_a_limit_left_out_need_no_labels_and_a_line_with_a_higher_limit():
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_label=1.0))
     limited = asked(replace(found, test_at_hand=750), limit=500, seeds=3, config="c.yaml")
-    free = next(step for step in inform(limited).steps if step.action.startswith("250 "))
-    assert "at hand, left out by the limit" in free.action
+    free = next(step for step in inform(limited).steps if step.doing.what.values.get("more") == 250)
+    assert free.doing.what.values["to_label"] == 0
     assert free.usd < 0.1
     assert free.command.endswith("--usd-per-label 1 --seeds 3 --config c.yaml --limit 750")
 
@@ -210,13 +211,16 @@ def test_one_more_training_is_worth_something_where_seeds_differ():
     assert seed.usd == pytest.approx(360 * 0.1 / 3600 + 500 * 0.5 * 0.1 / 3600 / 0.5)  # one fit, 500 answers
 
 
+RAG = say("step.strategy", name="rag")
+
+
 def test_a_strategy_that_is_owed_is_a_step_with_a_stated_assumption():
     found = evidence(FEW, CLOSE, economics=NETTED, docs=True)
-    rag = next(step for step in steps(found, "strategy") if step.action == "run rag")
-    assert "assumed, not measured" in rag.assumption
+    rag = next(step for step in steps(found, "strategy") if step.doing.what == RAG)
+    assert rag.basis == say("basis.assumed_lift", lift=0.0, sd=0.10, other=FEW.label)
     assert rag.worth_usd > 0.0
     assert "--strategy rag" in rag.command
-    assert not [step for step in steps(evidence(FEW, CLOSE, economics=NETTED), "strategy") if step.action == "run rag"]
+    assert not [step for step in steps(evidence(FEW, CLOSE, economics=NETTED), "strategy") if step.doing.what == RAG]
 
 
 def test_more_labels_are_a_step_only_with_a_learning_curve():
@@ -225,7 +229,7 @@ def test_more_labels_are_a_step_only_with_a_learning_curve():
     gain = Interval(0.05, 0.01, 0.09, 0.90)
     curve = LearningCurve("fine_tuning", True, (), more=(MoreLabels(2.0, 800, gain, 3.0, None),))
     more = next(step for step in inform(replace(found, curves=(curve,))).steps if step.name == "labels")
-    assert "400 more training examples (800 in all)" in more.action
+    assert more.doing.what == say("step.labels", more=400, total=800)
     assert more.worth_usd == pytest.approx(10_000 * 0.01 * 12 * 0.05, rel=0.02)  # on top of what is the best now
     assert more.usd > 3.0
 
@@ -275,7 +279,7 @@ def test_every_figure_is_finite_and_in_its_range(q, seconds, volume, value, sd, 
         if found.evpi_usd is not None and step.name not in ("labels", "strategy"):
             assert step.worth_usd <= found.evpi_usd
     sizes = [step for step in found.steps if step.name == "test_examples" and step.worth_usd is not None]
-    ordered = sorted(sizes, key=lambda step: float(step.action.split()[0].replace(",", "")))
+    ordered = sorted(sizes, key=lambda step: step.doing.what.values["more"])
     assert [s.worth_usd for s in ordered] == sorted(s.worth_usd for s in ordered)
     if found.best is not None and found.evpi_usd is not None:
         assert found.best.net_usd > 0.0

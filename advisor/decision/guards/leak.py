@@ -59,7 +59,7 @@ def no_leak(evidence: Evidence) -> Guard:
 def unseen_data(evidence: Evidence) -> Statement:
     """Return why nobody looked at the data."""
     reason = evidence.findings.why_not("data")
-    return say("guard.because", reason=reason) if reason else say("guard.not_looked_at")
+    return say("said", text=reason) if reason else say("guard.not_looked_at")
 
 
 def _weighed(evidence: Evidence, data: DataFindings, suspects: set[str]) -> tuple[State, Statement]:

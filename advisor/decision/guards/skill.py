@@ -144,7 +144,7 @@ def _parts(evidence: Evidence, way: Way) -> LeadParts | None:
     gained = difference(_gains(theirs_now, theirs_then), _gains(ours_now, ours_then), groups)
     if lead is None or skill is None or gained is None:
         return None
-    how = say("skill.repaired", how=ours[0].note) if way == "repaired" else say("skill.constrained")
+    how = say("said", text=ours[0].note) if way == "repaired" else say("skill.constrained")
     return LeadParts(evidence.alternative, rival, lead[0], skill[0], _doubled(gained[0]), len(shared), how)
 
 

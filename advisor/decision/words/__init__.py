@@ -13,7 +13,13 @@ from advisor.decision.statement import Action, Statement
 
 from . import curves, data_guards, guards, headlines, probe_guards, reasons, steps, turning_points
 
+
+def _said(*, text: str) -> str:
+    return text
+
+
 SENTENCES: Mapping[str, Callable[..., str]] = {
+    "said": _said,  # what was put into words elsewhere: an error, a probe's remark, an earlier version of this program
     **headlines.SENTENCES,
     **reasons.SENTENCES,
     **turning_points.SENTENCES,

@@ -17,10 +17,6 @@ def _not_asked_for() -> str:
     return "not looked at (--checks none)"
 
 
-def _because(*, reason: str) -> str:
-    return reason
-
-
 def _failed(*, reason: str) -> str:
     return f"could not be looked at: {reason}"
 
@@ -119,7 +115,6 @@ def _complete(*, share: float, allowed: float) -> str:
 SENTENCES: Mapping[str, Callable[..., str]] = {
     "guard.not_looked_at": _not_looked_at,
     "guard.not_asked_for": _not_asked_for,
-    "guard.because": _because,
     "guard.failed": _failed,
     "guard.nothing_tuned": _nothing_tuned,
     "guard.look": _look,

@@ -26,11 +26,6 @@ def _constrained() -> str:
     return "held to labels or schema while they were written"
 
 
-def _repaired(*, how: str) -> str:
-    """`how`: by which rule, as the probe says it."""
-    return how
-
-
 def _nothing_to_explain() -> str:
     return "there is no lead to explain"
 
@@ -302,7 +297,6 @@ SENTENCES: Mapping[str, Callable[..., str]] = {
     "skill.how": _skill_how,
     "skill.any_form": _any_form,
     "skill.constrained": _constrained,
-    "skill.repaired": _repaired,
     "skill.nothing_to_explain": _nothing_to_explain,
     "skill.parts": _skill_parts,
     "skill.is_format": _is_format,

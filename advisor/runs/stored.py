@@ -1,0 +1,108 @@
+"""A comparison read back from plain JSON values, one that an earlier version wrote included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from advisor.decision.comparison import Comparison
+
+Plain = dict[str, Any]
+_EVIDENCE = (
+    *("metric", "n_train", "n_dev", "n_test", "pivot", "differences", "money", "disagreements", "looks"),
+    *("strategies", "findings", "information", "curves"),
+)
+
+
+def comparison_of(plain: Any) -> Comparison:
+    """Return the comparison that plain values stand for.
+
+    Raises:
+        ValueError: they stand for none.
+    """
+    from pydantic import TypeAdapter
+
+    from advisor.decision.comparison import Comparison
+
+    found: Comparison = TypeAdapter(Comparison).validate_python(_as_now(plain) if _is_earlier(plain) else plain)
+    _check_words(found)
+    return found
+
+
+def _check_words(comparison: Comparison) -> None:
+    """Put everything that is said into words once, since a statement may have been written by another version."""
+    verdict, information = comparison.verdict, comparison.information
+    try:
+        said: list[object] = [verdict.headline, verdict.reasons, verdict.would_flip, verdict.next_step]
+        said += [(one.finding, one.how, one.remedy, one.details) for one in verdict.guards]
+        said += [(one.action, one.assumption) for one in (information.steps if information else ())]
+        said += [one.refusal for one in comparison.curves]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"what it says cannot be put into words: {error!r}") from error
+
+
+# --- before what a verdict says was held as values -------------------------------------------------------------------
+
+
+def _is_earlier(plain: Any) -> bool:
+    return isinstance(plain, dict) and isinstance(plain.get("verdict"), dict) and "headline" in plain["verdict"]
+
+
+def _as_now(earlier: Plain) -> Plain:
+    """Return what an earlier version wrote as it is written now; what it said stays in the words it was said in."""
+    try:
+        evidence = {name: earlier[name] for name in _EVIDENCE}
+        request = {"evalset": earlier["evalset"], "model": earlier["model"], "economics": earlier["money"]["economics"]}
+        evidence["request"] = request
+        evidence["strategies"] = [{**one, "strategy": one["label"].partition("(")[0]} for one in earlier["strategies"]]
+        skipped = [{"what": what, "label": "", "reason": why} for what, why in earlier["findings"]["skipped"].items()]
+        evidence["findings"] = {**earlier["findings"], "skipped": skipped}
+        evidence["information"] = _information(earlier["information"])
+        evidence["curves"] = [{**one, "refused": _said(one["refusal"])} for one in earlier["curves"]]
+        kept = {name: earlier[name] for name in ("id", "evalset", "runs", "skipped", "notes", "environment")}
+        return {**kept, "evidence": evidence, "verdict": _verdict(earlier["verdict"])}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"a part of it is missing: {error}") from error
+
+
+def _verdict(earlier: Plain) -> Plain:
+    guards = [
+        {
+            "name": one["name"],
+            "state": one["state"],
+            "found": _said(one["finding"]),
+            "method": _said(one["how"]),
+            "action": _action(one["remedy"]) if one["remedy"] else None,
+            "figures": [_said(detail) for detail in one["details"]],
+        }
+        for one in earlier["guards"]
+    ]
+    return {
+        **{name: earlier[name] for name in ("answer", "recommended", "rule", "flips")},
+        "conclusion": _said(earlier["headline"]),
+        "grounds": [_said(reason) for reason in earlier["reasons"]],
+        "turning_points": [_said(point) for point in earlier["would_flip"]],
+        "action": _action(earlier["next_step"]),
+        "guards": guards,
+    }
+
+
+def _information(earlier: Plain | None) -> Plain | None:
+    if earlier is None:
+        return None
+    best = earlier["best"]
+    return {**earlier, "steps": [_step(one) for one in earlier["steps"]], "best": _step(best) if best else None}
+
+
+def _step(earlier: Plain) -> Plain:
+    figures = {name: earlier[name] for name in ("name", "usd", "worth_usd", "chance_decides")}
+    doing = _action(earlier["action"], earlier["command"])
+    return {**figures, "doing": doing, "basis": _said(earlier["assumption"])}
+
+
+def _action(text: str, command: str = "") -> Plain:
+    return {"what": _said(text), "command": command}
+
+
+def _said(text: str) -> Plain | None:
+    return {"key": "said", "values": {"text": text}} if text else None
