@@ -16,6 +16,7 @@ from advisor.core.errors import AdvisorError, ConfigurationError
 from advisor.core.progress import silent
 from advisor.decision.comparison import Comparison
 from advisor.decision.request import CompareOptions
+from advisor.decision.statement import say
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.runs.compare import _data_findings
@@ -34,10 +35,12 @@ def test_the_checks_before_a_yes_are_run_once_and_kept(small: Small, tmp_path: P
 
     found = look()
     states = {guard.name: guard for guard in found.verdict.guards}
-    assert states["skill or format"].finding.startswith(("of the lead of", "fine_tuning has no lead"))
-    assert "100% of ten rows" in str((states["trainer worked"].finding, *states["trainer worked"].details))
+    found_of = {name: (guard.found, *guard.figures) for name, guard in states.items()}
+    assert "skill.parts" in str(found_of["skill or format"])
+    assert say("trainer.rows", share=1.0, needed=0.8) in found_of["trainer worked"]
     assert states["retention"].state == "unknown", "one question shows nothing"
-    assert "fine_tuning, reworded" in str(states["consistency"].details)
+    flips = [one.values for one in found_of["consistency"] if one.key == "consistency.flips"]
+    assert ("fine_tuning", "reworded") in [(one["label"], one["condition"]) for one in flips]
     asked_so_far = len(asked(small.log))
     again = look()
     assert len(asked(small.log)) == asked_so_far
@@ -82,7 +85,7 @@ def test_a_fine_tuned_strategy_that_learned_wins_over_a_weak_prompt(small: Small
 
 def test_examples_are_looked_at_only_where_something_was_tuned(small: Small) -> None:
     found = small.compare("majority", "zero_shot").findings
-    assert (found.data, found.skipped) == (None, {"data": "looked at only where a strategy was tuned"})
+    assert (found.data, found.why_not("data")) == (None, "looked at only where a strategy was tuned")
 
 
 def test_what_breaks_while_looking_at_the_examples_is_a_reason_and_no_stop() -> None:
@@ -93,7 +96,7 @@ def test_what_breaks_while_looking_at_the_examples_is_a_reason_and_no_stop() -> 
     bench = SimpleNamespace(embed=broken, progress=silent)
     found = _data_findings(prepared, bench, [SimpleNamespace(tuned=True)])  # type: ignore[arg-type, list-item]
     assert found.data is None
-    assert found.skipped == {"data": "could not be looked at: RuntimeError: out of memory"}
+    assert found.why_not("data") == "could not be looked at: RuntimeError: out of memory"
 
 
 def test_frame_and_notebook(small: Small) -> None:
@@ -302,8 +305,8 @@ def test_the_next_step_can_be_typed(small: Small, tmp_path: Path) -> None:
     columns = {"input": "frage", "target": "team"}
     mine = write_strategy(tmp_path)
     found = advisor.compare(path, strategies=[mine], model=small.model, columns=columns, draws=200)
-    assert mine in found.verdict.next_step
-    assert "--column input=frage --column target=team" in found.verdict.next_step
+    assert mine in found.verdict.action.command
+    assert "--column input=frage --column target=team" in found.verdict.action.command
 
 
 def test_a_suite_that_cannot_be_read_is_said_before_anything_is_run(small: Small, tmp_path: Path) -> None:

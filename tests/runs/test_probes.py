@@ -180,9 +180,11 @@ def test_only_the_order_of_demonstrations_changes(desk: Callable[..., Desk]) -> 
     orders = {tuple(message.content for message in request.messages[:-1]) for request in asked}
     assert len(orders) == 2
     assert len({frozenset(order) for order in orders}) == 1
-    assert {flips.label: flips.note for flips in found.flips if flips.condition == "order"} == {
-        "shows": "16 of 18 test examples",
-        "tunes": "16 of 18 test examples; its prompts hold no demonstrations to put in another order",
+    ordered = [flips for flips in found.flips if flips.condition == "order"]
+    assert {flips.note for flips in ordered} == {"16 of 18 test examples"}
+    assert {flips.label: flips.unchanged for flips in ordered} == {
+        "shows": "",
+        "tunes": "its prompts hold no demonstrations to put in another order",
     }
     assert any(request.temperature == 0.7 for request in ready.bench.model.asked)
 
@@ -195,7 +197,7 @@ def test_every_condition_has_its_flips_and_the_seeds_too(desk: Callable[..., Des
     assert all(set(one.by_item.values()) == {0.0} for one in found.flips if one.condition != "reworded")
     assert [one.label for one in found.service] == ["shows", "tunes"]
     assert [one.valid.estimate if one.valid else None for one in found.service] == [0.0, 1.0]
-    assert found.skipped.keys() <= {"suites"}
+    assert {one.what for one in found.skipped} <= {"suites"}
 
 
 def test_a_second_look_asks_and_trains_nothing(desk: Callable[..., Desk]) -> None:
@@ -209,21 +211,21 @@ def test_a_second_look_asks_and_trains_nothing(desk: Callable[..., Desk]) -> Non
 
 def test_a_probe_that_breaks_is_noted_and_the_others_go_on(desk: Callable[..., Desk]) -> None:
     found = desk().look("Shows", "Mute", tuned="mute")
-    assert "not twice" in found.skipped["sampling mute"]
+    assert "not twice" in found.why_not("sampling", "mute")
     assert found.probes_of("constrained", "shows")
     assert not found.probes_of("sampling", "mute")
 
 
 def test_a_spent_budget_ends_the_probes_and_not_the_comparison(desk: Callable[..., Desk]) -> None:
     found = desk(purse=Purse(0.5, price=lambda usage: 0.01)).look("Shows", "Tunes")
-    assert "the budget of $0.5 is reached" in found.skipped["sampling tunes"]
+    assert "the budget of $0.5 is reached" in found.why_not("sampling", "tunes")
 
 
 def test_several_calls_an_answer_are_not_held(desk: Callable[..., Desk]) -> None:
     ready = desk()
     found = ready.look("Thinks", "Tunes")
     assert not found.probes_of("constrained", "thinks")
-    assert "several times an answer" in found.skipped["constrained thinks"]
+    assert "several times an answer" in found.why_not("constrained", "thinks")
     assert found.probes_of("repaired", "thinks")
 
 
@@ -272,7 +274,7 @@ def test_a_trainer_that_learns_nothing_and_a_strategy_that_serves_otherwise(desk
 def test_hosted_training_is_not_repeated_unless_all_is_asked_for(desk: Callable[..., Desk]) -> None:
     found = desk(Wordy(trains_here=False)).look("Tunes")
     assert found.training[0].overfitted is None
-    assert "--checks full" in found.skipped["overfitting tunes"]
+    assert "--checks full" in found.why_not("overfitting", "tunes")
     assert desk(Wordy(trains_here=False)).look("Tunes", checks="full").training[0].overfitted is not None
 
 
@@ -301,11 +303,11 @@ def test_the_tuned_model_and_its_base_are_asked_the_same(desk: Callable[..., Des
     assert (mean(base.outcomes), mean(tuned.outcomes), base.note) == (1.0, 0.0, "9 of 9 questions")
     assert {outcome.trace["group"] for outcome in base.outcomes} == {f"s{at}" for at in range(9)}
     assert len(desk(model).look("Tunes", suite=suite, checks="full").probes_of("retention", "tunes")) == 2
-    assert "suites" not in found.skipped
+    assert found.why_not("suites") == ""
 
 
 def test_a_suite_that_is_not_there_is_said(desk: Callable[..., Desk], suite: str) -> None:
-    assert "nowhere.jsonl" in desk().look("Tunes", suite="nowhere.jsonl").skipped["suites"]
+    assert "nowhere.jsonl" in desk().look("Tunes", suite="nowhere.jsonl").why_not("suites")
 
 
 def test_a_dead_model_is_said(desk: Callable[..., Desk], suite: str) -> None:
@@ -319,8 +321,8 @@ def test_a_dead_model_is_said(desk: Callable[..., Desk], suite: str) -> None:
             return super().generate(requests)
 
     found = desk(Dying()).look("Shows", "Tunes", suite=suite)
-    assert found.skipped["constrained shows"] == "gone"
-    assert found.skipped["retention tunes"] == "gone"
+    assert found.why_not("constrained", "shows") == "gone"
+    assert found.why_not("retention", "tunes") == "gone"
 
 
 def test_without_a_tuned_strategy_nothing_is_asked_again(desk: Callable[..., Desk]) -> None:

@@ -26,7 +26,7 @@ INPUTS: Mapping[str, str] = {
 
 
 def amount(name: str, unit: str, value: float | None, *, brief: bool = False) -> str:
-    """Return a value of an input with its unit (`advisor.decision.evidence.FlipUnit`); `brief` as a drawing needs it."""
+    """Return a value of an input with its unit, one of `FlipUnit`; `brief` as a drawing needs it."""
     forms: dict[str, Callable[[float | None], str]] = {
         "usd": formats.usd,
         "months": formats.months,
