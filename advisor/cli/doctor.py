@@ -100,7 +100,7 @@ def _packages() -> Iterator[Diagnosis]:
 
 def _processor() -> Diagnosis:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Diagnosis("ok", "processor", f"{cores} core{'s' * (cores > 1)} may be used")
+    return Diagnosis("ok", "processor", "1 core may be used" if cores == 1 else f"{cores} cores may be used")
 
 
 def _memory() -> Diagnosis:

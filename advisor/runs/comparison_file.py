@@ -18,8 +18,16 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
-from pydantic import WithJsonSchema as Schema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 
 from advisor._util import files
 from advisor._util.strict_yaml import StrictLoader
@@ -55,9 +63,9 @@ def block(name: str, text: str, options: Mapping[str, Option], **more: Any) -> t
 def _kind(one: Option) -> Any:
     """Return what pydantic reads for an option."""
     if one.unit is not None:
-        return Annotated[Any, BeforeValidator(one.read), Schema(one.schema)]
+        return Annotated[Any, BeforeValidator(one.read), WithJsonSchema(one.schema)]
     if one.kind is int:
-        return Annotated[int, AfterValidator(one.read), Schema(one.schema)]
+        return Annotated[int, AfterValidator(one.read), WithJsonSchema(one.schema)]
     if get_origin(one.kind) is tuple:
         return list[TEXT]
     if get_origin(one.kind) is Mapping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -99,6 +100,16 @@ def test_help_names_every_flag_its_variable_and_its_text() -> None:
     shown = in_help("ask")
     for one in (*CASE.values(), *MONEY.values(), *PILOT.values(), *LINE.values()):
         assert not one.flag or (one.help in shown and f"[env var: {one.variable}]" in shown)
+
+
+@pytest.mark.parametrize("kind", [Economics, CompareOptions])
+def test_the_default_that_the_help_names_is_the_one_that_counts(kind: Any) -> None:
+    usual = kind()
+    named = {name: re.search(r"Default: ([0-9.]+)\.$", one.help) for name, one in declared_options(kind).items()}
+    assert sum(found is not None for found in named.values()) >= 4
+    for name, found in named.items():
+        if found:
+            assert getattr(usual, name) == float(found[1]), name
 
 
 def test_every_input_is_a_key_of_the_schema() -> None:
