@@ -10,9 +10,8 @@ from advisor.advice.forecast import Forecast
 from advisor.advice.worth import Worth
 from advisor.core.types import Interval
 
-from .console import COLOURS, _listed, _text, print_report
 from .numbers import brier, change, count, percent, points, score, usd
-from .safe import CommandLine
+from .terminal import ANSWER_COLOURS, CommandLine, listed, one_line, print_report
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -26,9 +25,6 @@ ANSWERS = {
 
 def show(advice: Advice, console: Console | None = None) -> None:
     """Print the advice."""
-    from rich.console import Console
-
-    console = console or Console(highlight=False)
     print_report(render(advice), console)
 
 
@@ -38,13 +34,13 @@ def render(advice: Advice) -> Group:
     from rich.padding import Padding
     from rich.panel import Panel
 
-    colour = COLOURS[advice.answer]
+    colour = ANSWER_COLOURS[advice.answer]
     headline = advice.headline.partition(": ")[2]
     box = Panel(
         Group(
-            _text(advice.disclaimer),
-            _text(ANSWERS[advice.answer].upper(), f"bold {colour}"),
-            _text(f"{headline[0].upper()}{headline[1:]}", "bold"),
+            one_line(advice.disclaimer),
+            one_line(ANSWERS[advice.answer].upper(), f"bold {colour}"),
+            one_line(f"{headline[0].upper()}{headline[1:]}", "bold"),
         ),
         border_style=colour,
         padding=(0, 1),
@@ -58,14 +54,14 @@ def render(advice: Advice) -> Group:
             "examples"
         )
     parts: list[RenderableType] = [box]
-    parts += _listed("What tuning would add", forecast_lines(advice.lift) + worth_lines(advice.worth))
-    parts += _listed("Why", [f"{one.text} [{one.source}]" for one in advice.reasons])
-    parts += _listed("Try first", list(advice.try_first))
-    parts += _listed("What tuning would need", list(advice.needs))
-    parts += _listed("The cheapest test that would flip this", [f"{one}." for one in sizes])
+    parts += listed("What tuning would add", forecast_lines(advice.lift) + worth_lines(advice.worth))
+    parts += listed("Why", [f"{one.text} [{one.source}]" for one in advice.reasons])
+    parts += listed("Try first", list(advice.try_first))
+    parts += listed("What tuning would need", list(advice.needs))
+    parts += listed("The cheapest test that would flip this", [f"{one}." for one in sizes])
     parts += [Padding(CommandLine(experiment.line, "bold"), (0, 0, 0, 2))]
-    parts += _listed("Taken as given", [f"{name}: {value}" for name, value in advice.assumptions.items()])
-    parts += [_text(""), _text(calibration_line(advice.calibration), "dim")]
+    parts += listed("Taken as given", [f"{name}: {value}" for name, value in advice.assumptions.items()])
+    parts += [one_line(""), one_line(calibration_line(advice.calibration), "dim")]
     return Group(*parts)
 
 
@@ -110,7 +106,6 @@ def calibration_line(found: ForecastSkill) -> str:
 
 def show_calibration(found: tuple[ForecastSkill, ...], console: Console | None = None) -> None:
     """Print the measured calibration of both arms."""
-    from rich.console import Console, Group
+    from rich.console import Group
 
-    console = console or Console(highlight=False)
-    print_report(Group(*(_text(calibration_line(one)) for one in found)), console)
+    print_report(Group(*(one_line(calibration_line(one)) for one in found)), console)

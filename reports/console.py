@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from advisor.decision.comparison import Comparison
 
 from . import curves, data, guard_list, prompt_search, view
 from . import steps as section
-from .safe import CommandLine, line, shorten
+from .safe import line, shorten
+from .terminal import ANSWER_COLOURS, MAX_WIDTH, listed, one_line, print_report, this_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
     from rich.table import Table
     from rich.text import Text
 
-COLOURS = {"fine_tune": "green", "do_not_fine_tune": "red", "not_yet": "blue"}
-MAX_WIDTH = 110
-
 
 def show(comparison: Comparison, console: Console | None = None) -> None:
     """Print the report; on a terminal that cannot show a character, a question mark stands for it."""
-    from rich.console import Console
-
-    console = console or Console(highlight=False)
+    console = console or this_terminal()
     print_report(render(comparison, min(console.width, MAX_WIDTH)), console)
-
-
-def print_report(report: RenderableType, console: Console) -> None:
-    """Print a rendered report; on a terminal that cannot show a character, a question mark stands for it."""
-    width = min(console.width, MAX_WIDTH)
-    if (console.encoding or "").lower().startswith("utf"):
-        console.print(report, width=width)
-        return
-    with console.capture() as capture:
-        console.print(report, width=width)
-    text = capture.get()
-    for fine, plain in (("–", "-"), ("…", "..."), ("·", "|"), ("×", "x")):
-        text = text.replace(fine, plain)
-    console.file.write(text.encode(console.encoding, "replace").decode(console.encoding))
 
 
 def render(comparison: Comparison, width: int = 80) -> Group:
@@ -50,32 +31,26 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     from rich.console import Group
 
     table, left_out = _table(comparison, width)
-    parts: list[RenderableType] = [*_verdict(comparison, width), _text(""), table, *_legend(comparison, left_out)]
+    parts: list[RenderableType] = [*_verdict(comparison, width), one_line(""), table, *_legend(comparison, left_out)]
     verdict = comparison.verdict
-    parts += _listed("Why", list(verdict.reasons))
+    parts += listed("Why", list(verdict.reasons))
     searched = [f"{f.name}: {f.value}; {f.meaning}" for f in prompt_search.searches(comparison)]
-    parts += _listed("The search for a prompt", [shorten(line(text), 400) for text in searched])
-    parts += _listed("Money", [f"{f.name}: {f.value}" for f in view.money_facts(comparison)])
-    parts += _listed("What more training examples would bring", curves.lines(comparison))
+    parts += listed("The search for a prompt", [shorten(line(text), 400) for text in searched])
+    parts += listed("Money", [f"{f.name}: {f.value}" for f in view.money_facts(comparison)])
+    parts += listed("What more training examples would bring", curves.lines(comparison))
     parts += guard_list.terminal(comparison)
-    parts += _listed(
+    parts += listed(
         "The examples", [f"{f.name}: {f.value}{f' ({f.meaning})' if f.meaning else ''}" for f in data.facts(comparison)]
     )
-    parts += _listed("What would change the answer", list(verdict.would_flip))
+    parts += listed("What would change the answer", list(verdict.would_flip))
     failed = [f"{f.name}: {f.value}{f' - {f.meaning}' if f.meaning else ''}" for f in view.failures(comparison)]
     steps, what_if = section.console(comparison)
-    parts += _listed(section.WHAT_IF_TITLE, what_if)
-    parts += _listed(section.NEXT_TITLE, steps)
-    parts += _listed("Failed or not run", [shorten(line(text), 240) for text in failed])
-    parts += _listed("Notes", list(comparison.notes))
-    parts += _listed("Next step", [view.next_step(comparison)])
+    parts += listed(section.WHAT_IF_TITLE, what_if)
+    parts += listed(section.NEXT_TITLE, steps)
+    parts += listed("Failed or not run", [shorten(line(text), 240) for text in failed])
+    parts += listed("Notes", list(comparison.notes))
+    parts += listed("Next step", [view.next_step(comparison)])
     return Group(*parts)
-
-
-def _text(foreign: str, style: str = "") -> Text:
-    from rich.text import Text
-
-    return Text(line(foreign), style=style)
 
 
 def _verdict(comparison: Comparison, width: int) -> list[RenderableType]:
@@ -85,19 +60,19 @@ def _verdict(comparison: Comparison, width: int) -> list[RenderableType]:
     from rich.text import Text
 
     verdict = comparison.verdict
-    colour = COLOURS[verdict.answer]
+    colour = ANSWER_COLOURS[verdict.answer]
     answer = Text(view.ANSWERS[verdict.answer].upper(), style=f"bold {colour}")
     use = Text.assemble("Use now: ", (line(verdict.recommended), "bold"))
-    subject = _text(view.subject(comparison), "dim")
+    subject = one_line(view.subject(comparison), "dim")
     fits = subject.cell_len <= width - 6
     box = Panel(
-        Group(answer, _text(verdict.headline, "bold"), use),
+        Group(answer, one_line(verdict.headline, "bold"), use),
         border_style=colour,
         subtitle=subject if fits else None,
         padding=(0, 1),
     )
     lost = view.silent(comparison)
-    warned = [_text(lost, "bold red")] if lost else []
+    warned = [one_line(lost, "bold red")] if lost else []
     return [box, *warned] if fits else [box, subject, *warned]
 
 
@@ -142,7 +117,7 @@ def _table(comparison: Comparison, width: int) -> tuple[Table, list[str]]:
     for key in shown:
         table.add_column(_heading(COLUMNS[key]), justify="right", no_wrap=True)
     for row in rows:
-        title = _text(row.label, "bold" if "recommended" in row.marks else "")
+        title = one_line(row.label, "bold" if "recommended" in row.marks else "")
         title.append(f"\n{line(', '.join(row.marks) or row.kind)}", "dim")
         table.add_row(title, *(cells[row.label][key] for key in shown))
     return table, [LEFT_OUT_FIRST[key] for key in left_out]
@@ -175,27 +150,10 @@ def _legend(comparison: Comparison, left_out: list[str]) -> list[RenderableType]
     reference = line(comparison.pivot)
     narrow = f" Left out, as the terminal is narrow: {', '.join(left_out)}." if left_out else ""
     return [
-        _text(
+        one_line(
             f"In brackets: where the true value lies in {view.level(comparison)} cases. The reference is {reference}; "
             "a lead over it whose bracket holds 0 could be chance. Typical and slow 5%: time to wait for an answer. "
             f"A dash: not known.{narrow}",
             "dim",
         )
     ]
-
-
-def _listed(title: str, items: Sequence[str | view.Typed]) -> list[RenderableType]:
-    from rich.padding import Padding
-    from rich.table import Table
-
-    if not items:
-        return []
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=1)
-    grid.add_column(overflow="fold")
-    for item in items:
-        told = view.Typed(item, "") if isinstance(item, str) else item
-        grid.add_row(_text("-"), _text(told.words))
-        if told.command:  # on lines of its own, which a shell joins again
-            grid.add_row(_text(""), CommandLine(told.command))
-    return [_text(""), _text(title, "bold"), Padding(grid, (0, 0, 0, 1))]

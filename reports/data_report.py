@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from advisor.core.data_check import GATES, DataCheckResult, DataReport
 
 from . import numbers
-from .console import print_report
 from .html import environment
 from .safe import line
+from .terminal import print_report
 from .writing import write_atomically
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def ordered(found: DataReport) -> list[DataCheckResult]:
 
 def show(found: DataReport, console: Console | None = None, *, short: bool = False) -> None:
     """Print the findings; `short` leaves out what is ok."""
-    from rich.console import Console
-
-    print_report(render(found, short=short), console or Console(highlight=False))
+    print_report(render(found, short=short), console)
 
 
 def render(found: DataReport, *, short: bool = False) -> Group:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from advisor._util.redaction import hide_known
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
 
 # C0 and C1 controls (ESC and CSI among them; tab and line feed stay), bidirectional overrides and isolates, and lone
 # surrogates, which cannot be written as UTF-8.
@@ -20,11 +16,6 @@ _ESCAPE = re.compile(
     "|\x1b[\\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"  # OSC, DCS, SOS, PM, APC: titles, links, clipboard
     "|\x1b[@-Z\\\\^_]|\x9b[0-?]*[ -/]*[@-~]"
 )
-_JOINED, _CONTINUED = " \\", " " * 4
-"""What ends a line that a shell joins with the next one, and how that one begins."""
-_FLAGS = re.compile(r"""(?:'[^']*'|"[^"]*"|(?! --).)+""")
-"""The parts of a command line, each but the first one beginning with a flag; what is quoted stays together."""
-WIDEST_COMMAND = 78
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -52,26 +43,3 @@ def cell(text: str) -> str:
     kept = _UNPRINTABLE.sub("", _ESCAPE.sub("", text))
     shapes = (text, text.lstrip(), kept, kept.lstrip())
     return f"'{kept}" if any(shape.startswith(_FORMULA) for shape in shapes) else kept
-
-
-def typable(words: str, width: int) -> str:
-    """Return a command line cut before its flags into lines that a shell joins again, `width` wide where that goes."""
-    lines = [""]
-    for part in _FLAGS.findall(words):
-        indent = 0 if len(lines) == 1 else len(_CONTINUED)
-        if lines[-1] and indent + len(lines[-1]) + len(part) + len(" ") + len(_JOINED) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {part}".strip()
-    return f"{_JOINED}\n{_CONTINUED}".join(lines)
-
-
-class CommandLine:
-    """A command line on a terminal of any width: whole, and a shell joins its lines again."""
-
-    def __init__(self, words: str, style: str = "") -> None:
-        self._words, self._style = line(words), style
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.text import Text
-
-        yield Text(typable(self._words, min(options.max_width, WIDEST_COMMAND)), style=self._style, overflow="fold")
