@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "transformers", "openai", "chromadb", "pandas", "numpy", "scipy", "sklearn", "altair", "pydantic")
+HEAVY = ("torch", "transformers", "openai", "chromadb", "pandas", "numpy", "scipy", "sklearn", "altair")
 Result = subprocess.CompletedProcess[str]
 Advise = Callable[..., Result]
 
