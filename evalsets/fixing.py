@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from advisor._util.files import whole_folder
 from advisor.core.data_check import DataChange, DataCheckSettings
 from advisor.core.errors import ConfigurationError, EvalSetError, StoreError
 from advisor.core.progress import Progress
@@ -165,29 +166,29 @@ def _without_copies(
 
 
 def _write(draft: Draft, target: Path, changes: list[DataChange]) -> None:
-    """Write the folder beside `target` and rename it into place, so that it is whole or not there."""
-    half = target.with_name(f".{target.name}.half")
+    """Write the folder, whole or not at all."""
     try:
-        shutil.rmtree(half, ignore_errors=True)
-        half.mkdir(parents=True)
-        with_tools = True
-        if draft.folder is not None:
-            with_tools = not read_configuration(draft.folder / "evalset.yaml").tools_field
-            for path in sorted(draft.folder.iterdir()):
-                if path.is_file() and path.name not in _REPLACED:
-                    shutil.copyfile(path, half / path.name)
-        else:
-            name = re.sub(r"[^\w .()+-]", "-", draft.name)
-            (half / "evalset.yaml").write_text(writing.evalset_yaml(draft, name), encoding="utf-8")
-        for split in SPLITS:
-            if draft.splits[split]:
-                text = writing.split_lines(draft.splits[split], with_tools=with_tools)
-                (half / f"{split}.jsonl").write_text(text, encoding="utf-8")
-        if draft.docs:
-            rows = (writing.document_row(document) for document in draft.docs)
-            (half / "docs.jsonl").write_text(writing.lines(rows), encoding="utf-8")
-        (half / LOG).write_text(writing.lines(asdict(change) for change in changes), encoding="utf-8")
-        half.rename(target)
+        with whole_folder(target) as folder:
+            _write_into(folder, draft)
+            (folder / LOG).write_text(writing.lines(asdict(change) for change in changes), encoding="utf-8")
     except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
         raise StoreError(f"the copy cannot be written to {str(target)!r}: {error.strerror or error}") from error
+
+
+def _write_into(folder: Path, draft: Draft) -> None:
+    with_tools = True
+    if draft.folder is not None:
+        with_tools = not read_configuration(draft.folder / "evalset.yaml").tools_field
+        for path in sorted(draft.folder.iterdir()):
+            if path.is_file() and path.name not in _REPLACED:
+                shutil.copyfile(path, folder / path.name)
+    else:
+        name = re.sub(r"[^\w .()+-]", "-", draft.name)
+        (folder / "evalset.yaml").write_text(writing.evalset_yaml(draft, name), encoding="utf-8")
+    for split in SPLITS:
+        if draft.splits[split]:
+            text = writing.split_lines(draft.splits[split], with_tools=with_tools)
+            (folder / f"{split}.jsonl").write_text(text, encoding="utf-8")
+    if draft.docs:
+        rows = (writing.document_row(document) for document in draft.docs)
+        (folder / "docs.jsonl").write_text(writing.lines(rows), encoding="utf-8")

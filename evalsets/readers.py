@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -183,8 +184,11 @@ def _refuse_constant(word: str) -> NoReturn:
 
 
 def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max((_depth(item) for item in inner), default=0) if isinstance(value, dict | list) else 0
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return 0
+    return 1 + max((_depth(item) for item in value), default=0)
 
 
 def _around(text: str, at: int) -> str:
@@ -209,8 +213,7 @@ def read_csv(path: Path) -> Iterator[Record]:
     """
     lines = (line for _, line in open_text(path))
     first = next(lines, "")
-    delimiter = "\t" if path.suffix == ".tsv" else ";" if ";" in first and "," not in first else ","
-    reader = csv.reader((line for part in ((first,), lines) for line in part), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([first], lines), delimiter=_delimiter(path, first), strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
         _check_header(header, Record(path.name, 1, {}))
@@ -301,14 +304,22 @@ def _bound(count: int, path: Path) -> None:
         raise EvalSetError(f"{path.name} has more than {MAX_ROWS:,} rows; that many are read at most")
 
 
+def _delimiter(path: Path, first: str) -> str:
+    """Return what separates the cells of a table, by its name and its first line."""
+    if path.suffix == ".tsv":
+        return "\t"
+    return ";" if ";" in first and "," not in first else ","
+
+
 def _checked(row: Record) -> Record:
     """Refuse rows without a field or with far too many, and over-long texts at their top and in conversations."""
     if not 0 < len(row.fields) <= MAX_FIELDS:
         few = f"it has {len(row.fields):,} fields; at most {MAX_FIELDS:,} are read"
         raise row.error(few if row.fields else "it holds no value", hint='{"id": "1", "input": "…", "target": "…"}')
     for name, value in row.fields.items():
-        texts = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
-        for text in texts:
+        if isinstance(value, str):
+            value = [value]
+        for text in value if isinstance(value, list) else ():
             text = text.get("content") if isinstance(text, dict) else text
             if isinstance(text, str) and len(text) > MAX_FIELD_CHARACTERS:
                 raise row.error(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from advisor.core.errors import EvalSetError
@@ -116,8 +116,13 @@ def _time(example: Example, field: str) -> float:
 
 
 def _placed(examples: Examples, test: set[str], dev: set[str]) -> dict[str, Examples]:
-    place: Callable[[str], str] = lambda key: "test" if key in test else "dev" if key in dev else "train"  # noqa: E731
-    return {split: tuple(e for e in examples if place(group_key(e)) == split) for split in FILE_SHARES}
+    def split_of(example: Example) -> str:
+        key = group_key(example)
+        if key in test:
+            return "test"
+        return "dev" if key in dev else "train"
+
+    return {split: tuple(e for e in examples if split_of(e) == split) for split in FILE_SHARES}
 
 
 def _sizes(parts: Mapping[str, Examples]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from advisor._util.files import whole_folder
 from advisor.core.errors import ConfigurationError, StoreError
 from advisor.core.types import Chat, Document, EvalSet, Example, Message, ToolSpec
 
@@ -113,7 +113,6 @@ def write_folder(evalset: EvalSet, folder: Path) -> Path:
     """
     if folder.exists():
         raise ConfigurationError(f"{str(folder)!r} exists already and is kept", hint="take another name")
-    half = folder.with_name(f".{folder.name}.half")
     texts = {"evalset.yaml": evalset_yaml(evalset, re.sub(r"[^\w .()+-]", "-", evalset.name)[:100])}
     for split in SPLITS:
         if examples := getattr(evalset, split):
@@ -121,12 +120,9 @@ def write_folder(evalset: EvalSet, folder: Path) -> Path:
     if evalset.docs:
         texts["docs.jsonl"] = lines(document_row(document) for document in evalset.docs)
     try:
-        shutil.rmtree(half, ignore_errors=True)
-        half.mkdir(parents=True)
-        for name, text in texts.items():
-            (half / name).write_text(text, encoding="utf-8")
-        half.rename(folder)
+        with whole_folder(folder) as draft:
+            for name, text in texts.items():
+                (draft / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
         raise StoreError(f"{str(folder)!r} cannot be written: {error.strerror or error}") from error
     return folder

@@ -36,7 +36,9 @@ class EmbeddingClassifier:
         """Fit one head a strength and keep the best on all of dev (the first of equals, so the strongest penalty)."""
         self._embed = ctx.embed
         vectors, targets = ctx.embed([str(example.input) for example in train]), [e.target for e in train]
-        strengths = (self.C,) if self.C else STRENGTHS if ctx.dev else (DEFAULT_STRENGTH,)
+        strengths = STRENGTHS if ctx.dev else (DEFAULT_STRENGTH,)
+        if self.C:
+            strengths = (self.C,)
         heads = {strength: _head(vectors, targets, strength) for strength in strengths}
         scores = {strength: self._dev_score(head, ctx) for strength, head in heads.items()}
         best = max(strengths, key=lambda strength: -1.0 if (score := scores[strength]) is None else score)

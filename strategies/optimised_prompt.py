@@ -139,7 +139,7 @@ class OptimisedPrompt:
         """Return what to try next, given the best prompt so far."""
         rng = np.random.default_rng([self._ctx.seed, 1])
         tries = max(1, trials.budget // max(5, len(trials.examples) // 6))
-        restarts = [self._drawn(rng, (4, 8)[at % 2]) for at in range(tries)]
+        restarts = [self._drawn(rng, 4 if at % 2 == 0 else 8) for at in range(tries)]
         sorted_out: list[list[Prompt]] = []
 
         def moves(best: Prompt) -> Iterator[Prompt]:

@@ -46,8 +46,9 @@ class Prompt:
     def name(self) -> str:
         """What it is called in a report."""
         shown = "no examples" if self.pick == "none" else f"{self.pick} k={self.k}"
-        parts = [shown, self.origin, "" if self.wording == "as given" else self.wording]
-        return ", ".join([*(part for part in parts if part), *["constrained"] * self.constrained])
+        wording = "" if self.wording == "as given" else self.wording
+        parts = [shown, self.origin, wording, "constrained" if self.constrained else ""]
+        return ", ".join(part for part in parts if part)
 
     @property
     def effort(self) -> tuple[int, bool, bool, int]:

@@ -57,7 +57,9 @@ class RAG:
         self._index = Index(texts, ctx.embed)
         self._shown = self._demonstrations(ctx) if self._docs else ()
         self._max_tokens = max_tokens_for((*train, *ctx.dev))
-        counts = (self.k,) if self.k else DOCUMENT_COUNTS if self._docs else EXAMPLE_COUNTS
+        counts: tuple[int, ...] = DOCUMENT_COUNTS if self._docs else EXAMPLE_COUNTS
+        if self.k:
+            counts = (self.k,)
         by_name = {f"k={k}": k for k in dict.fromkeys(min(k, len(texts)) for k in counts)}
         candidates = {name: partial(self._look_up_and_ask, k) for name, k in by_name.items()}
         name, record = choose_on_dev(candidates, ctx, self.dev_limit)

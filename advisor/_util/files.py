@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -86,6 +87,43 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into; in the end its files are on disk, and it becomes `folder`, which was not there.
+
+    What a killed process had begun is named ``.NAME.part``, and is removed by the next one.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind.
+    """
+    draft = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        for path in draft.iterdir():
+            flush(path)
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    flush(folder.parent)
+
+
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk; where a system cannot flush a folder, it is left to it."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sweep(folder: Path, pattern: str, seconds: float = 0.0) -> None:

@@ -87,7 +87,9 @@ def draw_lifts(
     """
     rng = np.random.default_rng([seed, 7])
     ceiling = 1.0 if situation.ceiling is None else situation.ceiling
-    known = situation.prompted if situation.prompted is not None else (pilot.prompted if pilot else None)
+    known = situation.prompted
+    if known is None and pilot is not None:
+        known = pilot.prompted
     strong = STRONG_SHARE[situation.prompted_by]
     names, unseen = _models(situation.size)
     parts = []

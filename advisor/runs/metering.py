@@ -202,11 +202,12 @@ class _Attempts:
         with self._lock:
             unsent = self._ahead.intersection(answers)  # answered from the model's own memory
             self._ahead -= unsent
-        endings: dict[int, Ending] = {
-            self._open[key]: "unsent" if key in unsent else "failed" if done.error else "answered"
-            for key, done in answers.items()
-            if key in self._open
-        }
+        endings: dict[int, Ending] = {}
+        for key, done in answers.items():
+            if key in unsent:
+                endings[self._open[key]] = "unsent"
+            elif key in self._open:
+                endings[self._open[key]] = "failed" if done.error else "answered"
         keys = [self._keys[at] for at in coming]
         good = {key: _plain(done) for key, done in answers.items() if not done.error}
         numbers = self._store.add_completions(good, endings, (self._run, keys))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from advisor._util.unknown import total
 from advisor.core import metrics, registry
 from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
@@ -61,12 +62,12 @@ class Plan:
     @property
     def usd(self) -> float | None:
         """All rows together; `None` if one is unknown."""
-        return _total([row.usd for row in self.rows])
+        return total(row.usd for row in self.rows)
 
     @property
     def seconds(self) -> float | None:
         """All rows together; `None` if one is unknown."""
-        return _total([row.seconds for row in self.rows])
+        return total(row.seconds for row in self.rows)
 
 
 def plan(options: CompareOptions) -> Plan:
@@ -244,8 +245,3 @@ class _Counting:
 
 def _tokens(characters: int) -> int:
     return -(-characters // CHARACTERS_PER_TOKEN)
-
-
-def _total(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from advisor._util.unknown import total
 from advisor.core import registry
 from advisor.core.errors import CallFailed
 from advisor.core.fingerprints import digest, params_of, source_digest
@@ -206,9 +207,7 @@ class Attempt:
         return MeteredModel(model, self.bench.store, meter, self.bench.purse, price=price, run=self.header.id)
 
     def _other_usd(self) -> float | None:
-        paid = [price(meter.usage) for meter, price in self.others if meter.usage.calls]
-        known = [usd for usd in paid if usd is not None]
-        return math.fsum(known) if len(known) == len(paid) else None
+        return total(price(meter.usage) for meter, price in self.others if meter.usage.calls)
 
     def answer(
         self,

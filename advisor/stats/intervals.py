@@ -54,7 +54,7 @@ def interval(target: Contrast, draws: FloatArray, rng: np.random.Generator, *, l
     else:
         return _bootstrap_interval(target, draws, rng, level, seeds)
     low, high = _add_spread(target.estimate, found, target.seed_sd, level)
-    method = f"{method}, {clusters} clusters, {seeds} seed{'s' * (seeds > 1)}{_prior_note(target)}"
+    method = f"{method}, {clusters} clusters, {seeds} seed{'s' if seeds > 1 else ''}{_prior_note(target)}"
     return _clipped(Interval(target.estimate, low, high, level, method), target.bounds)
 
 
@@ -73,7 +73,7 @@ def _bootstrap_interval(
         name = "percentile-t cluster bootstrap"
         found = percentile_t_interval(target.sums, target.counts, rng, draws=len(draws), level=level)
         found = _add_spread(target.estimate, found, target.seed_sd, level)
-    method = f"{name}, {target.clusters} clusters, {seeds} seed{'s' * (seeds > 1)}{_prior_note(target)}"
+    method = f"{name}, {target.clusters} clusters, {seeds} seed{'s' if seeds > 1 else ''}{_prior_note(target)}"
     return _clipped(Interval(target.estimate, *found, level, method), target.bounds)
 
 
@@ -287,7 +287,7 @@ def simultaneous_intervals(
         if error > _TINY and k >= FEW_CLUSTERS:
             half = critical * float(error) * _student_factor(level, k)
             low, high = min(one.low, one.estimate - half), max(one.high, one.estimate + half)
-        method = f"max-T over {size} difference{'s' * (size > 1)}; {one.method}"
+        method = f"max-T over {size} difference{'s' if size > 1 else ''}; {one.method}"
         found.append(_clipped(replace(one, low=low, high=high, method=method), bounds))
     return found
 

@@ -87,8 +87,8 @@ def paired_statistics(
     if not means:
         return PairedStatistics({}, (), Draws((), np.empty((draws, 0)), {}), "")
     pivot, pairs = _family([one.estimate for one in means], panel.tuned)
-    family = [one for one in (contrast(panel, a, b) for a, b in pairs) if one is not None]
-    drawn = bootstrap(panel, [*means, *family], draws=draws, rng=rng)
+    family = {(a, b): one for a, b in pairs if (one := contrast(panel, a, b)) is not None}
+    drawn = bootstrap(panel, [*means, *family.values()], draws=draws, rng=rng)
     split = len(means)
     qualities = {
         label: interval(one, drawn.contrasts[:, column], rng, level=COMPARISON_LEVEL)
@@ -98,7 +98,8 @@ def paired_statistics(
     quality = unseen.of_means(np.clip(drawn.contrasts[:, :split], 0.0, 1.0))
     differences = _differences(panel.labels, family, drawn.contrasts[:, split:], unseen, rng, 1.0 - error)
     if margin > 0.0:
-        differences = tuple(_against_margin(one, raw, margin) for one, raw in zip(differences, family, strict=True))
+        held = zip(differences, family.values(), strict=True)
+        differences = tuple(_against_margin(one, raw, margin) for one, raw in held)
     joint = Draws(panel.labels, quality, drawn.usage)
     return PairedStatistics(qualities, differences, joint, panel.labels[pivot])
 
@@ -117,29 +118,27 @@ def _family(estimates: Sequence[float], tuned: Sequence[bool]) -> tuple[int, lis
 
 def _differences(
     labels: Sequence[str],
-    family: Sequence[Contrast],
+    family: Mapping[tuple[int, int], Contrast],
     drawn: FloatArray,
     unseen: Unseen,
     rng: np.random.Generator,
     level: float,
 ) -> tuple[Difference, ...]:
-    tests = paired_tests(family, rng, draws=len(drawn))
+    contrasts = list(family.values())
+    tests = paired_tests(contrasts, rng, draws=len(drawn))
     adjusted = holm([p for p, _ in tests])
-    own = [interval(one, drawn[:, j], rng, level=COMPARISON_LEVEL) for j, one in enumerate(family)]
-    base = (
-        own
-        if level <= COMPARISON_LEVEL
-        else [interval(one, drawn[:, j], rng, level=level) for j, one in enumerate(family)]
-    )
-    wide = simultaneous_intervals(base, drawn, [one.clusters for one in family])
+    own = [interval(one, drawn[:, j], rng, level=COMPARISON_LEVEL) for j, one in enumerate(contrasts)]
+    base = own
+    if level > COMPARISON_LEVEL:
+        base = [interval(one, drawn[:, j], rng, level=level) for j, one in enumerate(contrasts)]
+    wide = simultaneous_intervals(base, drawn, [one.clusters for one in contrasts])
     found = []
-    for j, (one, narrow, together) in enumerate(zip(family, own, wide, strict=True)):
-        p_value, test = tests[j]
-        assert one.b is not None
+    for j, ((a, b), one) in enumerate(family.items()):
+        narrow, together, (p_value, test) = own[j], wide[j], tests[j]
         found.append(
             Difference(
-                a=labels[one.a],
-                b=labels[one.b],
+                a=labels[a],
+                b=labels[b],
                 n=len(one.values),
                 clusters=one.clusters,
                 interval=narrow,
@@ -149,7 +148,7 @@ def _differences(
                 test=test,
                 discordance=float(np.mean(np.abs(one.values) > _TIE)),
                 detectable=_detectable(one, len(family), level),
-                probability_better=float(np.mean(unseen.of_difference(drawn[:, j], one.a, one.b) > 0.0)),
+                probability_better=float(np.mean(unseen.of_difference(drawn[:, j], a, b) > 0.0)),
                 real=adjusted[j] < 1 - level and not together.low <= 0.0 <= together.high,
             )
         )

@@ -75,7 +75,8 @@ def check_data(
     """Look at an eval set with every check; see `advisor.core.shipped.check_data`."""
     draft = read(source, columns=columns, seed=settings.seed)
     if not any(draft.splits.values()):
-        raise EvalSetError(f"no example of {source!r} can be read; the first row: {(*draft.refused, 'none')[0]}")
+        first = draft.refused[0] if draft.refused else "none"
+        raise EvalSetError(f"no example of {source!r} can be read; the first row: {first}")
     return check_draft(draft, embed, settings, asked_as=source, progress=progress)
 
 

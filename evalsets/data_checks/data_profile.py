@@ -182,7 +182,9 @@ def rows_found(
     total = len(profile.examples)
     share = len(hits) / total if total else 0.0
     verb, todo = what
-    gate: Gate = "ok" if not hits or share < gates[0] else "fail" if share >= gates[1] else "warn"
+    gate: Gate = "ok"
+    if hits and share >= gates[0]:
+        gate = "fail" if share >= gates[1] else "warn"
     return Found(
         gate,
         f"{len(hits):,} of {several(total, 'example')} {verb}",

@@ -20,7 +20,7 @@ from advisor.models.local.engine import Engine, _Batch
 from advisor.models.local.frozen import Item
 from advisor.models.local.layers import run_layers
 from advisor.models.local.rows import TokenSequence
-from advisor.models.local.tuning import _Top
+from advisor.models.local.training_loop import TopLayers
 from tests.models.tiny_models import tiny
 
 SHAPES = ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma")
@@ -66,7 +66,7 @@ def train(made: Any) -> None:
     learned = [torch.arange(len(each)) > 0 for each in states]
     items = [Item(*each) for each in zip(states, (each[2:] for each in ids), learned, strict=True)]
     made.get_decoder().layers[2].requires_grad_(True)
-    loss, right = _Top(made, first).losses(prefix, items)
+    loss, right = TopLayers(made, first).losses(prefix, items)
     loss.sum().backward()
     assert loss.device.type == right.device.type == "meta"
 

@@ -192,7 +192,7 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
     import torch
     from peft import LoraConfig, get_peft_model
 
-    from advisor.models.local import frozen, tuning
+    from advisor.models.local import frozen, training_loop, tuning
 
     examples = job(tmp_path).train[:3]
     adapted = [first, 28, 29]
@@ -202,7 +202,7 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
     weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
     rows = frozen.frozen_states(local_model, job(tmp_path), examples, first, "test")
     assert len(rows.prefix) > 3  # the chat template's opening, which all rows share
-    loss, _ = tuning._Top(network.get_base_model(), first).losses(rows.prefix, rows.items)
+    loss, _ = training_loop.TopLayers(network.get_base_model(), first).losses(rows.prefix, rows.items)
     loss.mean().backward()
     ours = {name: weight.grad.clone() for name, weight in weights.items() if weight.grad is not None}
     network.zero_grad()

@@ -27,15 +27,15 @@ def test_a_loss_that_explodes_is_a_sentence(local_model: LocalModel, tmp_path: P
 def test_a_loss_that_explodes_later_leaves_the_epoch_before(
     local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from advisor.models.local import tuning
+    from advisor.models.local import training_loop
 
-    once, backward = [0], tuning._Epochs._backward
+    once, backward = [0], training_loop.TrainingLoop._backward
 
     def breaks(self: Any, *given: Any) -> tuple[float, int]:
         once[0] += 1
         return (float("nan"), 1) if once[0] > 2 else backward(self, *given)
 
-    monkeypatch.setattr(tuning._Epochs, "_backward", breaks)
+    monkeypatch.setattr(training_loop.TrainingLoop, "_backward", breaks)
     eight = TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=3, layers=1, batch_size=4))
     with pytest.raises(ModelError, match=r"became nan in epoch 2; the state after epoch 1 is kept in .*epochs"):
         local_model.tune(eight)
@@ -46,9 +46,9 @@ def test_a_loss_that_explodes_later_leaves_the_epoch_before(
 def test_gradients_that_break_in_the_last_step_of_an_epoch_are_kept_nowhere(
     local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int
 ) -> None:
-    from advisor.models.local import tuning
+    from advisor.models.local import training_loop
 
-    steps, backward = [0], tuning._Epochs._backward
+    steps, backward = [0], training_loop.TrainingLoop._backward
 
     def breaks(self: Any, *given: Any) -> tuple[float, int]:
         found = backward(self, *given)
@@ -57,7 +57,7 @@ def test_gradients_that_break_in_the_last_step_of_an_epoch_are_kept_nowhere(
             self.weights[0].grad[0, 0] = float("nan")
         return found
 
-    monkeypatch.setattr(tuning._Epochs, "_backward", breaks)
+    monkeypatch.setattr(training_loop.TrainingLoop, "_backward", breaks)
     eight = TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=2, layers=1, batch_size=4))
     kept = "nothing was saved" if broken == 2 else "the state after epoch 1 is kept"
     with pytest.raises(ModelError, match=rf"gradient became nan in epoch {broken // 2}; {kept}"):
@@ -88,9 +88,9 @@ def test_weights_that_became_infinite_are_not_saved(
 def test_too_little_memory_makes_smaller_steps_then_a_sentence(
     local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from advisor.models.local import tuning
+    from advisor.models.local import training_loop
 
-    backward, seen = tuning._Epochs._backward, list[int]()
+    backward, seen = training_loop.TrainingLoop._backward, list[int]()
 
     def short(self: Any, *given: Any) -> tuple[float, int]:
         seen.append(self.tokens)
@@ -98,7 +98,7 @@ def test_too_little_memory_makes_smaller_steps_then_a_sentence(
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 123 bytes")
         return backward(self, *given)
 
-    monkeypatch.setattr(tuning._Epochs, "_backward", short)
+    monkeypatch.setattr(training_loop.TrainingLoop, "_backward", short)
     room, small = 300, TuningConfig(epochs=1, layers=1)
     _, report = local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, small))
     assert seen == [1024, 512, 256]
@@ -111,9 +111,9 @@ def test_too_little_memory_makes_smaller_steps_then_a_sentence(
 def test_a_training_that_had_to_take_smaller_steps_goes_on_with_them(
     local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from advisor.models.local import tuning
+    from advisor.models.local import training_loop
 
-    backward, seen = tuning._Epochs._backward, list[int]()
+    backward, seen = training_loop.TrainingLoop._backward, list[int]()
 
     def short(self: Any, *given: Any) -> tuple[float, int]:
         seen.append(self.tokens)
@@ -123,7 +123,7 @@ def test_a_training_that_had_to_take_smaller_steps_goes_on_with_them(
             raise KeyboardInterrupt
         return backward(self, *given)
 
-    monkeypatch.setattr(tuning._Epochs, "_backward", short)
+    monkeypatch.setattr(training_loop.TrainingLoop, "_backward", short)
     stop, small = 5, TuningConfig(epochs=3, layers=1, batch_size=4)
     asked = TuningJob(job(tmp_path).train, (), tmp_path, small)
     with pytest.raises(KeyboardInterrupt):
@@ -136,10 +136,10 @@ def test_a_training_that_had_to_take_smaller_steps_goes_on_with_them(
 def test_long_rows_go_through_in_parts_with_the_same_gradients(
     local_model: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from advisor.models.local import tuning
+    from advisor.models.local import training_loop
 
     def losses(tokens: int) -> tuple[float, ...]:
-        monkeypatch.setattr(tuning, "STEP_TOKENS", tokens)
+        monkeypatch.setattr(training_loop, "STEP_TOKENS", tokens)
         config = TuningConfig(epochs=2, layers=1, batch_size=8)
         _, report = local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path / str(tokens), config))
         return report.train_loss

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: one folder an epoch, the marker written last; a folder without a whole marker is nothing.
+"""Checkpoints of a training: one folder an epoch; a folder without a whole marker is nothing.
 
 Tensors are kept as safetensors and the rest as JSON, so nothing that is read here can run code.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from advisor._util.files import whole_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,16 +46,11 @@ class Checkpoints:
         from safetensors.torch import save_file
 
         final = self.folder / f"epoch-{epoch}"
-        part = final.with_suffix(".part")
-        for leftover in (part, final):
-            shutil.rmtree(leftover, ignore_errors=True)
-        part.mkdir(parents=True)
-        save_file(dict(checkpoint.tensors), part / _TENSORS)
-        flush(part / _TENSORS)
-        marker = {"sha256": _sha256(part / _TENSORS), "state": checkpoint.state}
-        write(part / MARKER, json.dumps(marker))
-        part.rename(final)
-        flush(self.folder)
+        shutil.rmtree(final, ignore_errors=True)
+        with whole_folder(final) as draft:
+            save_file(dict(checkpoint.tensors), draft / _TENSORS)
+            marker = {"sha256": _sha256(draft / _TENSORS), "state": checkpoint.state}
+            (draft / MARKER).write_text(json.dumps(marker), encoding="utf-8")
         for other in self.folder.iterdir():
             if other != final:
                 shutil.rmtree(other, ignore_errors=True)
@@ -74,28 +70,6 @@ class Checkpoints:
     def clear(self) -> None:
         """Delete them all."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a small file and have it on disk."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def flush(path: Path) -> None:
-    """Have a file, or the names in a folder, on disk; where a system cannot flush a folder, it is left to it."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        if path.is_dir():
-            return
-        raise
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from advisor.models.local.engine import too_long
-from advisor.models.local.rows import TokenSequence
+from advisor.models.local.rows import Constraint, TokenSequence
 from advisor.models.local.runtime import memory_errors
 
 
@@ -29,7 +29,7 @@ def _write(network: Any, row: TokenSequence, ends: frozenset[int], decode: Calla
     started = time.perf_counter()
     ids = torch.tensor([row.ids], device=network.device)
     sampling = {"do_sample": True, "temperature": row.temperature} if row.temperature > 0 else {"do_sample": False}
-    processors = LogitsProcessorList([_Follow(row, ids.shape[1])] if row.constraint else [])
+    processors = LogitsProcessorList([_Follow(row.constraint, ids.shape[1])] if row.constraint else [])
     with torch.random.fork_rng():
         torch.manual_seed(row.seed)
         output = network.generate(
@@ -57,14 +57,12 @@ def _take(row: TokenSequence, written: list[int], ends: frozenset[int], decode: 
 class _Follow(LogitsProcessor):  # type: ignore[misc]  # transformers is untyped here
     """Applies a row's constraint inside transformers' own loop."""
 
-    def __init__(self, row: TokenSequence, start: int) -> None:
-        self._row, self._seen = row, start
+    def __init__(self, constraint: Constraint, start: int) -> None:
+        self._constraint, self._seen = constraint, start
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        constraint = self._row.constraint
-        assert constraint is not None
         for token in input_ids[0, self._seen :].tolist():
-            constraint.accept(token)
+            self._constraint.accept(token)
         self._seen = input_ids.shape[1]
-        mask = constraint.mask()
+        mask = self._constraint.mask()
         return scores if mask is None else scores.masked_fill(~mask.to(scores.device), float("-inf"))

@@ -45,8 +45,10 @@ def rewordings(example: Example, count: int, seed: int) -> list[Example]:
     What the example has in `metadata.paraphrases` comes first; what is lacking is made by rule. Of a conversation the
     last user turn is reworded. Only `input` of what is returned may be shown to a strategy.
     """
-    own = example.metadata.get(PARAPHRASES, ())
-    given = [own] if isinstance(own, str) else list(own) if isinstance(own, list | tuple) else []
+    own = example.metadata.get(PARAPHRASES)
+    if isinstance(own, str):
+        own = [own]
+    given = list(own) if isinstance(own, list | tuple) else []
     text = question_of(example.input)
     rng = np.random.default_rng([seed, int(digest([example.id, text])[:8], 16)])
     texts = [str(one) for one in given if str(one).strip() and str(one) != text]

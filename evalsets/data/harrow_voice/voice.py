@@ -101,7 +101,8 @@ def broken(answer: str, also: str = "") -> tuple[list[str], int]:
     """Return the rules `answer` breaks, and how many apply: those on figures only where it or `also` has such."""
     body, signed = split_sign_off(answer)
     apply = [name for name in RULES if name not in _NEEDS or _NEEDS[name](body) or _NEEDS[name](also)]
-    return [name for name in apply if not RULES[name](body)] + ["sign-off"] * (not signed), len(apply) + 1
+    found = [name for name in apply if not RULES[name](body)]
+    return found if signed else [*found, "sign-off"], len(apply) + 1
 
 
 def hard_facts(text: str) -> set[str]:
@@ -124,7 +125,8 @@ def hard_facts(text: str) -> set[str]:
 
 def _clock(hit: re.Match[str]) -> str:
     hour, minute = int(hit[1] or hit[4]), int(hit[2] or hit[5] or 0)
-    hour = hour % 12 + 12 * (hit[3].lower() == "p") if hit[3] else hour
+    if hit[3]:
+        hour = hour % 12 + (12 if hit[3].lower() == "p" else 0)
     return f"time {hour}:{minute:02}"
 
 
