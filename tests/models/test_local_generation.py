@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.core.errors import CallFailed
-from advisor.models.local import attention, engine, fallback, packing, runtime
+from advisor.models.local import attention, fallback, packing, runtime
+from advisor.models.local import engine as engine_module
 from advisor.models.local.engine import Engine
 from advisor.models.local.model import _shares_prefix, _take_attention
 from advisor.models.local.packing import PackedLinears
@@ -135,8 +136,8 @@ def test_batches_parts_and_families_change_nothing(count: int, shared: int, read
     for row in alone:
         Engine(model, engine.ends, engine.decode).run([row])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "PREFILL_TOKENS", read)
-        patch.setattr(engine, "DECODE_ROWS", 5)
+        patch.setattr(engine_module, "PREFILL_TOKENS", read)
+        patch.setattr(engine_module, "DECODE_ROWS", 5)
         rows = [TokenSequence(prompt, 8) for prompt in asked]
         engine.run(rows)
     assert [row.written for row in rows] == [row.written for row in alone]
@@ -214,14 +215,14 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
         TokenSequence(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)
     ]
     engine.run(expected)
-    real = engine.OwnCache
+    real = engine_module.OwnCache
 
     def small(slots: int, *args: Any) -> Any:
         if slots > limit:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory")
         return real(slots, *args)
 
-    monkeypatch.setattr(engine, "OwnCache", small)
+    monkeypatch.setattr(engine_module, "OwnCache", small)
     limit = 3
     rows = [
         TokenSequence(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)
@@ -235,7 +236,7 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
 
 def test_what_a_batch_held_is_free_before_its_halves_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[weakref.ref[Any]] = []
-    run = engine._Batch.run
+    run = engine_module._Batch.run
 
     def short_of_memory(self: Any) -> None:
         assert [each() for each in tried] == [None] * len(tried)
@@ -244,7 +245,7 @@ def test_what_a_batch_held_is_free_before_its_halves_are_tried(monkeypatch: pyte
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         run(self)
 
-    monkeypatch.setattr(engine._Batch, "run", short_of_memory)
+    monkeypatch.setattr(engine_module._Batch, "run", short_of_memory)
     rows = [TokenSequence(prompt, 4) for prompt in prompts(8, shared=20)]
     engine_of(tiny("Llama")).run(rows)
     assert len(tried) == 3
@@ -291,9 +292,9 @@ def test_every_start_that_prompts_share_is_computed_once() -> None:
     assert [row.written for row in rows] == expected
     own = [5, 5, 5, 5, 5, 5, 7, 5]  # those of equal prompts too: for a few tokens there is no level of its own
     assert sum(seen[: -max(len(row.written) for row in rows)]) <= 20 + 30 + 3 + 40 + 50 + sum(own)
-    levels = engine._levels(rows, 20)
+    levels = engine_module._levels(rows, 20)
     assert [len(level) for level in levels] == [2, 5, 1]
-    assert all(branch.shared >= engine.BRANCH for level in levels[1:] for branch in level)
+    assert all(branch.shared >= engine_module.BRANCH for level in levels[1:] for branch in level)
 
 
 def test_prompts_that_share_a_document_are_read_in_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,8 +302,8 @@ def test_prompts_that_share_a_document_are_read_in_one_batch(monkeypatch: pytest
     draw = random.Random(6)
     documents = [[draw.randrange(4, 300) for _ in range(40)] for _ in range(3)]
     asked = [[*documents[at % 3], *(draw.randrange(4, 300) for _ in range(at))] for at in range(1, 7)]
-    monkeypatch.setattr(engine, "DECODE_ROWS", 2)
-    batches = engine._decode_batches([TokenSequence(ids, 4) for ids in asked], 0)
+    monkeypatch.setattr(engine_module, "DECODE_ROWS", 2)
+    batches = engine_module._decode_batches([TokenSequence(ids, 4) for ids in asked], 0)
     assert [[tuple(row.ids[:40]) for row in batch] for batch in batches] == [
         [tuple(documents[at])] * 2 for at in (1, 2, 0)
     ]
