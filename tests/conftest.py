@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from advisor.models.local.model import LocalModel
 
 ROOT = Path(__file__).parent.parent
 DATASETS = Path(os.environ.get("ADVISOR_DATA_MIRROR", ROOT.parent / "shared" / "datasets"))
+
+settings.register_profile(
+    "the same everywhere", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("the same everywhere")
+"""The same examples on every machine, however slow: a failure is in the code, not in the day."""
 
 
 @pytest.fixture(autouse=True)

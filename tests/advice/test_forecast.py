@@ -59,7 +59,7 @@ def test_a_strong_prompt_leaves_less_than_a_bare_one():
     assert medians == sorted(medians)[::-1]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(prompted=SCORES, ceiling=st.floats(0.01, 1.0), labels=st.none() | st.integers(0, 10**6))
 def test_scores_stay_between_0_and_the_ceiling(prompted, ceiling, labels):
     drawn = lift(labels, prompted=min(prompted, ceiling), ceiling=ceiling)
@@ -89,7 +89,7 @@ def test_unknown_score_is_wider_than_a_known_one():
 # --- a pilot ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(tuned=st.floats(0.05, 0.95), prompted=st.floats(0.05, 0.95))
 def test_a_pilot_moves_the_forecast_towards_itself_and_wins_in_the_end(tuned, prompted):
     prior = lift(prompted=prompted, prompted_by="few_shot").lift

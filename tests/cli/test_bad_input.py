@@ -349,7 +349,7 @@ def process(
         preexec_fn=limit,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     return Done(done.returncode, done.stdout, done.stderr)
 

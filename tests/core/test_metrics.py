@@ -49,7 +49,7 @@ def test_scoring_with_parameters_with_a_file_and_with_what_is_no_metric(tmp_path
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(output=st.text(max_size=40), target=st.text(max_size=40), other=st.text(max_size=20))
 def test_scores_lie_in_the_unit_interval_and_more_answers_never_hurt(
     name: str, output: str, target: str, other: str
@@ -61,7 +61,7 @@ def test_scores_lie_in_the_unit_interval_and_more_answers_never_hurt(
 
 
 @pytest.mark.parametrize("name", ["exact_match", "token_f1", "label_accuracy", "contains", "chrf"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(target=st.text(max_size=40), other=st.text(max_size=40))
 def test_every_accepted_text_scores_one(name: str, target: str, other: str) -> None:
     for answer in (target, other):
@@ -182,7 +182,7 @@ def test_contains_whole_words_only() -> None:
 
 
 @given(st.text(alphabet="abc de", min_size=1, max_size=30), st.text(alphabet="abc de", min_size=1, max_size=30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_chrf_is_sacrebleus(output: str, target: str) -> None:
     from sacrebleu import sentence_chrf
 
@@ -224,7 +224,7 @@ def test_numeric_match_tolerance() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("bcd"), st.sampled_from(["b", "c", "d", "zebra"])), min_size=1, max_size=40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_macro_f1_is_sklearns(pairs: list[tuple[str, str]]) -> None:
     from sklearn.metrics import accuracy_score, f1_score
 

@@ -170,7 +170,7 @@ def test_a_rival_that_learns_too_grows_with_the_labels() -> None:
 # --- invariances -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_runs_and_a_run_twice_change_nothing(random: Any) -> None:
     planted = Planted.of(120, 4)
@@ -298,7 +298,7 @@ def test_runs_that_broke_and_missing_answers_are_left_out() -> None:
     assert nothing.refused == say("curve.few_sizes", sizes=0)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.lists(st.sampled_from([0.0, 0.01, 0.3, 0.5, 0.99, 1.0]), min_size=1, max_size=6),
     st.integers(1, 3),

@@ -97,7 +97,7 @@ def test_every_flip_point_is_a_turning_point():
     assert (above["horizon"], above["engineering"], above["retraining"]) == (True, False, False)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(q=st.floats(0.0, 1.0), seconds=st.floats(0.0, 50.0), volume=st.sampled_from([None, 0, 1e5, Range(10, 1e6)]),
        value=st.sampled_from([None, 0, 1e-3, Range(0.01, 1)]), hours=st.sampled_from([0.0, 3.0]))  # fmt: skip
 def test_no_figure_is_infinite_or_undefined(q, seconds, volume, value, hours):

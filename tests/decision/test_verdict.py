@@ -232,7 +232,7 @@ def test_the_flip_points_come_nearest_first_and_with_what_the_user_said():
     assert points["turn.lead"]["at"] == pytest.approx(0.084, abs=0.005)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(q=st.floats(0.0, 1.0), seconds=st.floats(0.0, 50.0), volume=st.sampled_from([None, 0, 10, 1e5, Range(10, 1e6)]),
        value=st.sampled_from([None, 0, 1e-4, 0.1, Range(0.01, 1)]), sd=st.sampled_from([0.0, 0.01, 0.1]),
        docs=st.booleans(), model=st.sampled_from(["smollm2", "openai:gpt-4.1-mini", "http://host/v1#m"]))  # fmt: skip

@@ -28,7 +28,7 @@ def money(*plants, economics=None, model="smollm2"):
 # --- ranges ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(volume=st.sampled_from([1e15, Range(1e-12, 1e15)]), value=st.sampled_from([1e15, Range(1e-12, 1e15)]))
 def test_the_largest_amounts_leave_every_figure_finite(volume, value):
     found = money(FEW, TUNED, economics=Economics(volume, value, horizon_months=1e3))
@@ -240,7 +240,7 @@ def test_every_input_is_an_assumption_with_its_owner():
 QUALITY, USD = st.floats(0.0, 1.0), st.floats(0.0, 100.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values=st.tuples(USD, USD), lead=st.floats(0.1, 0.4), seconds=st.floats(0.01, 10.0))
 def test_a_higher_value_never_lowers_the_chance_of_a_better_tuned_strategy(values, lead, seconds):
     plants = replace(FEW, quality=0.5, sd=0.005), replace(TUNED, quality=0.5 + lead, sd=0.005, seconds=seconds)
@@ -248,7 +248,7 @@ def test_a_higher_value_never_lowers_the_chance_of_a_better_tuned_strategy(value
     assert high >= low
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(scale=st.floats(1e-3, 1e3), quality=QUALITY)
 def test_the_currency_does_not_matter(scale, quality):
     plants = FEW, replace(TUNED, quality=quality)
@@ -261,7 +261,7 @@ def test_the_currency_does_not_matter(scale, quality):
     assert other.break_even.probability_never == pytest.approx(one.break_even.probability_never, abs=2 / DRAWS)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(a=QUALITY, b=QUALITY, seconds=st.floats(0, 100), volume=st.one_of(st.none(), st.floats(0, 1e9)),
        value=st.one_of(st.none(), USD), sd=st.sampled_from([0.0, 0.02]))  # fmt: skip
 def test_no_figure_is_ever_nan(a, b, seconds, volume, value, sd):

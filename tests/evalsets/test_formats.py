@@ -144,7 +144,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(KEYS, VALUES, max_size=6), st.sampled_from(["", "tools"]), st.sampled_from(["text", "json"]))
 def test_any_json_becomes_an_example_or_one_sentence(fields: dict[str, Any], tools_field: str, output: str) -> None:
     try:

@@ -18,7 +18,7 @@ def examples(groups: list[int]) -> tuple[Example, ...]:
     return tuple(Example(f"e{n}", f"q{n}", "a", {"group": f"g{group}"}) for n, group in enumerate(groups))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(Groups, st.integers(0, 5), st.randoms(use_true_random=False))
 def test_dev_keeps_groups_whole_and_forgets_the_order(groups: list[int], seed: int, rng: object) -> None:
     train = examples(groups)
@@ -32,7 +32,7 @@ def test_dev_keeps_groups_whole_and_forgets_the_order(groups: list[int], seed: i
     assert {e.id for e in splitting.carve_dev(tuple(shuffled), seed)[1]} == {e.id for e in dev}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(Groups)
 def test_file_split_keeps_groups_whole(groups: list[int]) -> None:
     parts, _ = splitting.split_file(examples(groups))
@@ -74,7 +74,7 @@ def test_repeats_and_leaks_are_counted() -> None:
     assert splitting.without_leaks(kept, ()) == (kept, "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("abc")), min_size=10, max_size=150), st.randoms())
 def test_stratified_keeps_groups_whole_and_forgets_the_order(rows: list[tuple[int, str]], rng: object) -> None:
     made = [Example(f"e{n}", f"q{n}", label, {"group": f"g{group}"}) for n, (group, label) in enumerate(rows)]

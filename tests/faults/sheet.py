@@ -23,6 +23,11 @@ MOST = int(os.environ.get("FAULTS_MOST", 10**9))
 """Of a full sweep, the most trials of one scenario, where there is no time for all of them."""
 
 
+IN_TIME_SECONDS = 3.0 if FULL else 120.0
+"""So soon a process must have ended after a signal. Three seconds are the promise, which the full sweep measures on an
+idle machine; a sample, beside who knows what else, only finds what would wait for ever."""
+
+
 def trials(sample: int, full: int) -> int:
     """Return how many trials to make now."""
     return min(full, MOST) if FULL else sample

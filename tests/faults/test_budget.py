@@ -66,7 +66,7 @@ def test_spending_ends_with_what_is_in_flight(jobs: int, tmp_path: Path, sheet: 
     made, broken = 0, list[str]()
     store = Store(tmp_path / f"{jobs}.sqlite")
 
-    @settings(max_examples=trials(20, 250), deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=trials(20, 250), database=None, suppress_health_check=list(HealthCheck))
     @given(
         batches=st.lists(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=25), max_size=4),
         budget=st.integers(0, 150),

@@ -91,7 +91,7 @@ def compared(place: Path, url: str, key: str) -> subprocess.CompletedProcess[str
     own = {"ADVISOR_HOME": str(place / "home"), "ADVISOR_API_KEY": key, "OPENAI_LOG": "debug", "ADVISOR_DEBUG": "1"}
     return subprocess.run(
         [sys.executable, "-m", "advisor", "compare", "../set", "--model", f"{url}#m", *strategies, *outputs],
-        cwd=place, env={**os.environ, **own}, capture_output=True, text=True, timeout=120,
+        cwd=place, env={**os.environ, **own}, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
 
 

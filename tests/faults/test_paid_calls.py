@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sheet import Sheet, trials
+from tests.faults.sheet import IN_TIME_SECONDS, Sheet, trials
 from tests.faults.warm import Started, Warm
 from tests.models.fake_server import FakeServer, Seen, Sent, answer, status
 from tests.small_comparison import write_evalset
@@ -72,7 +72,7 @@ def interrupted_once(warm: Warm, place: Path, rng: random.Random, number: int) -
         started.kill(number)
         at = time.monotonic()
         code = started.wait()
-        if (took := time.monotonic() - at) > 3:
+        if (took := time.monotonic() - at) > IN_TIME_SECONDS:
             broken.append(f"it took {took:.1f} s")
         if code != 128 + number or "Traceback" in started.err or "To go on, type:" not in started.err:
             broken.append(f"exit code {code}: {started.err[-600:]}")

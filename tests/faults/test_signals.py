@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.sheet import Sheet, trials
+from tests.faults.sheet import IN_TIME_SECONDS, Sheet, trials
 from tests.faults.trial import Trial, Trials, shown, violations
 from tests.faults.warm import Started, Warm
 from tests.small_comparison import asked
 
-IN_TIME_SECONDS = 3.0
 PAUSE = 0.01
 
 

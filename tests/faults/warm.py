@@ -50,7 +50,7 @@ class Started:
             self.code = self.warm.ask({"poll": self.pid})["code"]
         return self.code is None
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = 600.0) -> int:
         """Wait for the end and return the exit code; of a signal, its negative number."""
         until = time.monotonic() + seconds
         pause = 0.001
@@ -61,7 +61,7 @@ class Started:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.02)
         if self.tracer is not None:
-            self.tracer.wait(10)
+            self.tracer.wait(600)
         assert self.code is not None
         return self.code
 
@@ -166,7 +166,7 @@ def _attach(pid: int, folder: Path, inject: Sequence[str]) -> subprocess.Popen[b
             [STRACE, "-f", "-qq", "-o", str(folder / "strace"), *only, *rules, "-p", str(pid)], stderr=log
         )
     status = Path(f"/proc/{pid}/status")
-    until = time.monotonic() + 20
+    until = time.monotonic() + 600
     while not re.search(r"^TracerPid:\s+[1-9]", status.read_text(), re.M):
         assert tracer.poll() is None, (folder / "strace.err").read_text()
         assert time.monotonic() < until, "strace did not attach"

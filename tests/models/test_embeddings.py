@@ -73,7 +73,7 @@ def kept(cache: Path) -> list[Path]:
 
 def child(die_after: int) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-c", CHILD, str(Path(__file__).parents[2]), str(die_after)]
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_vectors_are_those_of_sentence_transformers() -> None:

@@ -137,9 +137,9 @@ def test_a_late_call_keeps_its_thread_and_the_next_one_gets_another(monkeypatch:
 def test_calls_in_one_thread_share_no_context_and_an_idle_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     idle: deque[Any] = deque()
     monkeypatch.setattr(concurrency, "_idle", idle)
-    monkeypatch.setattr(concurrency, "IDLE_SECONDS", 0.2)
     word = contextvars.ContextVar("word", default="nothing")
     first = within(600.0, lambda: (word.set("a secret"), threading.get_ident())[1])
+    monkeypatch.setattr(concurrency, "IDLE_SECONDS", 0.2)  # from the next call on
     assert within(600.0, lambda: (word.get(), threading.get_ident())) == ("nothing", first)
     until = time.monotonic() + 600
     while idle or any(thread.ident == first for thread in threading.enumerate()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from advisor.models.endpoint import EndpointModel
 from advisor.models.endpoint.retry import Retry, retry_after
 from tests.models.endpoint_calls import MANY, OPTIONS, QUICK, SECRET, Serve, ask, one
 from tests.models.fake_server import (
-    after,
+    Seen,
     answer,
     completion,
     drip,
@@ -146,8 +147,15 @@ def test_a_dripping_answer_is_overdue(serve: Serve, part: str) -> None:
 
 
 def test_a_silent_server_is_overdue_and_tried_again(serve: Serve) -> None:
-    model, _ = serve(after(0.6, answer("late")), answer("ok"), timeout_seconds=0.25)
+    over = threading.Event()
+
+    def silent(seen: Seen) -> bytes:
+        over.wait(600)
+        return answer("late")
+
+    model, _ = serve(silent, default=answer("ok"), timeout_seconds=0.5, retry=replace(QUICK, attempts=100))
     assert one(model).text == "ok"
+    over.set()
 
 
 def test_an_endless_answer_is_not_read_to_its_end(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

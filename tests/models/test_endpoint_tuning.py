@@ -17,7 +17,7 @@ from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint.retry import Retry
 from tests.models.fake_server import FakeServer, Seen, Sent, echo, http, plain, status
 
-OPTIONS = EndpointOptions(2, 5.0, Retry(3, 0.001, 0.01), poll_seconds=0.001)
+OPTIONS = EndpointOptions(2, 600.0, Retry(3, 0.001, 0.01), poll_seconds=0.001)
 
 
 @dataclass
@@ -133,7 +133,7 @@ def test_tools_stand_in_the_file(at: Any, tmp_path: Path) -> None:
 def test_a_provider_that_tells_little(at: Any, tmp_path: Path) -> None:
     _, report = at(Provider(extras=False)).tune(job(tmp_path))
     assert (report.tokens, report.train_loss, report.dev_loss) == (0, (), ())
-    assert 0 < report.seconds < 30
+    assert report.seconds > 0
 
 
 def test_an_interrupted_wait_goes_on_with_the_same_job(at: Any, tmp_path: Path) -> None:

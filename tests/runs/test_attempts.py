@@ -44,10 +44,10 @@ class InThreads(Recorder):
     def stream(self, requests: Sequence[Request], sending: Callable[[int], None]) -> WorkerPool[Completion]:
         def answer(at: int) -> Completion:
             if at < 2:
-                self.both.wait(10)
+                self.both.wait(600)
             text = requests[at].messages[-1].content
             if text.startswith("dead"):
-                self.may_break.wait(10)
+                self.may_break.wait(600)
                 raise ModelError("the key was refused")
             if not text.startswith("known"):
                 sending(at)

@@ -177,7 +177,7 @@ def test_without_a_price_nothing_is_counted() -> None:
     assert purse.spent_usd == 0.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(batches=st.lists(st.integers(1, 9), min_size=1, max_size=6), budget=st.integers(1, 40))
 def test_spending_stays_within_budget_plus_one_call(batches: list[int], budget: int) -> None:
     purse = Purse(budget * 0.25, dollars)

@@ -103,7 +103,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(600)
     with Store(path) as store:
         assert len(store.outcomes("r1")) == 200
 
@@ -150,7 +150,7 @@ def test_two_processes_bring_it_up_to_date_at_once(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(600)
     with Store(path) as store:
         assert len(store.outcomes("r1")) == 151
 
@@ -187,7 +187,7 @@ def test_a_claim_is_waited_for_and_told(tmp_path: Path) -> None:
         taken, order = threading.Event(), list[str]()
 
         def second() -> None:
-            taken.wait(10)
+            taken.wait(600)
             with other.claimed("a" * 16, lambda what, done, total: said.append(what), "few_shot"):
                 order.append("second")
 
@@ -195,9 +195,10 @@ def test_a_claim_is_waited_for_and_told(tmp_path: Path) -> None:
         thread.start()
         with store.claimed("a" * 16):
             taken.set()
-            time.sleep(0.8)
+            while not said:
+                time.sleep(0.01)
             order.append("first")
-        thread.join(10)
+        thread.join(600)
     assert order == ["first", "second"]
     assert said[0] == "few_shot: another advisor is at it, waiting"
 
@@ -217,7 +218,7 @@ def test_steps_of_many_threads_are_made_durable_together_and_the_fault_of_one_is
 
     def first(connection: sqlite3.Connection) -> None:
         inside.set()
-        held.wait(10)
+        held.wait(600)
 
     def one(number: int) -> None:
         try:
@@ -233,7 +234,7 @@ def test_steps_of_many_threads_are_made_durable_together_and_the_fault_of_one_is
 
     holding = threading.Thread(target=database.transaction, args=(first,))
     holding.start()
-    inside.wait(10)
+    inside.wait(600)
     threads = together(range(1, 7))
     while len(database._waiting) < len(threads):
         time.sleep(0.001)

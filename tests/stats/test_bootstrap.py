@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import numpy as np
@@ -160,7 +159,7 @@ def test_unseen_kinds_matter_for_few_clusters_and_vanish_for_many() -> None:
 # --- invariants ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 0.5, 1, NAN]), st.sampled_from([0, 0.5, 1, NAN])), min_size=1, max_size=30)
 )
@@ -175,7 +174,7 @@ def test_swapping_the_two_strategies_changes_the_sign_only(pairs: list[tuple[flo
     assert np.allclose(one.sums, -other.sums)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3)), min_size=1, max_size=25),
     st.randoms(use_true_random=False),
@@ -193,18 +192,16 @@ def test_the_order_of_examples_does_not_matter(rows: list[tuple[float, int]], ra
 # --- size ------------------------------------------------------------------------------------------------------------
 
 
-def test_memory_is_flat_in_draws_and_a_large_comparison_is_quick() -> None:
+def test_memory_is_flat_in_draws() -> None:
     rng = np.random.default_rng(7)
     many = panel(*(rng.random(5_000) < 0.7 for _ in range(8)))
     contrasts = [made(contrast(many, 0, column)) for column in range(1, 8)]
     tracemalloc.start()
-    start = time.perf_counter()
     drawn = bootstrap(many, contrasts, draws=2_000, rng=rng)
-    elapsed, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert drawn.contrasts.shape == (2_000, 7)
     assert peak < 120e6  # 5,000 x 2,000 counts at once would take 80 MB each for picks, counts and their product
-    assert elapsed < 5.0
 
 
 def test_no_contrast_at_all() -> None:

@@ -81,7 +81,7 @@ def test_clusters_that_tie_do_not_count() -> None:
     assert sign_flip_p(np.zeros((30, 1)), rng())[0] == 1.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=1, max_size=11), st.randoms(use_true_random=False))
 def test_sign_flips_ignore_order_and_direction(values: list[float], random: object) -> None:
     shuffled = list(values)
@@ -136,7 +136,7 @@ def test_treating_clustered_examples_as_independent_would_not_hold() -> None:
 # --- several at once, and margins ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)  # statsmodels collects garbage in every call
+@settings(max_examples=25)  # statsmodels collects garbage in every call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])

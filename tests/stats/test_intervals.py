@@ -219,7 +219,7 @@ def test_percentile_t_without_spread_in_most_draws_is_infinite_and_not_nan() -> 
     assert high == np.inf
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 1.0])), min_size=1, max_size=45))
 def test_any_scores_give_an_ordered_interval_in_range(pairs: list[tuple[float, float]]) -> None:
     a, b = zip(*pairs, strict=True)

@@ -109,7 +109,7 @@ def test_wild_interval_of_six_equal_signs_ends_where_no_pattern_is_rarer() -> No
 # --- what must not change anything -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PAIRS)
 def test_swapping_mirrors_every_interval(pairs: list[tuple[float, float]]) -> None:
     a, b = zip(*pairs, strict=True)
@@ -124,7 +124,7 @@ def test_swapping_mirrors_every_interval(pairs: list[tuple[float, float]]) -> No
     assert (mine.low, mine.high) == pytest.approx((-theirs.high, -theirs.low), abs=tolerance)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PAIRS, st.randoms(use_true_random=False))
 def test_the_order_of_examples_changes_no_interval(pairs: list[tuple[float, float]], random: object) -> None:
     order = list(range(len(pairs)))
@@ -142,7 +142,7 @@ def test_the_order_of_examples_changes_no_interval(pairs: list[tuple[float, floa
     assert (found[0].low, found[0].high) == pytest.approx((found[1].low, found[1].high), abs=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=15, max_size=30), st.sampled_from([0.01, 0.5]))
 def test_the_scale_of_the_scores_changes_the_unit_and_nothing_else(values: list[float], scale: float) -> None:
     sums = np.round(np.array(values), 6)

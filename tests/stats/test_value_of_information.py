@@ -116,7 +116,7 @@ def test_knowing_one_input_is_worth_what_a_regression_on_it_says():
 # --- invariants ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), choices=st.integers(1, 6), scale=st.floats(1e-6, 1e6),
        shares=st.lists(st.floats(0.0, 1.0), min_size=2, max_size=5))  # fmt: skip
 def test_a_sample_is_worth_between_nothing_and_everything_and_more_with_more(seed, choices, scale, shares):
@@ -129,7 +129,7 @@ def test_a_sample_is_worth_between_nothing_and_everything_and_more_with_more(see
     assert evsi(means, draws, 1.0) == pytest.approx(whole, abs=1e-9 * scale)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), choices=st.integers(2, 6))
 def test_a_component_has_the_covariance_that_was_asked_for(seed, choices):
     rng = np.random.default_rng(seed)
@@ -265,7 +265,7 @@ def test_with_nothing_to_choose_between_there_is_no_information():
     assert evidence(FEW).information is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(q=st.floats(0.0, 1.0), seconds=st.floats(0.0, 50.0), volume=st.sampled_from([None, 0, 1e5, Range(10, 1e6)]),
        value=st.sampled_from([None, 0, 1e-3, Range(0.01, 1)]), sd=st.sampled_from([0.0, 0.01, 0.1]),
        label=st.sampled_from([0.0, 0.5]), docs=st.booleans())  # fmt: skip

@@ -140,7 +140,7 @@ def test_ties_go_to_the_simpler_prompt(fitted):
 
 
 @given(budget=st.integers(0, 260), seed=st.integers(0, 3), odd=st.integers(1, 7))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_budget_is_never_exceeded(budget, seed, odd):
     model = ScriptedModel(lambda request: right(request) if len(str(request.messages)) % odd else WRONG)
     made, evalset = registry.make("strategies", f"optimised_prompt(budget={budget})"), big_evalset()
