@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -20,24 +21,24 @@ RICH = replace(default_economics(), requests_per_month=1e6, usd_per_correct_answ
 SURE = Pilot(0.9, 0.5, 2_000)
 
 
-def say(pilot: Pilot | None = None, economics=None, **answers) -> Advice:
+def say(pilot: Pilot | None = None, economics: Any = None, **answers: Any) -> Advice:
     return advisor.ask(pilot=pilot, economics=economics, **answers)
 
 
-def test_a_clear_pilot_leans_to_yes_and_a_bad_one_to_no():
+def test_a_clear_pilot_leans_to_yes_and_a_bad_one_to_no() -> None:
     assert say(SURE, RICH, **STRONG).answer == "fine_tune"
     assert say(Pilot(0.3, 0.5, 2_000), RICH, **STRONG).answer == "do_not_fine_tune"
     assert say(None, RICH, **STRONG).answer == "not_yet"
     assert say(SURE, **STRONG).answer == "fine_tune"  # money unknown: better by the margin is what counts
 
 
-def test_no_room_left_leans_to_no():
+def test_no_room_left_leans_to_no() -> None:
     found = say(kind="behaviour", prompted=0.98, prompted_by="optimised_prompt", examples=3_000)
     assert found.answer == "do_not_fine_tune"
     assert "less than" not in found.headline
 
 
-def test_a_better_lead_that_is_too_dear_is_no():
+def test_a_better_lead_that_is_too_dear_is_no() -> None:
     dear = replace(RICH, requests_per_month=100.0, usd_per_correct_answer=0.01)
     found = say(SURE, dear, **STRONG)
     assert found.lift.probability_better > 0.99
@@ -55,13 +56,13 @@ def test_a_better_lead_that_is_too_dear_is_no():
         ({"examples": 20}, "not_yet", "20 examples are too few"),
     ],
 )
-def test_what_holds_a_yes_back(changed, answer, says):
+def test_what_holds_a_yes_back(changed: Any, answer: str, says: str) -> None:
     found = say(SURE, RICH, **{**STRONG, **changed})
     assert found.answer == answer
     assert says in " ".join([found.headline, *(one.text for one in found.reasons)])
 
 
-def test_on_top_of_rag_only_a_pilot_of_ones_own_decides():
+def test_on_top_of_rag_only_a_pilot_of_ones_own_decides() -> None:
     answers = {**STRONG, "kind": "knowledge", "prompted_by": "rag"}
     before = say(None, RICH, **answers)
     assert before.answer == "not_yet"
@@ -70,19 +71,19 @@ def test_on_top_of_rag_only_a_pilot_of_ones_own_decides():
     assert say(SURE, RICH, **answers).answer == "fine_tune"
 
 
-def test_unknown_everything_is_answered():
+def test_unknown_everything_is_answered() -> None:
     found = say()
     assert found.answer == "not_yet"
     assert found.lift.high_90 - found.lift.low_90 > 0.5
 
 
-def test_a_pilot_gives_the_prompted_score_where_none_was_given():
+def test_a_pilot_gives_the_prompted_score_where_none_was_given() -> None:
     assert say(SURE).situation.prompted == 0.5
 
 
 @pytest.mark.parametrize("kind", [None, *KINDS])
 @pytest.mark.parametrize("how", [None, "zero_shot", "rag"])
-def test_every_answer_is_whole(kind, how):
+def test_every_answer_is_whole(kind: Any, how: str | None) -> None:
     answers = {"kind": kind, "examples": 300, "changes": "weekly", "private": True, "size": "larger"}
     found = say(**answers, **({"prompted": 0.6, "prompted_by": how} if how else {}))
     assert found.disclaimer == DISCLAIMER
@@ -99,7 +100,7 @@ def test_every_answer_is_whole(kind, how):
     assert "nan" not in str(found).lower().split()
 
 
-def test_the_test_is_as_large_as_the_margin_and_the_lead_ask():
+def test_the_test_is_as_large_as_the_margin_and_the_lead_ask() -> None:
     found = say(None, RICH, **STRONG)
     assert found.experiment.test_examples_for_margin == required_examples(0.02, 0.2)
     expected = max(found.lift.median, 0.02)
@@ -107,7 +108,7 @@ def test_the_test_is_as_large_as_the_margin_and_the_lead_ask():
     assert "says yes" in found.experiment.flips
 
 
-def test_amounts_and_sizes_stand_in_the_line():
+def test_amounts_and_sizes_stand_in_the_line() -> None:
     economics = replace(RICH, requests_per_month=advisor.Range(5_000, 20_000))
     line = say(None, economics, **{**STRONG, "examples": 120}).experiment.line
     assert "--requests-per-month 5000..20000 --value-per-correct 1" in line
@@ -132,14 +133,14 @@ def test_amounts_and_sizes_stand_in_the_line():
         ({"sources": ["none", "tools"]}, ["'none' excludes"]),
     ],
 )
-def test_bad_answers_are_refused_in_a_sentence(answers, says):
+def test_bad_answers_are_refused_in_a_sentence(answers: Any, says: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         advisor.ask(**answers)
     for text in says:
         assert text in str(caught.value)
 
 
-def test_contradictory_money_is_refused():
+def test_contradictory_money_is_refused() -> None:
     for economics, says in (
         (replace(RICH, requests_per_month=0.0), "nothing can pay"),
         (replace(RICH, usd_per_correct_answer=0.0), "worth nothing"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +22,11 @@ from advisor.economics.amounts import Range
 SCORES = st.floats(0.0, 1.0)
 
 
-def lift(labels: int | None = None, pilot: Pilot | None = None, **answers):
+def lift(labels: int | None = None, pilot: Pilot | None = None, **answers: Any) -> Any:
     return draw_lifts(Situation(**answers), labels, pilot, draws=3_000)
 
 
-def test_the_model_finds_what_was_planted():
+def test_the_model_finds_what_was_planted() -> None:
     rng = np.random.default_rng(3)
     tasks = [f"t{at}" for at in range(40) for _ in range(10)]
     models = [f"m{at}" for _ in range(40) for at in range(10)]
@@ -39,7 +40,7 @@ def test_the_model_finds_what_was_planted():
     assert np.median(new) == pytest.approx(1.0 / (1.0 + math.exp(-0.4)), abs=0.06)
 
 
-def test_same_seed_same_draws_and_another_seed_nearly_the_same():
+def test_same_seed_same_draws_and_another_seed_nearly_the_same() -> None:
     first, second = lift(prompted=0.6), lift(prompted=0.6)
     assert np.array_equal(first.lift, second.lift)
     other = draw_lifts(Situation(prompted=0.6), None, None, seed=5, draws=3_000)
@@ -48,20 +49,20 @@ def test_same_seed_same_draws_and_another_seed_nearly_the_same():
 
 
 @pytest.mark.parametrize("how", PROMPTED_BY)
-def test_the_higher_the_prompted_score_the_less_there_is_to_gain(how):
+def test_the_higher_the_prompted_score_the_less_there_is_to_gain(how: Any) -> None:
     chances = [summarise(lift(prompted=at, prompted_by=how), 0.02) for at in (0.3, 0.5, 0.7, 0.8, 0.9, 0.97)]
     assert [one.probability_better for one in chances] == sorted(one.probability_better for one in chances)[::-1]
     assert [one.median for one in chances] == sorted(one.median for one in chances)[::-1]
 
 
-def test_a_strong_prompt_leaves_less_than_a_bare_one():
+def test_a_strong_prompt_leaves_less_than_a_bare_one() -> None:
     medians = [summarise(lift(prompted=0.5, prompted_by=how), 0.02).median for how in PROMPTED_BY[:3]]
     assert medians == sorted(medians)[::-1]
 
 
 @settings(max_examples=12)
 @given(prompted=SCORES, ceiling=st.floats(0.01, 1.0), labels=st.none() | st.integers(0, 10**6))
-def test_scores_stay_between_0_and_the_ceiling(prompted, ceiling, labels):
+def test_scores_stay_between_0_and_the_ceiling(prompted: Any, ceiling: float, labels: Any) -> None:
     drawn = lift(labels, prompted=min(prompted, ceiling), ceiling=ceiling)
     tuned = drawn.prompted + drawn.lift
     assert np.isfinite(tuned).all()
@@ -69,7 +70,7 @@ def test_scores_stay_between_0_and_the_ceiling(prompted, ceiling, labels):
     assert tuned.max() <= ceiling + 1e-9
 
 
-def test_fewer_labels_less_gain_and_the_same_losses():
+def test_fewer_labels_less_gain_and_the_same_losses() -> None:
     draws = [lift(labels, prompted=0.5, prompted_by="few_shot").lift for labels in (5, 50, 150, 500, None)]
     for fewer, more in pairwise(draws):
         assert (fewer <= more + 1e-12).all()
@@ -77,12 +78,12 @@ def test_fewer_labels_less_gain_and_the_same_losses():
     assert np.array_equal(np.minimum(draws[0], 0.0), np.minimum(draws[-1], 0.0))
 
 
-def test_sizes_outside_the_table_are_less_certain():
+def test_sizes_outside_the_table_are_less_certain() -> None:
     spread = {size: np.std(lift(prompted=0.6, size=size).lift) for size in ("7b", "larger", "tiny")}
     assert spread["7b"] < spread["larger"] == spread["tiny"]
 
 
-def test_unknown_score_is_wider_than_a_known_one():
+def test_unknown_score_is_wider_than_a_known_one() -> None:
     assert np.std(lift().lift) > np.std(lift(prompted=0.6, prompted_by="few_shot").lift)
 
 
@@ -91,7 +92,7 @@ def test_unknown_score_is_wider_than_a_known_one():
 
 @settings(max_examples=10)
 @given(tuned=st.floats(0.05, 0.95), prompted=st.floats(0.05, 0.95))
-def test_a_pilot_moves_the_forecast_towards_itself_and_wins_in_the_end(tuned, prompted):
+def test_a_pilot_moves_the_forecast_towards_itself_and_wins_in_the_end(tuned: float, prompted: float) -> None:
     prior = lift(prompted=prompted, prompted_by="few_shot").lift
     before = abs(np.median(prior) - (tuned - prompted))
     distances = []
@@ -103,7 +104,7 @@ def test_a_pilot_moves_the_forecast_towards_itself_and_wins_in_the_end(tuned, pr
     assert distances[2] < 0.002
 
 
-def test_a_normal_prior_and_a_pilot_give_the_textbook_answer():
+def test_a_normal_prior_and_a_pilot_give_the_textbook_answer() -> None:
     prior = np.random.default_rng(1).normal(0.10, 0.05, 40_000)
     pilot = Pilot(0.6, 0.6, 100, standard_error=0.05)
     drawn = updated(prior, pilot, 0.6, 1.0, np.random.default_rng(2))
@@ -112,7 +113,7 @@ def test_a_normal_prior_and_a_pilot_give_the_textbook_answer():
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
-def test_a_pilot_at_the_end_of_the_scale_still_has_an_error(score):
+def test_a_pilot_at_the_end_of_the_scale_still_has_an_error(score: float) -> None:
     assert Pilot(score, score, 20).error > 0.02
     assert np.isfinite(lift(prompted=score, pilot=Pilot(score, score, 20)).lift).all()
 
@@ -120,7 +121,7 @@ def test_a_pilot_at_the_end_of_the_scale_still_has_an_error(score):
 # --- money -----------------------------------------------------------------------------------------------------------
 
 
-def test_money_is_the_formula_of_a_comparison():
+def test_money_is_the_formula_of_a_comparison() -> None:
     drawn = Drawn(np.full(4, 0.5), np.array([-0.1, 0.0, 0.1, 0.2]))
     economics = replace(default_economics(), requests_per_month=1_000.0, usd_per_correct_answer=1.0,
                         engineering_hours=5.0, usd_per_label=2.0)  # fmt: skip
@@ -136,7 +137,7 @@ def test_money_is_the_formula_of_a_comparison():
     assert worth.usd_per_correct_answer.estimate == pytest.approx(fixed / (12_000 * 0.05))
 
 
-def test_without_volume_or_value_money_is_unknown_and_not_0():
+def test_without_volume_or_value_money_is_unknown_and_not_0() -> None:
     drawn = lift(prompted=0.6)
     economics = default_economics()
     worth, gain = weigh(drawn, Situation(), economics, Costs(), np.random.default_rng(0))
@@ -147,7 +148,7 @@ def test_without_volume_or_value_money_is_unknown_and_not_0():
     assert worth.usd_per_correct_answer.estimate > 0.0
 
 
-def test_the_table_is_not_changed_by_forecasts():
+def test_the_table_is_not_changed_by_forecasts() -> None:
     before = arm("strong").reference.copy()
     lift(prompted=0.2)
     assert np.array_equal(arm("strong").reference, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from advisor.advice.calibration import ARMS, measure, shipped
 from advisor.advice.published import HERE, SMALL, arm, band_of, published_tunes, study_headlines
 
 
-def test_facts_of_the_table():
+def test_facts_of_the_table() -> None:
     rows = published_tunes()
     assert (len(rows), len({row.task for row in rows}), len({row.model for row in rows})) == (310, 31, 10)
     assert np.mean([row.lift for row in rows]) == pytest.approx(0.384, abs=5e-4)
@@ -29,13 +30,13 @@ def test_facts_of_the_table():
     [(0.0, 9, 9, 0.28), (0.49, 9, 9, 0.28), (0.5, 6, 7, 0.08), (0.8, 6, 7, -0.019), (0.9, 3, 8, -0.004),
      (1.0, 3, 8, -0.004)],
 )  # fmt: skip
-def test_the_stronger_gpt4_the_less_a_tune_wins(score, wins, tasks, lead):
+def test_the_stronger_gpt4_the_less_a_tune_wins(score: float, wins: int, tasks: int, lead: float) -> None:
     band = band_of(score)
     assert (band.wins, band.tasks) == (wins, tasks)
     assert band.mean_lead == pytest.approx(lead, abs=0.005)
 
 
-def test_arms_hold_the_base_model_and_the_better_gpt_score():
+def test_arms_hold_the_base_model_and_the_better_gpt_score() -> None:
     bare, strong = (arm(name) for name in ARMS)
     rows = published_tunes()
     assert list(bare.reference) == [row.base for row in rows]
@@ -44,7 +45,7 @@ def test_arms_hold_the_base_model_and_the_better_gpt_score():
     assert len(some.tuned) == len(some.tasks) == len(some.models) == 300
 
 
-def test_findings_name_a_source_and_say_where_they_were_quoted():
+def test_findings_name_a_source_and_say_where_they_were_quoted() -> None:
     for found in study_headlines().values():
         assert found.headline
         assert found.study in found.source
@@ -52,7 +53,7 @@ def test_findings_name_a_source_and_say_where_they_were_quoted():
     assert "[m]" not in (HERE / "study_headlines.csv").read_text(encoding="utf-8")
 
 
-def test_shipped_calibration_is_within_its_bounds():
+def test_shipped_calibration_is_within_its_bounds() -> None:
     for name, found in shipped().items():
         assert (found.results, found.tasks) == (310, 31)
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", found.made)
@@ -64,7 +65,7 @@ def test_shipped_calibration_is_within_its_bounds():
     assert not bare.has_skill  # over bare prompts nearly every tune gains, and saying so is hard to beat
 
 
-def test_rivals_of_the_calibration_are_recomputed_by_hand():
+def test_rivals_of_the_calibration_are_recomputed_by_hand() -> None:
     strong = arm("strong")
     lifts, tasks = strong.tuned - strong.reference, np.array(strong.tasks)
     errors = [(np.mean(lifts[tasks != task] > 0.02) - (lifts[tasks == task] > 0.02)) ** 2 for task in set(tasks)]
@@ -73,7 +74,7 @@ def test_rivals_of_the_calibration_are_recomputed_by_hand():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ARMS)
-def test_calibration_is_reproduced(name):
+def test_calibration_is_reproduced(name: Any) -> None:
     seen: list[int] = []
     found, kept = measure(name, progress=lambda done, of: seen.append(done)), shipped()[name]
     assert seen == list(range(1, 32))

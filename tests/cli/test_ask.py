@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -34,7 +35,7 @@ FLAGS = {
 }  # fmt: skip
 
 
-def advise(*arguments: str, **environment: str):
+def advise(*arguments: str, **environment: str) -> Any:
     own = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", **environment}
     return CliRunner().invoke(app, ["ask", *arguments], env=own, catch_exceptions=False)
 
@@ -48,7 +49,7 @@ def as_typed(flags: dict) -> list[str]:
     return words
 
 
-def test_every_flag_arrives():
+def test_every_flag_arrives() -> None:
     question = settle(FLAGS)
     s, e, c, p = question.situation, question.economics, question.costs, question.pilot
     assert (s.kind, s.changes, s.examples, s.prompted, s.prompted_by) == ("format", "monthly", 400, 0.62, "few_shot")
@@ -61,7 +62,7 @@ def test_every_flag_arrives():
     assert (question.evalset, question.model, question.seed) == ("mine", "smollm2", 3)
 
 
-def test_flags_file_and_environment_say_the_same(tmp_path: Path):
+def test_flags_file_and_environment_say_the_same(tmp_path: Path) -> None:
     plain = {k: v for k, v in FLAGS.items() if k in ("kind", "changes", "examples", "prompted", "prompted_by", "size")}
     path = tmp_path / "answers.yaml"
     path.write_text(yaml.safe_dump(plain))
@@ -73,7 +74,7 @@ def test_flags_file_and_environment_say_the_same(tmp_path: Path):
     assert json.loads(advise("--config", str(path), "--examples", "77", "--json").stdout)["situation"]["examples"] == 77
 
 
-def test_every_flag_is_also_a_variable_and_is_explained():
+def test_every_flag_is_also_a_variable_and_is_explained() -> None:
     command = get_command(app).commands["ask"]  # type: ignore[attr-defined]
     for parameter in command.params:
         if parameter.name == "help":
@@ -85,20 +86,20 @@ def test_every_flag_is_also_a_variable_and_is_explained():
     }
 
 
-def test_help_says_that_nothing_is_run():
+def test_help_says_that_nothing_is_run() -> None:
     shown = " ".join(advise("--help").stdout.split())
     assert "from published results. Nothing is run." in shown
     assert "at most 12 questions" in shown
 
 
-def test_json_is_whole_and_has_no_nan():
+def test_json_is_whole_and_has_no_nan() -> None:
     found = json.loads(advise(*as_typed(FLAGS), "--json").stdout, parse_constant=lambda word: pytest.fail(word))
     assert list(found)[:3] == ["schema_version", "disclaimer", "answer"]
     assert found["worth"]["probability"] is not None
     assert found["calibration"]["tasks"] == 31
 
 
-def test_the_report_fits_80_columns_and_says_first_that_nothing_was_run():
+def test_the_report_fits_80_columns_and_says_first_that_nothing_was_run() -> None:
     done = advise(*as_typed(FLAGS), "--yes")
     lines = done.stdout.splitlines()
     assert done.exit_code == 0
@@ -126,7 +127,7 @@ def test_the_report_fits_80_columns_and_says_first_that_nothing_was_run():
         (["--from", "0", "--pilot-tuned", "0.5", "--pilot-prompted", "0.5", "--pilot-n", "9"], ["leave one"]),
     ],
 )
-def test_bad_input_is_one_sentence(words, says):
+def test_bad_input_is_one_sentence(words: Any, says: Any) -> None:
     done = advise(*words, "--yes")
     assert done.exit_code in (1, 2)
     assert "Traceback" not in done.output
@@ -145,7 +146,7 @@ def test_bad_input_is_one_sentence(words, says):
         ("kind: format\nkind: voice", "stands there twice"),
     ],
 )
-def test_a_file_that_cannot_be_used(tmp_path: Path, text: str, says: str):
+def test_a_file_that_cannot_be_used(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ConfigurationError, match=re.escape(says)):
         settle({"config": str(tmp_path / "a.yaml")})
@@ -154,13 +155,13 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, text: str, says: str):
 # --- the questions ---------------------------------------------------------------------------------------------------
 
 
-def test_at_most_twelve_questions_in_80_columns():
+def test_at_most_twelve_questions_in_80_columns() -> None:
     assert len(QUESTIONS) <= 12
     for asked in QUESTIONS:
         assert max(len(asked.text), len(asked.allowed)) + 7 <= 80
 
 
-def test_only_what_is_not_known_is_asked(capsys: pytest.CaptureFixture[str]):
+def test_only_what_is_not_known_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     asked: list[str] = []
     known = interview({"kind": "format", "economics": {"usd_per_label": 1.0}}, lambda tried: None,
                       lambda prompt: asked.append(prompt) or "")  # fmt: skip
@@ -169,7 +170,7 @@ def test_only_what_is_not_known_is_asked(capsys: pytest.CaptureFixture[str]):
     assert "What should the model learn" not in capsys.readouterr().err
 
 
-def test_amounts_are_answered_as_they_are_typed_after_flags():
+def test_amounts_are_answered_as_they_are_typed_after_flags() -> None:
     answers = iter(["", "", "", "62% few_shot", "95%", "40%", "5k..20k", "$0.10..$0.50", "$.5", *[""] * 4])
     tried = interview({}, lambda known: validate_answers(known, "that answer"), lambda prompt: next(answers))
     question = build(validate_answers(tried, "the answers"))
@@ -210,7 +211,7 @@ def on_a_terminal(tmp_path: Path, *keys: str, patience: float = 60) -> tuple[str
     return shown.decode(), status
 
 
-def test_all_questions_on_a_terminal(tmp_path: Path):
+def test_all_questions_on_a_terminal(tmp_path: Path) -> None:
     keys = ["formt\n", "format\n", "\n", "400\n", "0.62 few_shot\n", "?\n", "5000..20000\n", "0.4\n", "\n", "any\n",
             "yes\n", "7b\n", "both\n"]  # fmt: skip
     shown, status = on_a_terminal(tmp_path, *keys)
@@ -221,14 +222,14 @@ def test_all_questions_on_a_terminal(tmp_path: Path):
     assert max(len(row.rstrip("\r")) for row in shown.split("\n")) <= 80
 
 
-def test_control_d_answers_with_what_is_known(tmp_path: Path):
+def test_control_d_answers_with_what_is_known(tmp_path: Path) -> None:
     shown, status = on_a_terminal(tmp_path, "format\n", "\x04")
     assert status == 0, shown
     assert "The rest is taken as not known" in shown
     assert "WOULD LEAN TO" in shown
 
 
-def test_control_c_stops_without_a_traceback(tmp_path: Path):
+def test_control_c_stops_without_a_traceback(tmp_path: Path) -> None:
     shown, status = on_a_terminal(tmp_path, "\x03", patience=10)
     assert status == 130, shown
     assert "nothing was run" in shown

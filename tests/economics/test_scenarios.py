@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,18 +21,18 @@ TODAY = date(2026, 11, 24)
 NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 
 
-def money(*plants, economics=NETTED, model="smollm2"):
+def money(*plants: Any, economics: Any = NETTED, model: str = "smollm2") -> Any:
     return weigh(draws_of(*plants), [summary(p) for p in plants], economics, model, np.random.default_rng(1))
 
 
-def rows(found):
+def rows(found: Any) -> Any:
     return {(row.label, row.name): row for row in found.scenarios}
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_unmerged_adapter_costs_the_slowdown_and_nothing_else():
+def test_an_unmerged_adapter_costs_the_slowdown_and_nothing_else() -> None:
     found = rows(money(FEW, TUNED))
     merged, unmerged = found["fine_tuning", "as measured"], found["fine_tuning", "unmerged adapter"]
     factor = unmerged.usd_per_1000_requests.estimate / merged.usd_per_1000_requests.estimate
@@ -42,7 +43,7 @@ def test_an_unmerged_adapter_costs_the_slowdown_and_nothing_else():
     assert (FEW.label, "unmerged adapter") not in found
 
 
-def test_the_measured_row_is_the_one_of_the_table():
+def test_the_measured_row_is_the_one_of_the_table() -> None:
     found = money(FEW, TUNED)
     table = {row.label: row for row in found.strategies}
     measured = rows(found)["fine_tuning", "as measured"]
@@ -50,7 +51,7 @@ def test_the_measured_row_is_the_one_of_the_table():
     assert measured.net_benefit_usd == table["fine_tuning"].net_benefit_usd
 
 
-def test_a_machine_of_its_own_is_paid_by_the_month_and_not_by_the_request():
+def test_a_machine_of_its_own_is_paid_by_the_month_and_not_by_the_request() -> None:
     found = rows(money(FEW, TUNED, economics=replace(NETTED, hosting_usd_per_hour=2.0)))
     hosted = found["fine_tuning", "a machine of its own"]
     assert hosted.hosting_usd_per_month == pytest.approx(2.0 * 730.5)
@@ -60,7 +61,7 @@ def test_a_machine_of_its_own_is_paid_by_the_month_and_not_by_the_request():
     assert gap == pytest.approx(12 * 2.0 * 730.5 - paid)
 
 
-def test_batch_prices_are_the_tables_or_the_users_discount():
+def test_batch_prices_are_the_tables_or_the_users_discount() -> None:
     prices = Prices(1.0, 0.1, 4.0, source="x")
     own = replace(
         NETTED, prices=prices, tuned_prices=replace(prices, usd_per_1m_training_tokens=5.0), batch_discount=0.5
@@ -79,11 +80,11 @@ def test_batch_prices_are_the_tables_or_the_users_discount():
 
 
 @pytest.mark.parametrize("model", ["smollm2", "http://host/v1#m", "openai:nobody-knows"])
-def test_no_batch_price_is_made_up(model):
+def test_no_batch_price_is_made_up(model: str) -> None:
     assert batch_prices_for(model) is None
 
 
-def test_without_a_cache_all_input_is_charged_as_fresh():
+def test_without_a_cache_all_input_is_charged_as_fresh() -> None:
     drawn = draws_of(FEW, TUNED)
     usage = {**drawn.usage, "cached_input_tokens": drawn.usage["input_tokens"] / 2}
     prices = Prices(1.0, 0.1, 4.0, source="x")
@@ -95,7 +96,7 @@ def test_without_a_cache_all_input_is_charged_as_fresh():
     assert more == pytest.approx(1000 * 100 * 0.9e-6)  # 100 tokens at $0.90 a million more
 
 
-def test_an_unknown_price_has_no_rows():
+def test_an_unknown_price_has_no_rows() -> None:
     assert money(FEW, TUNED, model="http://host/v1#m").scenarios == ()
 
 
@@ -112,11 +113,11 @@ def test_an_unknown_price_has_no_rows():
         ("http://host/v1#gpt-4o", None),
     ],
 )
-def test_a_tuned_model_ends_with_its_base_model(model, until):
+def test_a_tuned_model_ends_with_its_base_model(model: str, until: Any) -> None:
     assert shutdown_of(model) == until
 
 
-def test_months_that_count_are_the_fewer():
+def test_months_that_count_are_the_fewer() -> None:
     own = replace(NETTED, base_model_shutdown=date(2027, 5, 25))
     assert horizon(own, "smollm2", TODAY).months == pytest.approx(5.98, abs=0.01)
     assert "2027-05-25 (yours), so only 6.0 months count" in horizon(own, "smollm2", TODAY).words
@@ -127,7 +128,7 @@ def test_months_that_count_are_the_fewer():
     assert horizon(NETTED, "openai:nobody-knows", TODAY).months == 12.0
 
 
-def test_the_horizon_of_the_ledger_and_of_its_retrainings_is_cut():
+def test_the_horizon_of_the_ledger_and_of_its_retrainings_is_cut() -> None:
     plants = FEW, TUNED
     economics = replace(NETTED, base_model_shutdown=date(2027, 5, 25), retrains_per_year=12.0)
     found = open_ledger(
@@ -136,7 +137,7 @@ def test_the_horizon_of_the_ledger_and_of_its_retrainings_is_cut():
     assert (found.horizon, found.retrains) == pytest.approx((5.98, 5.98), abs=0.01)
 
 
-def test_a_date_of_the_table_that_has_passed_is_not_believed_and_the_users_own_is_refused():
+def test_a_date_of_the_table_that_has_passed_is_not_believed_and_the_users_own_is_refused() -> None:
     late = date(2030, 1, 1)
     found = horizon(NETTED, "openai:gpt-4.1-mini", late)
     assert (found.months, "has passed" in found.words) == (12.0, True)
@@ -152,12 +153,12 @@ def test_a_date_of_the_table_that_has_passed_is_not_believed_and_the_users_own_i
     [{"batch_discount": 1.0}, {"batch_discount": -0.1}, {"batch_discount": float("nan")}, {"unmerged_slowdown": 0.5},
      {"unmerged_slowdown": float("inf")}, {"hosting_usd_per_hour": -1.0}, {"hosting_usd_per_hour": float("inf")}],
 )  # fmt: skip
-def test_amounts_outside_their_range_are_refused(wrong):
+def test_amounts_outside_their_range_are_refused(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match=rf"{next(iter(wrong))} is .*allowed"):
         Economics(**wrong)
 
 
-def test_a_target_below_what_is_free_is_said():
+def test_a_target_below_what_is_free_is_said() -> None:
     free = Plant("majority", 0.30, seconds=0.0, calls=0, kind="floor")
     found = money(free, FEW, TUNED, economics=replace(NETTED, target_quality=0.25))
     assert "below what costs nothing: majority scores 30%" in found.remarks[0]

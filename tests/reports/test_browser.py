@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -28,7 +30,7 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("pages")
     hostile = comparison("not_yet", HOSTILE)
     long = tuple(replace(s, label=f"{s.label}_{'x' * 70}") for s in hostile.strategies)
@@ -45,7 +47,7 @@ def pages(tmp_path_factory):
 @pytest.mark.parametrize("name", ["plain", "hostile"])
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_quiet_and_fits(browser, pages, name, width, scheme):
+def test_the_page_is_quiet_and_fits(browser: Any, pages: Any, name: str, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(5000)
@@ -66,7 +68,7 @@ def test_the_page_is_quiet_and_fits(browser, pages, name, width, scheme):
     context.close()
 
 
-def test_drawings_change_with_the_colour_scheme(browser, pages):
+def test_drawings_change_with_the_colour_scheme(browser: Any, pages: Any) -> None:
     seen = []
     for scheme in ("light", "dark"):
         context = browser.new_context(color_scheme=scheme)
@@ -82,6 +84,6 @@ def test_drawings_change_with_the_colour_scheme(browser, pages):
     assert _luminance(light_page) - _luminance(light_text) > 0.3
 
 
-def _luminance(colour):
+def _luminance(colour: Any) -> Any:
     red, green, blue = (int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,21 +15,21 @@ from tests.reports.sample import changed, comparison, report
 data, html, markdown, console = (report(name) for name in ("data", "html", "markdown", "console"))
 
 
-def printed(one) -> str:
+def printed(one: Any) -> str:
     out = Console(file=io.StringIO(), width=100, highlight=False)
     console.show(one, out)
     return out.file.getvalue()
 
 
 @pytest.mark.parametrize("count", ["3 (2%)", "5% [3%, 8%]", "<1% to 40%"])
-def test_the_counts_stand_in_every_report(count):
+def test_the_counts_stand_in_every_report(count: str) -> None:
     one = comparison()
     assert count in printed(one)
     assert count in markdown.render(one).replace("\\", "")
     assert count in html.render(one).replace("&lt;", "<")
 
 
-def test_suspects_stand_side_by_side_in_the_html_only():
+def test_suspects_stand_side_by_side_in_the_html_only() -> None:
     one = comparison()
     page = html.render(one)
     assert page.count("Where is my parcel?") == 3
@@ -39,14 +40,14 @@ def test_suspects_stand_side_by_side_in_the_html_only():
     assert "Where is my parcel?" not in printed(one)
 
 
-def test_suspicious_labels_are_cut_and_the_rest_is_counted():
+def test_suspicious_labels_are_cut_and_the_rest_is_counted() -> None:
     found = data.section(comparison())
     assert (len(found.labels), found.labels_left) == (20, "5 more are in the JSON report.")
     assert (len(found.leaks), found.leaks_left) == (3, "")
     assert "labelled <b>late</b>, looks like lost" in html.render(comparison())
 
 
-def test_where_nothing_was_looked_at_there_is_no_section():
+def test_where_nothing_was_looked_at_there_is_no_section() -> None:
     without = changed(comparison(), findings=Findings())
     assert data.facts(without) == ()
     assert data.section(without) is None
@@ -54,7 +55,7 @@ def test_where_nothing_was_looked_at_there_is_no_section():
     assert "near copy" not in printed(without)
 
 
-def test_what_is_not_known_is_a_dash_with_its_reason():
+def test_what_is_not_known_is_a_dash_with_its_reason() -> None:
     bare = DataFindings(label_note="the task has no closed labels", incomplete="no embeddings could be had")
     facts = {fact.name: fact for fact in data.facts(changed(comparison(), findings=Findings(data=bare)))}
     assert facts["Training labels that look wrong"].value == "–"
@@ -63,7 +64,7 @@ def test_what_is_not_known_is_a_dash_with_its_reason():
     assert facts["Test questions with a near copy in train or dev"].value == "0 (0%)"
 
 
-def test_findings_survive_the_store():
+def test_findings_survive_the_store() -> None:
     one = comparison()
     with Store() as store:
         store.add_comparison(one)

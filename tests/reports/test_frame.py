@@ -5,7 +5,7 @@ from tests.reports.sample import PLANS, comparison, report, without_money
 to_frame = report("frame").to_frame
 
 
-def test_one_row_a_strategy_and_nothing_is_rounded():
+def test_one_row_a_strategy_and_nothing_is_rounded() -> None:
     base = comparison()
     frame = to_frame(base)
     assert list(frame.index) == [plan.label for plan in PLANS]
@@ -14,7 +14,7 @@ def test_one_row_a_strategy_and_nothing_is_rounded():
     assert frame.loc["rag", "lead_over_pivot"] == -base.differences[4].simultaneous.estimate
 
 
-def test_the_unknown_is_missing_and_not_zero():
+def test_the_unknown_is_missing_and_not_zero() -> None:
     frame = to_frame(comparison())
     assert frame["usd_per_1000_requests"].isna().sum() == 1
     assert frame.loc["majority", "usd_per_1000_requests"] == 0

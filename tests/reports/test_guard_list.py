@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -19,7 +20,7 @@ NAMES = ("strong baseline", "enough data", "nothing missing", "skill or format",
          "trainer worked", "retention", "consistency")  # fmt: skip
 
 
-def nine(state: str = "unknown"):
+def nine(state: str = "unknown") -> Any:
     """A comparison with nine guards whose findings are as long as real ones."""
     base = comparison("not_yet")
     finding = "general questions: 50% right before the tune and 49% after it, 1 point less, on 150 " * 3

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -12,26 +13,26 @@ html = report("html")
 
 
 class Tags(HTMLParser):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.found = []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: Any, attrs: Any) -> None:
         self.found.append((tag, dict(attrs)))
 
 
-def tags(page):
+def tags(page: Any) -> Any:
     parser = Tags()
     parser.feed(page)
     return parser.found
 
 
 @pytest.fixture(scope="module")
-def hostile():
+def hostile() -> Any:
     return html.render(comparison("not_yet", HOSTILE))
 
 
-def test_it_is_one_file_that_asks_for_nothing(hostile):
+def test_it_is_one_file_that_asks_for_nothing(hostile: Any) -> None:
     found = tags(hostile)
     assert not {tag for tag, _ in found} & {"script", "img", "link", "iframe", "object", "embed", "base", "form", "a"}
     names = {name for _, attrs in found for name in attrs}
@@ -41,13 +42,13 @@ def test_it_is_one_file_that_asks_for_nothing(hostile):
     assert "url(" not in hostile.replace("url(#", "")
 
 
-def test_foreign_text_is_shown_as_text(hostile):
+def test_foreign_text_is_shown_as_text(hostile: Any) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in hostile
     assert "{{7*7}}" in hostile
     assert not set(hostile) & set("\x1b\x9b\x00\x07\u202e")
 
 
-def test_tables_and_drawings_can_be_read_aloud(hostile):
+def test_tables_and_drawings_can_be_read_aloud(hostile: Any) -> None:
     found = tags(hostile)
     assert all(attrs.get("scope") in ("col", "row") for tag, attrs in found if tag == "th")
     assert all({"role", "aria-labelledby"} <= set(attrs) for tag, attrs in found if tag == "svg")
@@ -58,7 +59,7 @@ def test_tables_and_drawings_can_be_read_aloud(hostile):
 
 
 @pytest.mark.parametrize("answer", ["fine_tune", "do_not_fine_tune", "not_yet"])
-def test_the_verdict_is_on_top_in_words_and_colour(answer):
+def test_the_verdict_is_on_top_in_words_and_colour(answer: str) -> None:
     page = html.render(without_money(comparison(answer)))
     body = page[page.index("<main>") :]
     assert body.index(f'class="verdict {answer}"') < 40
@@ -66,7 +67,7 @@ def test_the_verdict_is_on_top_in_words_and_colour(answer):
     assert "nan" not in re.sub(r"<[^>]+>", " ", body).lower().split()
 
 
-def test_an_almost_empty_comparison_still_makes_a_page():
+def test_an_almost_empty_comparison_still_makes_a_page() -> None:
     base = without_money(comparison("not_yet"))
     silent = tuple(replace(s, quality=None, slices={}, errors={}, failed=0) for s in base.strategies)
     verdict = replace(base.verdict, grounds=(), turning_points=(), guards=())
@@ -77,11 +78,11 @@ def test_an_almost_empty_comparison_still_makes_a_page():
     assert "None" not in page
 
 
-def test_the_next_step_can_be_copied():
+def test_the_next_step_can_be_copied() -> None:
     assert "<code>advisor compare support-tickets --limit 350</code>" in html.render(comparison())
 
 
-def test_methods_are_named_once_for_all_strategies():
+def test_methods_are_named_once_for_all_strategies() -> None:
     base = comparison()
     named = [
         replace(s, quality=replace(s.quality, method=f"BCa bootstrap, {number + 150} clusters, 1 seed"))
@@ -90,7 +91,7 @@ def test_methods_are_named_once_for_all_strategies():
     assert report("view").methods(changed(base, strategies=tuple(named))) == "BCa bootstrap"
 
 
-def test_long_reports_say_what_they_leave_out():
+def test_long_reports_say_what_they_leave_out() -> None:
     base = comparison()
     many = tuple(replace(base.disagreements[0], example_id=f"x{number}") for number in range(45))
     assert "15 more are in the JSON report" in html.render(changed(base, disagreements=many))

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,18 +19,18 @@ CASES = {"plain": comparison(), "hostile": comparison("not_yet", HOSTILE), "poor
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_json_follows_the_published_schema(case):
+def test_json_follows_the_published_schema(case: Any) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     plain = json.loads(machine.render_json(CASES[case]))
     Draft202012Validator(SCHEMA).validate(plain)
     assert plain["schema_version"] == 1
 
 
-def test_the_published_schema_is_the_one_the_dataclasses_give():
+def test_the_published_schema_is_the_one_the_dataclasses_give() -> None:
     assert machine.SCHEMA_FILE.read_text("utf-8") == report("schema").text(), "python -m advisor.reports.schema"
 
 
-def test_json_keeps_every_answer_exactly_and_the_file_is_harmless():
+def test_json_keeps_every_answer_exactly_and_the_file_is_harmless() -> None:
     base = CASES["hostile"]
     text = machine.render_json(base)
     assert text.isascii()
@@ -40,7 +41,7 @@ def test_json_keeps_every_answer_exactly_and_the_file_is_harmless():
     assert plain["disagreements"][0]["answers"]["fine_tuning"] == [f"{HOSTILE}duplicate_charge", 1.0]
 
 
-def test_undefined_is_null_and_infinite_is_a_word():
+def test_undefined_is_null_and_infinite_is_a_word() -> None:
     base = comparison()
     odd = replace(base.runs[0], summaries={"macro_f1": math.nan}, selection={"k": np.int64(3), "ok": np.bool_(True)})
     plain = json.loads(machine.render_json(replace(base, runs=(odd,))))
@@ -50,11 +51,11 @@ def test_undefined_is_null_and_infinite_is_a_word():
     assert plain["strategies"][0]["latency_p50"] is None
 
 
-def _table(text):
+def _table(text: Any) -> Any:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_csv_has_one_row_a_strategy_seed_and_example():
+def test_csv_has_one_row_a_strategy_seed_and_example() -> None:
     rows = _table(machine.render_csv(CASES["plain"]))
     assert len(rows) == N * sum(len(plan.seeds) for plan in PLANS)
     assert len({(row["strategy"], row["params"], row["seed"], row["example_id"]) for row in rows}) == len(rows)
@@ -63,7 +64,7 @@ def test_csv_has_one_row_a_strategy_seed_and_example():
     assert {row["score"] for row in failed} == {""}
 
 
-def test_no_cell_of_the_csv_is_a_formula():
+def test_no_cell_of_the_csv_is_a_formula() -> None:
     base = comparison("not_yet", "=1+1")
     run = base.runs[0]
     armed = [replace(o, output=f"{c}x", error=f"{c}y", example_id=f"{c}{i}") for i, (o, c) in enumerate(

@@ -13,20 +13,20 @@ from tests.reports.sample import HOSTILE, comparison, report
 markdown = report("markdown")
 
 
-def test_verdict_first_then_the_table():
+def test_verdict_first_then_the_table() -> None:
     text = markdown.render(comparison())
     assert text.startswith("## 🟢 Yes, fine-tune\n\n**Fine-tune: fine\\_tuning is 8 points better")
     assert "| `function_calling` |" in text
     assert "advisor compare support-tickets" in text
 
 
-def test_the_next_step_can_be_copied():
+def test_the_next_step_can_be_copied() -> None:
     text = markdown.render(comparison())
     assert "**Next step:** 150 more test examples" in text
     assert "\n```\nadvisor compare support-tickets --limit 350\n```" in text
 
 
-def test_every_table_row_has_as_many_cells_as_its_header():
+def test_every_table_row_has_as_many_cells_as_its_header() -> None:
     text = markdown.render(comparison("not_yet", HOSTILE))
     tables = re.findall(r"(?:^\|.*\|$\n?)+", text, flags=re.MULTILINE)
     assert len(tables) >= 3
@@ -35,7 +35,7 @@ def test_every_table_row_has_as_many_cells_as_its_header():
         assert len(widths) == 1, table
 
 
-def test_hostile_text_neither_formats_nor_links_nor_mentions():
+def test_hostile_text_neither_formats_nor_links_nor_mentions() -> None:
     text = markdown.render(comparison("not_yet", HOSTILE))
     outside = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)  # code spans are inert
     assert "<script" not in outside.replace(r"\<script", "")
@@ -46,7 +46,7 @@ def test_hostile_text_neither_formats_nor_links_nor_mentions():
 
 
 @given(st.text(max_size=60))
-def test_a_code_span_cannot_be_closed_from_inside(text):
+def test_a_code_span_cannot_be_closed_from_inside(text: str) -> None:
     span = markdown.code(text)
     if span == "–":
         return
@@ -57,11 +57,11 @@ def test_a_code_span_cannot_be_closed_from_inside(text):
 
 
 @pytest.mark.parametrize("start", ["# big", "- item", "+ item", "1. item", "> quote", "= under"])
-def test_a_line_start_stays_text(start):
+def test_a_line_start_stays_text(start: str) -> None:
     assert "\\" in markdown.text(start)
 
 
-def test_it_fits_into_one_comment():
+def test_it_fits_into_one_comment() -> None:
     base = comparison("not_yet")
     notes = tuple(f"note {number} " + "long " * 200 for number in range(200))
     grounds = tuple(say("said", text=one) for one in notes[:6])

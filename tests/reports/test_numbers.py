@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ FORMS = [getattr(numbers, name) for name in (
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_missing_is_a_dash_and_never_nan_or_zero(form):
+def test_what_is_missing_is_a_dash_and_never_nan_or_zero(form: Any) -> None:
     assert form(None) == form(math.nan) == "–"
     assert "inf" not in form(math.inf)
     assert "limit" in form(math.inf)
@@ -25,7 +26,7 @@ def test_what_is_missing_is_a_dash_and_never_nan_or_zero(form):
 
 @pytest.mark.parametrize("form", FORMS)
 @given(value=st.floats(min_value=-1e12, max_value=1e12, allow_nan=False))
-def test_every_number_reads_as_a_number(form, value):
+def test_every_number_reads_as_a_number(form: Any, value: float) -> None:
     shown = form(value)
     assert any(character.isdigit() for character in shown)
     assert "nan" not in shown
@@ -33,12 +34,12 @@ def test_every_number_reads_as_a_number(form, value):
 
 
 @given(st.floats(min_value=1e-6, max_value=1e9))
-def test_rounding_dollars_stays_within_five_percent(value):
+def test_rounding_dollars_stays_within_five_percent(value: float) -> None:
     assert float(numbers.usd(value).replace("$", "").replace(",", "")) == pytest.approx(value, rel=0.06)
 
 
 @given(st.floats(min_value=1e-3, max_value=1e9))
-def test_rough_numbers_keep_two_digits(value):
+def test_rough_numbers_keep_two_digits(value: float) -> None:
     assert float(numbers.about(value).replace(",", "")) == pytest.approx(value, rel=0.051)
 
 
@@ -78,11 +79,11 @@ def test_rough_numbers_keep_two_digits(value):
         (numbers.between(None), "–"),
     ],
 )
-def test_figures_read_as_documented(shown, wanted):
+def test_figures_read_as_documented(shown: Any, wanted: str) -> None:
     assert shown == wanted
 
 
-def test_only_numbers_py_rounds():
+def test_only_numbers_py_rounds() -> None:
     """House rule: no other module of the reports formats or rounds a figure."""
     import re
     from pathlib import Path

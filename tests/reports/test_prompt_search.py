@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,13 @@ FOUND = {
 }  # fmt: skip
 
 
-def searched(selection):
+def searched(selection: Any) -> Any:
     found = comparison()
     strategies = tuple(replace(s, selection=selection) if s.label == "zero_shot" else s for s in found.strategies)
     return changed(found, strategies=strategies)
 
 
-def written(found):
+def written(found: Any) -> Any:
     from rich.console import Console
 
     console = Console(width=110)
@@ -29,7 +30,7 @@ def written(found):
     )]  # fmt: skip
 
 
-def test_budget_and_what_it_found_stand_in_every_report():
+def test_budget_and_what_it_found_stand_in_every_report() -> None:
     for text in written(searched(FOUND)):
         for words in ("1,250 of 1,300 calls", "17 prompts tried", "nearest k", "fixed k", "The search for a prompt"):
             assert words in text, words
@@ -38,19 +39,19 @@ def test_budget_and_what_it_found_stand_in_every_report():
     assert "How this was computed: every call that the search made counts" in written(searched(FOUND))[0]
 
 
-def test_what_is_unknown_is_a_dash_and_never_zero():
+def test_what_is_unknown_is_a_dash_and_never_zero() -> None:
     [fact] = report("prompt_search").searches(searched(FOUND))
     assert "0.81 on dev" in fact.meaning
     assert "few-shot's own plan: fixed k=4, – on the same examples" in fact.meaning
 
 
 @pytest.mark.parametrize("selection", [{}, {"budget": True}, {"budget": "many"}, {"k": 4}])
-def test_strategies_without_a_declared_budget_are_not_listed(selection):
+def test_strategies_without_a_declared_budget_are_not_listed(selection: Any) -> None:
     assert not report("prompt_search").searches(searched(selection))
     assert all("The search for a prompt" not in text for text in written(searched(selection)))
 
 
-def test_a_selection_of_somebody_elses_is_foreign_text():
+def test_a_selection_of_somebody_elses_is_foreign_text() -> None:
     html = written(searched({"budget": 3, "prompt": HOSTILE, "chosen_on": HOSTILE, "calls": None}))[0]
     assert "<script>" not in html
     assert "– of 3 calls" in html

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -17,15 +18,15 @@ html, markdown = report("html"), report("markdown")
 
 
 @cache
-def page_of(answer="fine_tune"):
+def page_of(answer: str = "fine_tune") -> Any:
     return html.render(comparison(answer))
 
 
-def plain(page):
+def plain(page: Any) -> Any:
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.S).split())
 
 
-def test_every_format_shows_each_step_with_its_figures_and_its_line():
+def test_every_format_shows_each_step_with_its_figures_and_its_line() -> None:
     base = comparison("not_yet")
     page = page_of("not_yet")
     for text in (plain(page), markdown.render(base).replace("\\", ""), " ".join(shown(base).split())):
@@ -39,7 +40,7 @@ def test_every_format_shows_each_step_with_its_figures_and_its_line():
     assert typed in markdown.render(base)
 
 
-def test_lines_to_type_stand_in_the_terminal_with_what_they_share_once():
+def test_lines_to_type_stand_in_the_terminal_with_what_they_share_once() -> None:
     text = " ".join(shown(comparison("not_yet")).split())
     assert "Adds: --model smollm2 --seeds 2 --output report.html --seeds 3" in text
     assert "what a step adds: advisor compare support-tickets" in text
@@ -51,37 +52,37 @@ def test_lines_to_type_stand_in_the_terminal_with_what_they_share_once():
     (["advisor compare 'a b' -- quiet"], "advisor compare 'a b' -- quiet", [""]),
     ([], "", []),
 ])  # fmt: skip
-def test_a_line_is_its_shared_part_and_its_own(lines, base, own):
+def test_a_line_is_its_shared_part_and_its_own(lines: Any, base: str, own: Any) -> None:
     assert steps._shared(lines) == (base, own)
 
 
-def test_figures_say_how_they_were_computed():
+def test_figures_say_how_they_were_computed() -> None:
     for page in (plain(page_of()), markdown.render(comparison()).replace("\\", "")):
         assert "How this was computed: worth is how much more the choice is expected to bring over 12 months" in page
         assert "How this was computed: the same draws of tokens, seconds and your ranges" in page
 
 
 @pytest.mark.parametrize(("answer", "says"), [("not_yet", "cannot be worth more"), ("fine_tune", "only make it surer")])
-def test_the_summary_says_what_certainty_is_worth(answer, says):
+def test_the_summary_says_what_certainty_is_worth(answer: str, says: str) -> None:
     assert "for sure would be worth $41.00" in steps.summary(comparison(answer))
     assert says in steps.summary(comparison(answer))
     told = "chance to decide" if answer == "not_yet" else "The answer is given"
     assert told in steps.summary(without_money(comparison(answer)))
 
 
-def test_where_the_answer_is_given_no_step_decides_any_more():
+def test_where_the_answer_is_given_no_step_decides_any_more() -> None:
     assert {row.chance for row in steps.rows(comparison("do_not_fine_tune"))} == {numbers.MISSING}
     assert any(row.chance != numbers.MISSING for row in steps.rows(comparison("not_yet")))
 
 
-def test_scenarios_are_rows_with_their_assumption():
+def test_scenarios_are_rows_with_their_assumption() -> None:
     page = plain(page_of())
     for part in (steps.WHAT_IF_TITLE, "unmerged adapter", "1.7 times as long, a default", "$73.05"):
         assert part in page
         assert part in " ".join(shown(comparison()).split())
 
 
-def test_without_steps_or_scenarios_there_is_no_section():
+def test_without_steps_or_scenarios_there_is_no_section() -> None:
     base = changed(comparison(), information=None)
     base = changed(base, money=replace(base.money, scenarios=()))
     for text in (markdown.render(base), shown(base)):
@@ -90,12 +91,12 @@ def test_without_steps_or_scenarios_there_is_no_section():
     assert (steps.content(base)["steps"], steps.content(base)["what_ifs"]) == ((), ())
 
 
-def test_unknown_figures_are_dashes_and_never_zero():
+def test_unknown_figures_are_dashes_and_never_zero() -> None:
     rows = steps.rows(without_money(comparison("not_yet")))
     assert {(row.cost, row.worth, row.chance) for row in rows} == {("–", "–", "–")}
 
 
-def test_hostile_steps_stay_text():
+def test_hostile_steps_stay_text() -> None:
     base = comparison("not_yet", HOSTILE)
     assert "\x1b" not in shown(base, force_terminal=False)
     assert "![" not in re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", steps.markdown(base), flags=re.S)
@@ -104,7 +105,7 @@ def test_hostile_steps_stay_text():
 # --- the tornado -----------------------------------------------------------------------------------------------------
 
 
-def test_the_tornado_has_a_bar_for_every_input_that_moves_the_gain():
+def test_the_tornado_has_a_bar_for_every_input_that_moves_the_gain() -> None:
     figure = tornado.tornado(comparison())
     root = ElementTree.fromstring(figure.svg)
     assert root[0].text == tornado.TITLE
@@ -115,14 +116,14 @@ def test_the_tornado_has_a_bar_for_every_input_that_moves_the_gain():
     assert figure.method.startswith("How this was computed: ")
 
 
-def test_nothing_is_drawn_where_there_is_no_gain_to_move():
+def test_nothing_is_drawn_where_there_is_no_gain_to_move() -> None:
     assert tornado.tornado(without_money(comparison())) is None
 
 
 # --- a strategy without any score ------------------------------------------------------------------------------------
 
 
-def test_a_strategy_that_failed_entirely_stands_beside_the_verdict():
+def test_a_strategy_that_failed_entirely_stands_beside_the_verdict() -> None:
     base = comparison()
     lost = tuple(replace(s, quality=None, failed=200) if s.label != PIVOT else s for s in base.strategies[-2:])
     base = changed(base, strategies=lost)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from advisor.economics.break_even import BreakEven, Dominance
 from tests.reports.sample import PIVOT, changed, comparison, report, without_money
@@ -8,11 +9,11 @@ from tests.reports.sample import PIVOT, changed, comparison, report, without_mon
 view = report("view")
 
 
-def figures(base):
+def figures(base: Any) -> Any:
     return {fact.name: fact.value for fact in view.money_facts(base)}
 
 
-def test_with_all_amounts_the_net_benefit_is_told():
+def test_with_all_amounts_the_net_benefit_is_told() -> None:
     told = figures(comparison())
     assert told["Chance that fine-tuning pays best"] == "94%"
     assert told["Gain from fine-tuning over 12 months"] == "$312.00 (between -$95.00 and $840.00)"
@@ -20,7 +21,7 @@ def test_with_all_amounts_the_net_benefit_is_told():
     assert not [name for name in told if "needless" in name]
 
 
-def test_without_them_dominance_is_told():
+def test_without_them_dominance_is_told() -> None:
     base = without_money(comparison("not_yet"))
     held = Dominance(PIVOT, "rag", 0.61, 0.02, 0.3, 0.2, 0.1, ("rag",))
     economics = replace(base.economics, target_quality=0.9)
@@ -32,7 +33,7 @@ def test_without_them_dominance_is_told():
     assert told["Cheapest that surely reaches 0.90"] == "none"
 
 
-def test_what_no_volume_or_value_can_reach_is_not_a_number():
+def test_what_no_volume_or_value_can_reach_is_not_a_number() -> None:
     base = comparison()
     point = BreakEven(PIVOT, "rag", None, 1.0, None, None)
     told = figures(changed(base, money=replace(base.money, break_even=point)))
@@ -41,7 +42,7 @@ def test_what_no_volume_or_value_can_reach_is_not_a_number():
     assert "Break-even value of a correct answer" not in told
 
 
-def test_every_failure_is_told():
+def test_every_failure_is_told() -> None:
     base = comparison()
     stopped = replace(base.runs[0], error="the model ran out of memory")
     undefined = replace(base.strategies[0], undefined=4)
@@ -55,7 +56,7 @@ def test_every_failure_is_told():
     ]
 
 
-def test_a_failure_names_its_first_example():
+def test_a_failure_names_its_first_example() -> None:
     base = comparison()
     outcome = base.runs[0].outcomes[0]
     failed = [
@@ -68,14 +69,14 @@ def test_a_failure_names_its_first_example():
     assert told[0].meaning == "late (2×, first example b); long (example a); run (1×)"
 
 
-def test_what_was_adapted_stands_with_what_is_needed_to_run_it_again():
+def test_what_was_adapted_stands_with_what_is_needed_to_run_it_again() -> None:
     base = comparison()
     trained = replace(base.strategies[0], selection={"layers": "LoRA on the top 8 of 30 layers"})
     _, facts = view.reproduction(changed(base, strategies=(trained, *base.strategies[1:])))
     assert ("trained by majority", "LoRA on the top 8 of 30 layers") in [(fact.name, fact.value) for fact in facts]
 
 
-def test_best_first_and_the_unscored_last():
+def test_best_first_and_the_unscored_last() -> None:
     base = comparison()
     unscored = replace(base.strategies[8], quality=None)
     rows = view.rows(changed(base, strategies=(*base.strategies[:8], unscored)))

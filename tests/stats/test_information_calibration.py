@@ -7,6 +7,7 @@ hand, and the whole of the statistics and of the money runs anew on both togethe
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ DRAWS, TIMES = 600, 300
 NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 
 
-def evidence_of(cells, economics, rng):
+def evidence_of(cells: Any, economics: Any, rng: Any) -> Any:
     """Build the evidence of one sample: each example is one of 8 cells, by who was right (few-shot, two trainings)."""
     few, tuned = cells // 4 * 1.0, np.stack([cells // 2 % 2, cells % 2]) * 1.0
     panel = Panel((FEW.label, TUNED.label), (few[None], tuned), (False, True), np.arange(len(cells)))
@@ -44,13 +45,13 @@ def evidence_of(cells, economics, rng):
     )  # fmt: skip
 
 
-def decided(evidence):
+def decided(evidence: Any) -> Any:
     answer = by_net_benefit(evidence) if evidence.netted else by_dominance(evidence)
     by_chance = rests_on_quality(evidence) and not evidence.lead(evidence.alternative).real
     return answer == "do_not_fine_tune" or (answer == "fine_tune" and not by_chance)
 
 
-def truth(lead, discordance):
+def truth(lead: Any, discordance: Any) -> Any:
     """Return the probabilities of the 8 cells; the two trainings differ on 3 examples in 100."""
     right = {"both": 0.7 - discordance, "few": (discordance - lead) / 2, "tuned": (discordance + lead) / 2}
     cells = {7: right["both"], 4: right["few"], 3: right["tuned"], 0: 1 - sum(right.values())}
@@ -66,7 +67,9 @@ def truth(lead, discordance):
     (NETTED, 0.03, 0.2, 100, 200), (NETTED, 0.0, 0.2, 200, 600),
     (Economics(), 0.06, 0.2, 100, 300), (Economics(), -0.01, 0.1, 200, 1000),
 ])  # fmt: skip
-def test_steps_decide_as_often_and_bring_as_much_as_was_said(economics, lead, discordance, have, more):
+def test_steps_decide_as_often_and_bring_as_much_as_was_said(
+    economics: Any, lead: float, discordance: float, have: int, more: int
+) -> None:
     rng = np.random.default_rng(11)
     said, done, worth, brought = [], [], [], []
     for _ in range(TIMES):

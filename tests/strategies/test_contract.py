@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -14,13 +17,13 @@ KINDS = {"floor", "prompting", "rag", "tools", "fine_tuning", "classifier"}
 
 
 @pytest.mark.parametrize("name", BUILT_INS)
-def test_every_built_in_passes_the_contract(name):
+def test_every_built_in_passes_the_contract(name: Any) -> None:
     report = advisor.check_strategy(name)
     assert report.passed, str(report)
 
 
 @pytest.mark.parametrize("name", BUILT_INS)
-def test_every_built_in_names_itself_as_it_is_registered(name):
+def test_every_built_in_names_itself_as_it_is_registered(name: Any) -> None:
     cls = registry.load("strategies", name)
     assert cls.name == name
     assert cls.kind in KINDS
@@ -29,7 +32,7 @@ def test_every_built_in_names_itself_as_it_is_registered(name):
     assert cls.__doc__
 
 
-def test_hybrids_count_as_fine_tuning():
+def test_hybrids_count_as_fine_tuning() -> None:
     assert {name for name in BUILT_INS if registry.load("strategies", name).kind == "fine_tuning"} == {
         "fine_tuning",
         "fine_tuning_rag",
@@ -46,16 +49,16 @@ def test_hybrids_count_as_fine_tuning():
         ("embedding_classifier", "plain", ""),
     ],
 )
-def test_applies_gives_the_reason(name, variant, reason):
+def test_applies_gives_the_reason(name: str, variant: str, reason: str) -> None:
     assert registry.make("strategies", name).applies(Task.of(toy_evalset(variant))) == reason
 
 
-def test_the_classifier_needs_labels():
+def test_the_classifier_needs_labels() -> None:
     task = Task("free", "Summarise.", "chrf")
     assert registry.make("strategies", "embedding_classifier").applies(task) == "the task has no labels"
 
 
-def test_loading_the_classes_imports_no_heavy_package():
+def test_loading_the_classes_imports_no_heavy_package() -> None:
     code = (
         "import sys; from advisor.core import registry\n"
         f"for name in {BUILT_INS!r}: registry.load('strategies', name)\n"

@@ -1,10 +1,15 @@
+from __future__ import annotations
+
 from dataclasses import replace
 
 from advisor.core.types import Chat, Example, Message, Usage
 from advisor.testing.toy_task import toy_evalset
+from tests.strategies.recording import MakeContext, MakeRecorder, MakeStrategy
 
 
-def test_majority_takes_the_most_frequent_and_the_first_of_equals(context, recorder, strategy):
+def test_majority_takes_the_most_frequent_and_the_first_of_equals(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model = recorder()
     majority = strategy("majority")
     majority.fit([Example(str(at), "q", target) for at, target in enumerate(["b", "c", "b", "a"])], context(model))
@@ -14,7 +19,9 @@ def test_majority_takes_the_most_frequent_and_the_first_of_equals(context, recor
     assert majority.predict(["x"])[0].usage == Usage()
 
 
-def test_nearest_example_finds_itself_and_beats_the_majority(context, recorder, strategy):
+def test_nearest_example_finds_itself_and_beats_the_majority(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), toy_evalset()
     nearest = strategy("nearest_example")
     nearest.fit(evalset.train, context(model))
@@ -26,14 +33,18 @@ def test_nearest_example_finds_itself_and_beats_the_majority(context, recorder, 
     assert model.requests == []
 
 
-def test_copy_input_gives_the_last_turn_back(context, recorder, strategy):
+def test_copy_input_gives_the_last_turn_back(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     copy = strategy("copy_input")
     copy.fit([], context(recorder()))
     chat = Chat((Message("user", "first"), Message("assistant", "ok"), Message("user", "last")))
     assert [p.output for p in copy.predict(["text", chat])] == ["text", "last"]
 
 
-def test_the_classifier_learns_chooses_c_on_dev_and_asks_no_model(context, recorder, strategy):
+def test_the_classifier_learns_chooses_c_on_dev_and_asks_no_model(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), toy_evalset()
     classifier = strategy("embedding_classifier")
     classifier.fit(evalset.train, context(model))
@@ -47,7 +58,9 @@ def test_the_classifier_learns_chooses_c_on_dev_and_asks_no_model(context, recor
     assert model.requests == []
 
 
-def test_the_classifier_with_shuffled_labels_is_no_better_than_chance(context, recorder, strategy):
+def test_the_classifier_with_shuffled_labels_is_no_better_than_chance(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     evalset = toy_evalset()
     labels = [example.target for example in evalset.train]
     wrong = [replace(e, target=labels[(at + 9) % 27]) for at, e in enumerate(evalset.train)]
@@ -57,7 +70,9 @@ def test_the_classifier_with_shuffled_labels_is_no_better_than_chance(context, r
     assert sum(p.output == e.target for p, e in zip(answers, evalset.test, strict=True)) < len(evalset.test) / 3
 
 
-def test_the_classifier_survives_a_single_class_and_no_dev(context, recorder, strategy):
+def test_the_classifier_survives_a_single_class_and_no_dev(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     classifier = strategy("embedding_classifier")
     classifier.fit([Example("1", "a", "only"), Example("2", "b", "only")], context(recorder(), dev=()))
     assert [p.output for p in classifier.predict(["c", "d"])] == ["only", "only"]

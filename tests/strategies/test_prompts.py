@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,29 +16,29 @@ TASK = Task("t", "Answer.", "exact_match")
 TOOL = ToolSpec("area", "Area of a square.", {"type": "object", "properties": {"side": {"type": "number"}}})
 
 
-def roles(messages):
+def roles(messages: Any) -> Any:
     return [message.role for message in messages]
 
 
-def test_instruction_then_demonstrations_then_question():
+def test_instruction_then_demonstrations_then_question() -> None:
     shown = prompts.demonstration(Example("1", "two?", "2"))
     messages = prompts.task_messages(TASK, "three?", shown)
     assert roles(messages) == ["system", "user", "assistant", "user"]
     assert [message.content for message in messages] == ["Answer.", "two?", "2", "three?"]
 
 
-def test_all_questions_share_everything_before_the_question():
+def test_all_questions_share_everything_before_the_question() -> None:
     shown = prompts.demonstration(Example("1", "two?", "2"))
     first, second = (prompts.task_messages(TASK, text, shown) for text in ("a", "b"))
     assert first[:-1] == second[:-1]
 
 
-def test_passages_stand_in_the_last_user_turn_before_the_question():
+def test_passages_stand_in_the_last_user_turn_before_the_question() -> None:
     messages = prompts.task_messages(TASK, "who?", context=[Document("d", "Title", "text")])
     assert messages[-1].content == "Passage: Title: text\n\nQuestion: who?"
 
 
-def test_without_an_instruction_there_is_no_system_turn():
+def test_without_an_instruction_there_is_no_system_turn() -> None:
     assert roles(prompts.task_messages(Task("t", "", "exact_match"), "x")) == ["user"]
 
 
@@ -49,37 +53,39 @@ def test_without_an_instruction_there_is_no_system_turn():
         ((), True, False),
     ],
 )
-def test_labels_are_listed_where_they_are_few_or_wanted_and_short(labels, list_labels, listed):
+def test_labels_are_listed_where_they_are_few_or_wanted_and_short(
+    labels: Any, list_labels: bool | None, listed: bool
+) -> None:
     task = Task("t", "Answer.", "label_accuracy", labels=labels)
     system = prompts.task_messages(task, "x", list_labels=list_labels)[0].content
     assert ("Allowed answers: " in system) == listed
 
 
-def test_a_schema_is_shown():
+def test_a_schema_is_shown() -> None:
     task = Task("t", "Answer.", "json_field_f1", schema={"type": "object"}, output="json")
     assert '{"type": "object"}' in prompts.task_messages(task, "x")[0].content
 
 
-def test_a_conversation_keeps_its_turns_and_its_own_system_message():
+def test_a_conversation_keeps_its_turns_and_its_own_system_message() -> None:
     chat = Chat((Message("system", "Be brief."), Message("user", "a"), Message("assistant", "b"), Message("user", "c")))
     messages = prompts.task_messages(TASK, chat)
     assert roles(messages) == ["system", "user", "assistant", "user"]
     assert messages[0].content == "Answer.\n\nBe brief."
 
 
-def test_a_system_message_that_repeats_the_instruction_is_not_said_twice():
+def test_a_system_message_that_repeats_the_instruction_is_not_said_twice() -> None:
     chat = Chat((Message("system", "Answer."), Message("user", "a")))
     assert prompts.task_messages(TASK, chat)[0].content == "Answer."
 
 
-def test_an_inputs_own_tools_are_written_out_unless_the_request_carries_them():
+def test_an_inputs_own_tools_are_written_out_unless_the_request_carries_them() -> None:
     chat = Chat((Message("user", "side 2?"),), (TOOL,))
     assert "area" in prompts.question(chat)[0].content
     assert prompts.question(chat, show_tools=False) == (Message("user", "side 2?"),)
     assert chat.messages == (Message("user", "side 2?"),)
 
 
-def test_max_tokens_follows_the_known_answers_but_not_one_freak():
+def test_max_tokens_follows_the_known_answers_but_not_one_freak() -> None:
     short = [Example(str(at), "q", "two words") for at in range(300)]
     assert prompts.max_tokens_for(short) == 2 * 2 + 8
     assert prompts.max_tokens_for([*short, Example("freak", "q", "word " * 500)]) == 2 * 2 + 8
@@ -89,20 +95,20 @@ def test_max_tokens_follows_the_known_answers_but_not_one_freak():
 
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=30))
-def test_max_tokens_is_enough_for_nearly_all_and_bounded(targets):
+def test_max_tokens_is_enough_for_nearly_all_and_bounded(targets: list[str]) -> None:
     most = prompts.max_tokens_for([Example(str(at), "q", target) for at, target in enumerate(targets)])
     assert max(2 * len(target.split()) for target in targets) + 8 <= most or most == prompts.MOST_ANSWER_TOKENS
     assert 8 <= most <= prompts.MOST_ANSWER_TOKENS
 
 
-def test_tidy_takes_the_first_line_of_a_label_only():
+def test_tidy_takes_the_first_line_of_a_label_only() -> None:
     labelled = Task("t", "", "label_accuracy", labels=("ham", "spam"))
     assert prompts.tidy("\n spam \nbecause", labelled) == "spam"
     assert prompts.tidy(" one\ntwo ", TASK) == "one\ntwo"
     assert prompts.tidy("  ", labelled) == ""
 
 
-def test_constraints_are_labels_before_a_schema_and_only_when_asked_for():
+def test_constraints_are_labels_before_a_schema_and_only_when_asked_for() -> None:
     labelled = Task("t", "", "label_accuracy", labels=("a", "b"))
     structured = Task("t", "", "json_field_f1", schema={"type": "object"})
     assert prompts.request_for(labelled, (), 5).choices == ()
@@ -112,7 +118,7 @@ def test_constraints_are_labels_before_a_schema_and_only_when_asked_for():
 
 
 @given(st.integers(0, 200), st.integers(1, 50))
-def test_clip_keeps_the_first_words(words, most):
+def test_clip_keeps_the_first_words(words: int, most: int) -> None:
     document = Document("d", "t", " ".join(str(at) for at in range(words)))
     kept = prompts.clip(document, most).text.split()
     assert kept == document.text.split()[:most]

@@ -1,9 +1,15 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
+from advisor.core.model import Request
 from advisor.core.shipped import shipped
 from advisor.core.types import Document, EvalSet, Example
 from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
+from tests.strategies.recording import MakeContext, MakeRecorder, MakeStrategy
 
 shipped("strategies")
 from advisor.strategies.rag import gold_documents  # noqa: E402
@@ -12,7 +18,7 @@ from advisor.strategies.retrieval import Index  # noqa: E402
 FACTS = {"Ardo": "iron", "Belm": "salt", "Corv": "wool", "Dain": "glass", "Elst": "tin", "Fenn": "peat"}
 
 
-def mines(**changes):
+def mines(**changes: Any) -> Any:
     """Questions whose answers stand in the documents only; `gold` names the document in train."""
     docs = tuple(
         Document(f"d-{town}", town, f"{town} sells {good} " + "and more " * 80) for town, good in FACTS.items()
@@ -27,18 +33,18 @@ def mines(**changes):
     return EvalSet(**{**named, **parts, "gold_document_field": "gold", **changes})
 
 
-def reads(request):
+def reads(request: Request) -> Any:
     """Answer from the passages of the last turn, as a reader would."""
     passages, _, asked = request.messages[-1].content.rpartition("Question: ")
     return next((good for town, good in FACTS.items() if town in asked and f"sells {good}" in passages), "unknown")
 
 
-def random_embedder(texts):
+def random_embedder(texts: Any) -> Any:
     rows = np.stack([np.random.default_rng(list(text.encode())).normal(size=32) for text in texts])
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_the_index_is_exact_and_the_same_every_time():
+def test_the_index_is_exact_and_the_same_every_time() -> None:
     texts = [f"text {at}" for at in range(700)]
     queries = [f"query {at}" for at in range(40)]
     first, second = (Index(texts, random_embedder).search(queries, 5) for _ in range(2))
@@ -47,7 +53,7 @@ def test_the_index_is_exact_and_the_same_every_time():
     assert [[hit.position for hit in hits] for hits in first] == exact.tolist()
 
 
-def test_the_index_knows_its_bounds_and_orders_duplicates():
+def test_the_index_knows_its_bounds_and_orders_duplicates() -> None:
     index = Index(["same", "other words", "same", "same"], embed)
     assert [hit.position for hit in index.search(["same"], 3)[0]] == [0, 2, 3]
     assert index.search(["same"], 1)[0][0].similarity == pytest.approx(1.0, abs=1e-5)
@@ -55,13 +61,13 @@ def test_the_index_knows_its_bounds_and_orders_duplicates():
     assert index.search([], 2) == []
 
 
-def test_among_many_equals_the_first_win_however_the_graph_was_built():
+def test_among_many_equals_the_first_win_however_the_graph_was_built() -> None:
     texts = [f"unlike number{at}" if at % 10 == 0 else "same" for at in range(200)]
     found = [Index(texts, embed).search(["same"], 3)[0] for _ in range(3)]
     assert [[hit.position for hit in hits] for hits in found] == [[1, 2, 3]] * 3
 
 
-def test_an_index_that_is_gone_leaves_nothing_behind():
+def test_an_index_that_is_gone_leaves_nothing_behind() -> None:
     import gc
 
     from advisor.strategies.retrieval import _client
@@ -73,13 +79,15 @@ def test_an_index_that_is_gone_leaves_nothing_behind():
     assert _client().count_collections() == before - 1
 
 
-def test_batches_do_not_change_what_is_found():
+def test_batches_do_not_change_what_is_found() -> None:
     index = Index([f"text {at}" for at in range(50)], embed)
     queries = [f"about text {at}" for at in range(300)]
     assert index.search(queries, 3) == [index.search([query], 3)[0] for query in queries]
 
 
-def test_rag_answers_from_documents_and_traces_what_it_found(context, recorder, strategy):
+def test_rag_answers_from_documents_and_traces_what_it_found(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(reads), mines()
     rag = strategy("rag")
     rag.fit(evalset.train, context(model, evalset))
@@ -91,7 +99,9 @@ def test_rag_answers_from_documents_and_traces_what_it_found(context, recorder, 
     assert set(rag.selection["dev_scores"]) == {"k=1", "k=2"}
 
 
-def test_demonstrations_show_the_gold_passage_in_a_shared_prefix(context, recorder, strategy):
+def test_demonstrations_show_the_gold_passage_in_a_shared_prefix(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(reads), mines()
     rag = strategy("rag(k=1, shots=2)")
     rag.fit(evalset.train, context(model, evalset))
@@ -102,7 +112,7 @@ def test_demonstrations_show_the_gold_passage_in_a_shared_prefix(context, record
     assert len({request.messages[:-1] for request in model.requests}) == 1
 
 
-def test_passages_are_clipped(context, recorder, strategy):
+def test_passages_are_clipped(context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy) -> None:
     model, evalset = recorder(reads), mines()
     rag = strategy("rag(k=1, shots=0, max_document_words=10)")
     rag.fit(evalset.train, context(model, evalset))
@@ -110,10 +120,12 @@ def test_passages_are_clipped(context, recorder, strategy):
     assert len(model.requests[-1].messages[-1].content.split()) < 20
 
 
-def test_k_is_chosen_on_dev_where_one_passage_is_not_enough(context, recorder, strategy):
+def test_k_is_chosen_on_dev_where_one_passage_is_not_enough(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     """A reader that needs two passages in the prompt to say anything."""
 
-    def needs_two(request):
+    def needs_two(request: Request) -> Any:
         return reads(request) if request.messages[-1].content.count("Passage: ") >= 2 else "unknown"
 
     evalset = mines()
@@ -122,7 +134,9 @@ def test_k_is_chosen_on_dev_where_one_passage_is_not_enough(context, recorder, s
     assert rag.selection["k"] == 2
 
 
-def test_without_documents_the_neighbours_become_demonstrations(context, recorder, strategy):
+def test_without_documents_the_neighbours_become_demonstrations(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(lambda request: request.messages[-2].content), toy_evalset()
     rag = strategy("rag")
     rag.fit(evalset.train, context(model))
@@ -140,12 +154,14 @@ def test_without_documents_the_neighbours_become_demonstrations(context, recorde
     ("metadata", "found"),
     [({"gold": "d-Ardo"}, ["d-Ardo"]), ({"gold": ["d-Belm", "gone"]}, ["d-Belm"]), ({}, []), ({"gold": None}, [])],
 )
-def test_gold_documents_are_one_a_list_or_none(metadata, found, context, recorder):
+def test_gold_documents_are_one_a_list_or_none(
+    metadata: Any, found: Any, context: MakeContext, recorder: MakeRecorder
+) -> None:
     task = context(recorder(), mines()).task
     assert gold_documents(Example("1", "q", "a", metadata), task, {doc.id: doc for doc in task.docs}) == found
 
 
-def test_more_texts_than_one_batch_of_chromadb():
+def test_more_texts_than_one_batch_of_chromadb() -> None:
     vectors = np.random.default_rng(0).normal(size=(6_000, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     index = Index([str(at) for at in range(6_000)], lambda texts: vectors[[int(text) for text in texts]])

@@ -1,15 +1,19 @@
+from __future__ import annotations
+
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from advisor.core.errors import CallFailed, ConfigurationError
-from advisor.core.model import Completion
+from advisor.core.model import Completion, Request
 from advisor.core.shipped import shipped
 from advisor.core.tools import tool_from_function
 from advisor.core.types import Chat, EvalSet, Example, Message, Tool, ToolCall, ToolSpec, Usage
 from advisor.testing.toy_task import KEYWORDS, toy_evalset
+from tests.strategies.recording import MakeContext, MakeRecorder, MakeStrategy
 
 shipped("strategies")
 from advisor.strategies.tool_loop import answer_call, gold_calls, run_call, worked_conversation  # noqa: E402
@@ -28,7 +32,7 @@ def calculate(expression: str) -> float:
 CALCULATE = tool_from_function(calculate)
 
 
-def sums(**changes):
+def sums(**changes: Any) -> Any:
     """Word problems with gold expressions, as SVAMP has them, and two questions that need no tool."""
     rows = [Example(f"s{a}", f"{a} boxes and {a + 2} more, how many?", str(2 * a + 2), {"expression": f"{a} + {a + 2}"})
             for a in range(2, 20)]  # fmt: skip
@@ -38,7 +42,7 @@ def sums(**changes):
     return EvalSet(**{**named, **parts, **changes})
 
 
-def caller(request):
+def caller(request: Request) -> Any:
     """A model that writes the right call, then repeats the result it reads."""
     last = request.messages[-1]
     if last.role == "tool":
@@ -48,7 +52,7 @@ def caller(request):
     return Completion(calls=(call,), usage=Usage(10, 0, 5, 1, 0.1, 0.1), finish_reason="tool_calls")
 
 
-def fitted(spec, model, evalset, context, strategy):
+def fitted(spec: Any, model: Any, evalset: Any, context: MakeContext, strategy: MakeStrategy) -> Any:
     built = strategy(spec)
     built.fit(evalset.train, context(model, evalset))
     return built
@@ -57,7 +61,7 @@ def fitted(spec, model, evalset, context, strategy):
 # --- gold calls ------------------------------------------------------------------------------------------------------
 
 
-def test_gold_calls_are_read_or_derived_from_the_one_string_parameter():
+def test_gold_calls_are_read_or_derived_from_the_one_string_parameter() -> None:
     given = Example("1", "q", "a", {"calls": [{"name": "calculate", "arguments": {"expression": "1 + 1"}}]})
     derived = Example("2", "q", "a", {"expression": "1 + 1"})
     expected = (ToolCall("calculate", {"expression": "1 + 1"}, "call_1"),)
@@ -85,18 +89,18 @@ def double(number: int) -> int:
         ((), {"expression": "1 + 1"}),
     ],
 )
-def test_nothing_is_derived_where_it_would_be_a_guess(tools, metadata):
+def test_nothing_is_derived_where_it_would_be_a_guess(tools: Any, metadata: Any) -> None:
     assert gold_calls(Example("1", "q", "a", metadata), tools) == ()
 
 
-def test_a_worked_conversation_really_calls_the_tool():
+def test_a_worked_conversation_really_calls_the_tool() -> None:
     turns = worked_conversation(sums().train[0], (CALCULATE,))
     assert [turn.role for turn in turns] == ["user", "assistant", "tool", "assistant"]
     assert turns[2].content == turns[3].content == "6"
     assert turns[1].tool_calls[0].id == turns[2].tool_call_id
 
 
-def test_a_worked_conversation_whose_gold_call_fails_is_left_out():
+def test_a_worked_conversation_whose_gold_call_fails_is_left_out() -> None:
     assert worked_conversation(Example("1", "q", "a", {"expression": "nonsense"}), (CALCULATE,)) == ()
 
 
@@ -109,7 +113,7 @@ def test_a_worked_conversation_whose_gold_call_fails_is_left_out():
         ('{"name": "f"}', None),
     ],
 )
-def test_answer_call(target, call):
+def test_answer_call(target: str, call: Any) -> None:
     assert answer_call(Example("1", "q", target)) == call
 
 
@@ -125,17 +129,17 @@ def test_answer_call(target, call):
         (ToolCall("calculate", {"expression": "what"}), "error: .*"),
     ],
 )
-def test_results_and_errors_go_back_as_text(call, said):
+def test_results_and_errors_go_back_as_text(call: Any, said: str) -> None:
     assert re.fullmatch(said, run_call(call, (CALCULATE,)), re.DOTALL)
 
 
-def test_a_handmade_tool_may_crash_but_an_unreachable_one_is_a_failed_call():
+def test_a_handmade_tool_may_crash_but_an_unreachable_one_is_a_failed_call() -> None:
     spec = ToolSpec("f", "f", {"type": "object", "properties": {}})
 
-    def crash(arguments):
+    def crash(arguments: Any) -> None:
         raise ZeroDivisionError("by zero")
 
-    def unreachable(arguments):
+    def unreachable(arguments: Any) -> None:
         raise CallFailed("the service is down")
 
     assert run_call(ToolCall("f", {}), (Tool(spec, crash),)) == "error: by zero"
@@ -146,7 +150,9 @@ def test_a_handmade_tool_may_crash_but_an_unreachable_one_is_a_failed_call():
 # --- function_calling ------------------------------------------------------------------------------------------------
 
 
-def test_all_conversations_advance_together_and_answer_from_the_results(context, recorder, strategy):
+def test_all_conversations_advance_together_and_answer_from_the_results(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(caller), sums()
     built = fitted("function_calling", model, evalset, context, strategy)
     answers = built.predict([example.input for example in evalset.test])
@@ -158,7 +164,9 @@ def test_all_conversations_advance_together_and_answer_from_the_results(context,
     assert json.dumps(answers[0].trace)
 
 
-def test_demonstrations_are_real_turns_and_direct_answers_are_mixed_in(context, recorder, strategy):
+def test_demonstrations_are_real_turns_and_direct_answers_are_mixed_in(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(caller), sums()
     built = fitted("function_calling(shots=4)", model, evalset, context, strategy)
     built.predict([evalset.test[0].input])
@@ -170,7 +178,9 @@ def test_demonstrations_are_real_turns_and_direct_answers_are_mixed_in(context, 
     assert request.messages[0].role == "system"
 
 
-def test_without_gold_calls_nothing_is_demonstrated(context, recorder, strategy):
+def test_without_gold_calls_nothing_is_demonstrated(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model = recorder(caller)
     evalset = sums(train=tuple(replace(example, metadata={}) for example in sums().train))
     built = fitted("function_calling", model, evalset, context, strategy)
@@ -178,8 +188,10 @@ def test_without_gold_calls_nothing_is_demonstrated(context, recorder, strategy)
     assert built.predict([evalset.test[0].input])[0].output == evalset.test[0].target
 
 
-def test_an_error_is_read_by_the_model_and_it_may_try_again(context, recorder, strategy):
-    def stumbles(request):
+def test_an_error_is_read_by_the_model_and_it_may_try_again(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
+    def stumbles(request: Request) -> Any:
         last = request.messages[-1]
         if last.role == "tool" and not last.content.startswith("error:"):
             return f"It is {last.content}"
@@ -195,7 +207,9 @@ def test_an_error_is_read_by_the_model_and_it_may_try_again(context, recorder, s
     assert len(ids[-2:]) == len(set(ids[-2:])) == 2
 
 
-def test_the_limit_ends_a_model_that_never_stops_calling(context, recorder, strategy):
+def test_the_limit_ends_a_model_that_never_stops_calling(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     always = recorder(lambda request: Completion(calls=(ToolCall("calculate", {"expression": "2 + 3"}),)))
     built = fitted("function_calling(max_turns=3)", always, sums(), context, strategy)
     [answer] = built.predict(["loop"])
@@ -204,7 +218,9 @@ def test_the_limit_ends_a_model_that_never_stops_calling(context, recorder, stra
     assert always.batches == [1, 1, 1]
 
 
-def test_the_result_can_be_the_answer_which_saves_a_request(context, recorder, strategy):
+def test_the_result_can_be_the_answer_which_saves_a_request(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(caller), sums()
     built = fitted("function_calling(answer_with_result=true)", model, evalset, context, strategy)
     answers = built.predict([example.input for example in evalset.test])
@@ -212,14 +228,14 @@ def test_the_result_can_be_the_answer_which_saves_a_request(context, recorder, s
     assert model.batches == [len(evalset.test)]
 
 
-def test_a_direct_answer_is_taken_at_once(context, recorder, strategy):
+def test_a_direct_answer_is_taken_at_once(context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy) -> None:
     built = fitted("function_calling", recorder(lambda request: " yes \n"), sums(), context, strategy)
     [answer] = built.predict(["May I?"])
     assert (answer.output, answer.trace) == ("yes", {"calls": []})
 
 
-def test_a_failed_turn_is_raised(context, recorder, strategy):
-    def fails_later(request):
+def test_a_failed_turn_is_raised(context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy) -> None:
+    def fails_later(request: Request) -> Any:
         return caller(request) if request.messages[-1].role == "user" else Completion(error="timed out")
 
     built = fitted("function_calling", recorder(fails_later), sums(), context, strategy)
@@ -230,12 +246,12 @@ def test_a_failed_turn_is_raised(context, recorder, strategy):
 # --- where the answer is the call ------------------------------------------------------------------------------------
 
 
-def own(name):
+def own(name: Any) -> Any:
     return ToolSpec(name, f"Does {name}.", {"type": "object", "properties": {"x": {"type": "integer"}}})
 
 
-def calls_as_answers():
-    def row(at):
+def calls_as_answers() -> Any:
+    def row(at: Any) -> Any:
         target = json.dumps({"name": f"f{at}", "arguments": {"x": at}})
         return Example(f"c{at}", Chat((Message("user", f"do {at}" + " please" * at),), (own(f"f{at}"),)), target)
 
@@ -243,13 +259,15 @@ def calls_as_answers():
     return EvalSet("own", "Call.", "tool_call_match", tuple(rows[:6]), tuple(rows[6:8]), tuple(rows[8:]), output="json")
 
 
-def calls_the_offered(request):
+def calls_the_offered(request: Request) -> Any:
     number = int(request.tools[0].name[1:])
     return Completion(calls=(ToolCall(request.tools[0].name, {"x": number}),), finish_reason="tool_calls")
 
 
 @pytest.mark.parametrize("name", ["function_calling", "fine_tuning_tools"])
-def test_the_call_is_the_answer_where_inputs_carry_tools(name, context, recorder, strategy):
+def test_the_call_is_the_answer_where_inputs_carry_tools(
+    name: str, context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(calls_the_offered), calls_as_answers()
     built = fitted(name, model, evalset, context, strategy)
     answers = built.predict([example.input for example in evalset.test])
@@ -258,7 +276,9 @@ def test_the_call_is_the_answer_where_inputs_carry_tools(name, context, recorder
     assert [request.tools for request in model.requests] == [example.input.tools for example in evalset.test]
 
 
-def test_demonstrated_calls_bring_their_own_schemas_and_are_the_short_ones(context, recorder, strategy):
+def test_demonstrated_calls_bring_their_own_schemas_and_are_the_short_ones(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(calls_the_offered), calls_as_answers()
     built = fitted("function_calling(shots=2)", model, evalset, context, strategy)
     built.predict([evalset.test[0].input])
@@ -269,7 +289,9 @@ def test_demonstrated_calls_bring_their_own_schemas_and_are_the_short_ones(conte
     assert set(built.selection["demonstrations"]) <= {"c0", "c1", "c2"}
 
 
-def test_a_model_that_answers_in_text_or_an_input_without_tools_is_taken_as_it_is(context, recorder, strategy):
+def test_a_model_that_answers_in_text_or_an_input_without_tools_is_taken_as_it_is(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model = recorder(lambda request: ' {"name": "f", "arguments": {}} ')
     built = fitted("function_calling", model, calls_as_answers(), context, strategy)
     assert built.predict(["no tools here"])[0].output == '{"name": "f", "arguments": {}}'
@@ -279,7 +301,9 @@ def test_a_model_that_answers_in_text_or_an_input_without_tools_is_taken_as_it_i
 # --- fine_tuning_tools -----------------------------------------------------------------------------------------------
 
 
-def test_it_is_tuned_on_worked_conversations_with_the_tools_it_serves(context, recorder, strategy):
+def test_it_is_tuned_on_worked_conversations_with_the_tools_it_serves(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(caller), sums()
     built = fitted("fine_tuning_tools(epochs=2)", model, evalset, context, strategy)
     [job] = model.jobs
@@ -293,7 +317,9 @@ def test_it_is_tuned_on_worked_conversations_with_the_tools_it_serves(context, r
     assert job.train[0].messages[0] == Message("user", evalset.train[0].input)
 
 
-def test_rows_of_the_whole_are_named_where_no_tool_has_to_be_run_for_them(context, recorder, strategy):
+def test_rows_of_the_whole_are_named_where_no_tool_has_to_be_run_for_them(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     run = []
     counted = replace(CALCULATE, call=lambda arguments: run.append(arguments) or CALCULATE.call(arguments))
     for evalset, beside in ((sums(tools=(counted,)), 0), (calls_as_answers(), 6)):
@@ -306,16 +332,20 @@ def test_rows_of_the_whole_are_named_where_no_tool_has_to_be_run_for_them(contex
     assert len(run) == 2
 
 
-def test_without_gold_calls_tuning_for_tools_is_refused(context, recorder, strategy):
+def test_without_gold_calls_tuning_for_tools_is_refused(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     evalset = sums(train=tuple(replace(example, metadata={}) for example in sums().train))
     with pytest.raises(ConfigurationError, match="none of the 11 training examples carries a gold call"):
         fitted("fine_tuning_tools", recorder(caller), evalset, context, strategy)
 
 
-def test_the_toy_task_is_solved_by_looking_the_word_up(context, recorder, strategy):
+def test_the_toy_task_is_solved_by_looking_the_word_up(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     words = [word for group in KEYWORDS.values() for word in group]
 
-    def looks_up(request):
+    def looks_up(request: Request) -> Any:
         last = request.messages[-1]
         if last.role == "tool":
             return last.content

@@ -1,14 +1,19 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from advisor.core.errors import ModelError
 from advisor.core.model import TuningConfig
 from advisor.core.types import Chat, Document, EvalSet, Example, Message, ToolSpec
 from advisor.testing.toy_task import toy_evalset
+from tests.strategies.recording import MakeContext, MakeRecorder, MakeStrategy
 
 GOODS = {f"town{at}": f"good{at}" for at in range(30)}
 
 
-def mines(**changes):
+def mines(**changes: Any) -> Any:
     docs = tuple(Document(f"d-{town}", town, f"{town} sells {good}") for town, good in GOODS.items())
     rows = [
         Example(f"{town}-{at}", f"{ask} {town}?", good, {"gold": f"d-{town}"})
@@ -20,11 +25,13 @@ def mines(**changes):
     return EvalSet(**{**named, **parts, "gold_document_field": "gold", **changes})
 
 
-def passages(messages):
+def passages(messages: Any) -> Any:
     return [part.removeprefix("Passage: ") for part in messages[0].content.split("\n\n") if part.startswith("Passage")]
 
 
-def test_fine_tuning_passes_its_parameters_and_serves_what_it_trained(context, recorder, strategy):
+def test_fine_tuning_passes_its_parameters_and_serves_what_it_trained(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), toy_evalset()
     tuned = strategy("fine_tuning(epochs=3, rank=8, learning_rate=0.001, layers=2, batch_size=4)")
     ctx = context(model, evalset, seed=7)
@@ -44,7 +51,9 @@ def test_fine_tuning_passes_its_parameters_and_serves_what_it_trained(context, r
     assert tuned.selection["unread"] == 0
 
 
-def test_a_part_of_the_training_set_names_the_rows_of_the_whole(context, recorder, strategy):
+def test_a_part_of_the_training_set_names_the_rows_of_the_whole(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), toy_evalset()
     strategy("fine_tuning").fit(evalset.train[1::2], context(model, evalset, pool=evalset.train))
     strategy("fine_tuning").fit(evalset.train, context(model, evalset))
@@ -54,7 +63,9 @@ def test_a_part_of_the_training_set_names_the_rows_of_the_whole(context, recorde
     assert set(part.train) < set(part.pool)
 
 
-def test_with_the_instruction_it_stands_in_training_and_in_serving(context, recorder, strategy):
+def test_with_the_instruction_it_stands_in_training_and_in_serving(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), toy_evalset()
     tuned = strategy("fine_tuning(instruction=true)")
     tuned.fit(evalset.train, context(model, evalset))
@@ -65,7 +76,9 @@ def test_with_the_instruction_it_stands_in_training_and_in_serving(context, reco
     assert evalset.instruction in trained.content
 
 
-def test_an_examples_own_tools_are_written_into_its_question(context, recorder, strategy):
+def test_an_examples_own_tools_are_written_into_its_question(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     spec = ToolSpec("area", "Area.", {"type": "object", "properties": {"side": {"type": "number"}}})
     example = Example("1", Chat((Message("user", "side 2?"),), (spec,)), '{"name": "area", "arguments": {"side": 2}}')
     model = recorder()
@@ -75,18 +88,22 @@ def test_an_examples_own_tools_are_written_into_its_question(context, recorder, 
     assert row.messages[-1].content == example.target
 
 
-def test_a_model_that_cannot_be_tuned_says_so(context, recorder, strategy):
+def test_a_model_that_cannot_be_tuned_says_so(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     class Fixed:
         name = fingerprint = "fixed"
 
-        def tune(self, job):
+        def tune(self, job: Any) -> None:
             raise ModelError("this model cannot be tuned")
 
     with pytest.raises(ModelError, match="cannot be tuned"):
         strategy("fine_tuning").fit(toy_evalset().train, context(Fixed()))
 
 
-def test_retrieval_tuning_shows_gold_and_distractors_as_raft_does(context, recorder, strategy):
+def test_retrieval_tuning_shows_gold_and_distractors_as_raft_does(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), mines()
     strategy("fine_tuning_rag(distractors=2, p_without_gold=0.2)").fit(evalset.train, context(model, evalset))
     rows = model.jobs[0].train
@@ -103,7 +120,9 @@ def test_retrieval_tuning_shows_gold_and_distractors_as_raft_does(context, recor
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 30), (1.0, 0)])
-def test_the_share_without_gold_is_what_was_asked_for(share, expected, context, recorder, strategy):
+def test_the_share_without_gold_is_what_was_asked_for(
+    share: float, expected: int, context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), mines()
     strategy(f"fine_tuning_rag(p_without_gold={share})").fit(evalset.train, context(model, evalset))
     rows = model.jobs[0].train
@@ -112,7 +131,9 @@ def test_the_share_without_gold_is_what_was_asked_for(share, expected, context, 
     )
 
 
-def test_serving_and_dev_use_plain_retrieval(context, recorder, strategy):
+def test_serving_and_dev_use_plain_retrieval(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), mines()
     tuned = strategy("fine_tuning_rag")
     tuned.fit(evalset.train, context(model, evalset))
@@ -123,7 +144,9 @@ def test_serving_and_dev_use_plain_retrieval(context, recorder, strategy):
     assert len(passages(model.jobs[0].dev[0].messages)) == 2
 
 
-def test_rows_are_the_same_for_the_same_seed(context, recorder, strategy):
+def test_rows_are_the_same_for_the_same_seed(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     jobs = []
     for seed in (0, 0, 1):
         model, evalset = recorder(), mines()
@@ -132,7 +155,9 @@ def test_rows_are_the_same_for_the_same_seed(context, recorder, strategy):
     assert jobs[0] == jobs[1] != jobs[2]
 
 
-def test_without_documents_neighbours_are_shown_but_never_the_row_itself(context, recorder, strategy):
+def test_without_documents_neighbours_are_shown_but_never_the_row_itself(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model, evalset = recorder(), toy_evalset()
     twice = (*evalset.train, Example("twin", evalset.train[0].input, evalset.train[0].target))
     tuned = strategy("fine_tuning_rag(max_document_words=3)")
@@ -148,7 +173,9 @@ def test_without_documents_neighbours_are_shown_but_never_the_row_itself(context
     assert answer.trace["retrieved"][0] == evalset.train[3].id
 
 
-def test_a_row_never_sees_its_own_answer_as_a_neighbour(context, recorder, strategy):
+def test_a_row_never_sees_its_own_answer_as_a_neighbour(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
     model = recorder()
     train = [Example(str(at), f"question about thing{at}", f"answer{at}") for at in range(12)]
     strategy("fine_tuning_rag").fit(train, context(model))
