@@ -3,6 +3,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ HELD = replace(PLAIN, label="few_shot(constrained=true)")
     ((replace(FEW, selection={**SEARCHED, "constrained_tried": False}), TUNED), {"schema": True},
      ("few_shot(constrained=true)",)),
 ])  # fmt: skip
-def test_the_baselines_that_are_owed(plants, carries, owed):
+def test_the_baselines_that_are_owed(plants: Any, carries: Any, owed: Any) -> None:
     case = evidence(*plants, **carries)
     assert owed_baselines(case) == owed
     found = strong_baseline(case)
@@ -59,11 +60,11 @@ def test_the_baselines_that_are_owed(plants, carries, owed):
     assert found.method == say("baseline.how")
 
 
-def strategies_of(command):
+def strategies_of(command: Any) -> Any:
     return [name for flag, name in pairwise(shlex.split(command)) if flag == "--strategy"]
 
 
-def test_the_constrained_probe_of_a_prompting_strategy_counts():
+def test_the_constrained_probe_of_a_prompting_strategy_counts() -> None:
     outcome = Outcome("t1", "{}", 1.0)
     case = evidence(FEW, TUNED, schema=True)
     for label, outcomes, owed in (
@@ -75,7 +76,7 @@ def test_the_constrained_probe_of_a_prompting_strategy_counts():
         assert owed_baselines(probed) == owed
 
 
-def test_both_budgets_are_said():
+def test_both_budgets_are_said() -> None:
     found = strong_baseline(evidence(PLAIN, OPTIMISED, TUNED)).found
     budget = say("baseline.budget", label="optimised_prompt", calls=300, tuning_calls=204)
     assert found == say("baseline.held", against=("few_shot(k=8)", "optimised_prompt"), budgets=(budget,))
@@ -84,22 +85,22 @@ def test_both_budgets_are_said():
     assert small.found == say("baseline.missing", scored=1, owed=2, missing=("optimised_prompt",), budgets=(budget,))
 
 
-def test_the_line_to_type_keeps_the_baselines_that_are_there():
+def test_the_line_to_type_keeps_the_baselines_that_are_there() -> None:
     found = strong_baseline(evidence(PLAIN, RAG, TUNED, docs=True))
     assert strategies_of(found.action.command) == ["optimised_prompt", "few_shot(k=8)", "rag", "fine_tuning"]
 
 
-def test_a_baseline_that_could_not_be_scored_is_owed_too():
+def test_a_baseline_that_could_not_be_scored_is_owed_too() -> None:
     case = evidence(FEW, ZERO, TUNED)
     broken = tuple(replace(s, quality=None) if s.label == FEW.label else s for s in case.strategies)
     assert owed_baselines(replace(case, strategies=broken)) == ("few_shot", "optimised_prompt")
 
 
-def test_a_tuned_strategy_is_no_baseline_for_itself():
+def test_a_tuned_strategy_is_no_baseline_for_itself() -> None:
     assert owed_baselines(evidence(FEW, replace(TUNED, label="fine_tuning_rag", kind="rag"), docs=True)) == ("rag",)
 
 
-def test_a_real_difference_is_enough_and_the_limits_of_the_test_set_are_said():
+def test_a_real_difference_is_enough_and_the_limits_of_the_test_set_are_said() -> None:
     found = enough_data(evidence(FEW, TUNED))
     assert found.state == "pass"
     assert found.found == say("data.real", n=500, lead=pytest.approx(0.2), other=FEW.label)
@@ -107,11 +108,11 @@ def test_a_real_difference_is_enough_and_the_limits_of_the_test_set_are_said():
     assert small.found == say("data.shows", n=500, detectable=0.056, margin=0.02)
 
 
-def test_a_gain_that_rests_on_a_difference_that_could_be_chance_fails():
+def test_a_gain_that_rests_on_a_difference_that_could_be_chance_fails() -> None:
     assert enough_data(evidence(FEW, EQUAL)).state == "fail"
 
 
-def test_a_dear_rival_does_not_excuse_a_lead_over_the_alternative_that_could_be_chance():
+def test_a_dear_rival_does_not_excuse_a_lead_over_the_alternative_that_could_be_chance() -> None:
     dear = Plant("rag", 0.68, seconds=40.0, kind="rag", sd=0.0)
     lucky = replace(TUNED, quality=0.62, sd=0.0)
     found = evidence(FEW, dear, lucky, economics=Economics(1e6, 0.001))
@@ -120,27 +121,27 @@ def test_a_dear_rival_does_not_excuse_a_lead_over_the_alternative_that_could_be_
     assert enough_data(found).state == "fail"
 
 
-def test_a_gain_that_rests_on_cost_alone_does_not_need_a_difference():
+def test_a_gain_that_rests_on_cost_alone_does_not_need_a_difference() -> None:
     case = evidence(FEW, replace(EQUAL, seconds=0.1), economics=Economics(requests_per_month=100_000))
     assert enough_data(case).state == "unknown"
     assert enough_data(asked(case, economics=Economics(100_000, margin=0.06))).state == "pass"
 
 
 @pytest.mark.parametrize(("failed", "state"), [(0, "pass"), (5, "pass"), (6, "fail"), (500, "fail")])
-def test_more_than_one_percent_missing_fails(failed, state):
+def test_more_than_one_percent_missing_fails(failed: int, state: str) -> None:
     assert nothing_missing(evidence(replace(FEW, failed=failed), TUNED)).state == state
 
 
-def test_failures_are_counted_over_all_seeds():
+def test_failures_are_counted_over_all_seeds() -> None:
     assert nothing_missing(evidence(FEW, replace(TUNED, failed=10))).state == "pass"
     assert nothing_missing(evidence(FEW, replace(TUNED, failed=11))).state == "fail"
 
 
-def test_a_strategy_nothing_rests_on_may_fail():
+def test_a_strategy_nothing_rests_on_may_fail() -> None:
     assert nothing_missing(evidence(FEW, TUNED, Plant("my_rules", 0.1, kind="custom", failed=400))).state == "pass"
 
 
-def test_what_was_not_looked_at_is_unknown_and_never_passing():
+def test_what_was_not_looked_at_is_unknown_and_never_passing() -> None:
     states = {guard.name: guard.state for guard in judge_guards(evidence(FEW, TUNED))}
     looked_at = {"strong baseline", "enough data", "nothing missing"}
     assert {state for name, state in states.items() if name not in looked_at} == {"unknown"}

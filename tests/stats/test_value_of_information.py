@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,13 +39,13 @@ NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 CLOSE = replace(TUNED, quality=0.605)
 
 
-def normal_draws(size=200_000, gap=1.0, sd=2.0, seed=0):
+def normal_draws(size: int = 200_000, gap: float = 1.0, sd: float = 2.0, seed: int = 0) -> Any:
     """Two choices whose difference is normal; the first is ahead by `gap` on average."""
     difference = gap + sd * np.random.default_rng(seed).standard_normal(size)
     return np.stack([difference, np.zeros(size)], axis=1)
 
 
-def steps(found, name):
+def steps(found: Any, name: Any) -> Any:
     return [step for step in found.information.steps if step.name == name]
 
 
@@ -52,20 +53,20 @@ def steps(found, name):
 
 
 @pytest.mark.parametrize("z", [-2.0, -0.3, 0.0, 0.7, 3.0])
-def test_the_unit_normal_loss_is_its_integral(z):
+def test_the_unit_normal_loss_is_its_integral(z: float) -> None:
     found, _ = integrate.quad(lambda x: (x - z) * stats.norm.pdf(x), z, np.inf)
     assert unit_loss(z) == pytest.approx(found, abs=1e-8)
 
 
 @pytest.mark.parametrize(("gap", "sd"), [(1.0, 2.0), (-1.0, 2.0), (0.0, 1.0), (3.0, 1.0)])
-def test_perfect_information_on_two_choices_is_the_unit_normal_loss(gap, sd):
+def test_perfect_information_on_two_choices_is_the_unit_normal_loss(gap: float, sd: float) -> None:
     expected = sd * unit_loss(abs(gap) / sd)
     assert evpi(normal_draws(gap=gap, sd=sd)) == pytest.approx(expected, abs=5 * sd / math.sqrt(200_000))
 
 
 @pytest.mark.parametrize("extra", [10, 100, 1000])
 @pytest.mark.parametrize("gap", [0.0, 0.5, -1.5])
-def test_a_sample_on_two_choices_is_worth_the_unit_normal_loss(gap, extra):
+def test_a_sample_on_two_choices_is_worth_the_unit_normal_loss(gap: float, extra: int) -> None:
     """Raiffa and Schlaifer: the sd of the pre-posterior mean is ``sd * sqrt(n / (n + n0))``."""
     n0, sd = 200, 2.0
     draws = normal_draws(gap=gap, sd=sd)
@@ -75,7 +76,7 @@ def test_a_sample_on_two_choices_is_worth_the_unit_normal_loss(gap, extra):
     assert evsi(draws.mean(axis=0), draws, share) == pytest.approx(expected, abs=5 * sd / math.sqrt(200_000))
 
 
-def test_a_sample_is_worth_what_simulated_samples_show():
+def test_a_sample_is_worth_what_simulated_samples_show() -> None:
     """Nothing is approximated here: draw a truth, draw a sample of it, decide by the posterior, count the gain."""
     rng, size, n0, extra, sd = np.random.default_rng(3), 400_000, 100, 300, 1.0
     truth = 0.3 + sd / math.sqrt(n0) * 3 * rng.standard_normal(size)
@@ -89,19 +90,19 @@ def test_a_sample_is_worth_what_simulated_samples_show():
 
 
 @pytest.mark.parametrize(("floor", "mean", "sd"), [(0.0, 1.0, 2.0), (5.0, 1.0, 0.5), (1.0, 1.0, 0.0)])
-def test_the_expected_maximum_is_that_of_draws(floor, mean, sd):
+def test_the_expected_maximum_is_that_of_draws(floor: float, mean: float, sd: float) -> None:
     drawn = np.maximum(floor, mean + sd * np.random.default_rng(0).standard_normal(400_000))
     assert expected_maximum(floor, mean, sd) == pytest.approx(drawn.mean(), abs=0.01)
 
 
 @pytest.mark.parametrize(("now", "share"), [(0.5, 0.3), (-1.0, 0.8), (1.4, 0.1)])
-def test_the_chance_to_reach_a_score_is_that_of_simulated_steps(now, share):
+def test_the_chance_to_reach_a_score_is_that_of_simulated_steps(now: float, share: float) -> None:
     later = now + math.sqrt(share) * np.random.default_rng(1).standard_normal(400_000)
     reached = float(np.mean(later / math.sqrt(1 - share) >= 1.2816))
     assert chance_to_reach(now, 1.2816, share) == pytest.approx(reached, abs=0.004)
 
 
-def test_knowing_one_input_is_worth_what_a_regression_on_it_says():
+def test_knowing_one_input_is_worth_what_a_regression_on_it_says() -> None:
     """Strong, Oakley and Brennan: the fitted expectation of each net benefit given the input."""
     rng = np.random.default_rng(0)
     value, quality = rng.lognormal(0.0, 0.5, 50_000), 0.1 + 0.02 * rng.standard_normal(50_000)
@@ -119,7 +120,9 @@ def test_knowing_one_input_is_worth_what_a_regression_on_it_says():
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), choices=st.integers(1, 6), scale=st.floats(1e-6, 1e6),
        shares=st.lists(st.floats(0.0, 1.0), min_size=2, max_size=5))  # fmt: skip
-def test_a_sample_is_worth_between_nothing_and_everything_and_more_with_more(seed, choices, scale, shares):
+def test_a_sample_is_worth_between_nothing_and_everything_and_more_with_more(
+    seed: int, choices: int, scale: float, shares: list[float]
+) -> None:
     rng = np.random.default_rng(seed)
     draws = scale * (rng.standard_normal((500, choices)) @ rng.standard_normal((choices, choices)))
     whole, means = evpi(draws), draws.mean(axis=0)
@@ -131,14 +134,14 @@ def test_a_sample_is_worth_between_nothing_and_everything_and_more_with_more(see
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), choices=st.integers(2, 6))
-def test_a_component_has_the_covariance_that_was_asked_for(seed, choices):
+def test_a_component_has_the_covariance_that_was_asked_for(seed: int, choices: int) -> None:
     rng = np.random.default_rng(seed)
     draws = rng.standard_normal((400, choices)) @ rng.standard_normal((choices, choices))
     asked = nearest_covariance(np.cov(draws, rowvar=False) * 0.4)
     assert np.cov(component(draws, asked), rowvar=False) == pytest.approx(asked, abs=1e-6 * max(1.0, asked.max()))
 
 
-def test_degenerate_draws_make_no_trouble():
+def test_degenerate_draws_make_no_trouble() -> None:
     flat = np.ones((50, 3))
     assert evpi(flat) == 0.0
     assert not component(flat, np.zeros((3, 3))).any()
@@ -151,12 +154,12 @@ def test_degenerate_draws_make_no_trouble():
 # --- the steps of a comparison ---------------------------------------------------------------------------------------
 
 
-def test_the_regret_of_choosing_now_is_what_perfect_information_is_worth():
+def test_the_regret_of_choosing_now_is_what_perfect_information_is_worth() -> None:
     found = evidence(FEW, CLOSE, Plant("zero_shot", 0.59), economics=NETTED)
     assert found.information.evpi_usd == pytest.approx(found.money.expected_regret_usd)
 
 
-def test_more_examples_are_worth_more_and_cost_more():
+def test_more_examples_are_worth_more_and_cost_more() -> None:
     found = steps(evidence(FEW, CLOSE, economics=NETTED), "test_examples")
     small, large = sorted(found, key=lambda step: step.usd)
     assert small.doing.what == say("step.test_examples", more=250, to_label=250)
@@ -168,7 +171,7 @@ def test_more_examples_are_worth_more_and_cost_more():
     assert small.basis == say("basis.like_those", n=500, usd_per_label=0.0)
 
 
-def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look():
+def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look() -> None:
     found = replace(evidence(FEW, replace(TUNED, quality=0.625), economics=NETTED), looks=2)
     desk = Desk.of(found, found.ledger)
     now, then = (stats.norm.isf(error_of_differences(0.05, look=look) / 2) for look in (2, 3))
@@ -179,7 +182,7 @@ def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look():
     assert expected[1] < expected[0] - 0.01
 
 
-def test_labels_are_paid_at_the_users_price_and_then_none_may_be_worth_it():
+def test_labels_are_paid_at_the_users_price_and_then_none_may_be_worth_it() -> None:
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_correct_answer=0.05))
     assert found.information.best is not None
     priced = asked(found, economics=replace(found.economics, usd_per_label=1.0))
@@ -188,14 +191,14 @@ def test_labels_are_paid_at_the_users_price_and_then_none_may_be_worth_it():
     assert all(step.name != "test_examples" for step in [dear.best] if step)
 
 
-def test_where_no_step_pays_the_better_expected_choice_is_named():
+def test_where_no_step_pays_the_better_expected_choice_is_named() -> None:
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_correct_answer=0.05))
     dear = replace(found, information=replace(found.information, best=None))
     assert decide(dear).action.what.key == "next.nothing_pays"
     assert decide(dear).recommended == FEW.label  # its lead could be chance: the check keeps it from being used
 
 
-def test_examples_that_a_limit_left_out_need_no_labels_and_a_line_with_a_higher_limit():
+def test_examples_that_a_limit_left_out_need_no_labels_and_a_line_with_a_higher_limit() -> None:
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_label=1.0))
     limited = asked(replace(found, test_at_hand=750), limit=500, seeds=3, config="c.yaml")
     free = next(step for step in inform(limited).steps if step.doing.what.values.get("more") == 250)
@@ -204,7 +207,7 @@ def test_examples_that_a_limit_left_out_need_no_labels_and_a_line_with_a_higher_
     assert free.command.endswith("--usd-per-label 1 --seeds 3 --config c.yaml --limit 750")
 
 
-def test_one_more_training_is_worth_something_where_seeds_differ():
+def test_one_more_training_is_worth_something_where_seeds_differ() -> None:
     seed = steps(evidence(FEW, CLOSE, economics=NETTED), "seed")[0]
     assert seed.command.endswith("--seeds 3")
     assert seed.worth_usd > 0.0
@@ -214,7 +217,7 @@ def test_one_more_training_is_worth_something_where_seeds_differ():
 RAG = say("step.strategy", name="rag")
 
 
-def test_a_strategy_that_is_owed_is_a_step_with_a_stated_assumption():
+def test_a_strategy_that_is_owed_is_a_step_with_a_stated_assumption() -> None:
     found = evidence(FEW, CLOSE, economics=NETTED, docs=True)
     rag = next(step for step in steps(found, "strategy") if step.doing.what == RAG)
     assert rag.basis == say("basis.assumed_lift", lift=0.0, sd=0.10, other=FEW.label)
@@ -223,7 +226,7 @@ def test_a_strategy_that_is_owed_is_a_step_with_a_stated_assumption():
     assert not [step for step in steps(evidence(FEW, CLOSE, economics=NETTED), "strategy") if step.doing.what == RAG]
 
 
-def test_more_labels_are_a_step_only_with_a_learning_curve():
+def test_more_labels_are_a_step_only_with_a_learning_curve() -> None:
     found = evidence(FEW, CLOSE, economics=NETTED)
     assert steps(found, "labels") == []
     gain = Interval(0.05, 0.01, 0.09, 0.90)
@@ -234,7 +237,7 @@ def test_more_labels_are_a_step_only_with_a_learning_curve():
     assert more.usd > 3.0
 
 
-def test_a_range_is_worth_finding_out_where_it_decides():
+def test_a_range_is_worth_finding_out_where_it_decides() -> None:
     economics = Economics(1_000_000, Range(1e-5, 1e-2))
     found = evidence(FEW, replace(TUNED, seconds=2.0), economics=economics)
     value = steps(found, "value")[0]
@@ -245,7 +248,7 @@ def test_a_range_is_worth_finding_out_where_it_decides():
     assert steps(sure, "value") == []
 
 
-def test_without_a_value_the_chance_to_decide_is_told_and_no_worth():
+def test_without_a_value_the_chance_to_decide_is_told_and_no_worth() -> None:
     found = evidence(FEW, replace(TUNED, quality=0.63))
     assert found.information.evpi_usd is None
     assert {step.worth_usd for step in found.information.steps} == {None}
@@ -254,13 +257,13 @@ def test_without_a_value_the_chance_to_decide_is_told_and_no_worth():
     assert found.information.best.chance_decides >= large.chance_decides / 2
 
 
-def test_an_unknown_price_stays_unknown():
+def test_an_unknown_price_stays_unknown() -> None:
     found = evidence(FEW, CLOSE, economics=NETTED, model="http://host/v1#m").information
     assert {(step.usd, step.worth_usd) for step in found.steps} == {(None, None)}
     assert found.best is None
 
 
-def test_with_nothing_to_choose_between_there_is_no_information():
+def test_with_nothing_to_choose_between_there_is_no_information() -> None:
     assert evidence(TUNED).information is None
     assert evidence(FEW).information is None
 
@@ -269,7 +272,9 @@ def test_with_nothing_to_choose_between_there_is_no_information():
 @given(q=st.floats(0.0, 1.0), seconds=st.floats(0.0, 50.0), volume=st.sampled_from([None, 0, 1e5, Range(10, 1e6)]),
        value=st.sampled_from([None, 0, 1e-3, Range(0.01, 1)]), sd=st.sampled_from([0.0, 0.01, 0.1]),
        label=st.sampled_from([0.0, 0.5]), docs=st.booleans())  # fmt: skip
-def test_every_figure_is_finite_and_in_its_range(q, seconds, volume, value, sd, label, docs):
+def test_every_figure_is_finite_and_in_its_range(
+    q: float, seconds: float, volume: Any, value: Any, sd: float, label: float, docs: bool
+) -> None:
     plants = replace(FEW, sd=sd), replace(TUNED, quality=q, seconds=seconds, sd=sd), Plant("zero_shot", 0.4, sd=sd)
     found = evidence(*plants, economics=Economics(volume, value, usd_per_label=label), docs=docs).information
     for step in found.steps:
