@@ -44,6 +44,7 @@ def render_json(comparison: Comparison) -> str:
     is ASCII, so that no answer can steer a terminal through it.
     """
     plain = {**_plain(comparison), **_plain(comparison.evidence)}
+    plain["model"] = comparison.model
     del plain["evidence"]
     return _versioned(plain)
 

@@ -35,8 +35,8 @@ def comparison_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of what `render_json` writes."""
     found: dict[str, Any] = {}
     whole, evidence = _object(Comparison, found), found.pop("Evidence")
-    whole["properties"] = {**whole["properties"], **evidence["properties"]}
-    whole["required"] = [*whole["required"], *evidence["required"]]
+    whole["properties"] = {**whole["properties"], "model": dict(_PLAIN[str]), **evidence["properties"]}
+    whole["required"] = [*whole["required"], "model", *evidence["required"]]
     del whole["properties"]["evidence"]
     whole["required"].remove("evidence")
     whole["required"].insert(0, "schema_version")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -58,8 +57,9 @@ def open_model(spec: str, *, jobs: int = 8, offline: bool = False, progress: Pro
     if kind == "scripted" and colon:
         return _scripted(rest)
     if spec == EMBEDDED or (kind == "hf" and colon and rest) or (spec and Path(spec).is_dir()):
-        local: Model = importlib.import_module("advisor.models.local.model").open_local(spec, progress=progress)
-        return local
+        from advisor.models.local.model import open_local
+
+        return open_local(spec, progress=progress)
     return _own(spec)
 
 

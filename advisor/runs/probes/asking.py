@@ -131,21 +131,24 @@ class Asking:
         key = digest(["suite", PROBE_FORMAT, suites.fingerprint(items), *identity])
         stored = bench.store.outcomes(key)
         missing = [item for item in items if item.id not in stored or stored[item.id].error]
-        asked = model() if missing else None
-        for start in range(0, len(missing), CHUNK):
-            chunk = missing[start : start + CHUNK]
-            assert asked is not None
-            answers = asked.generate([suites.request_for(item) for item in chunk])
+        if missing:
+            self._ask_suite(model(), missing, key, done=len(items) - len(missing))
+        stored = bench.store.outcomes(key)
+        return Probe(name, "", 0, tuple(stored[item.id] for item in items))
+
+    def _ask_suite(self, model: Model, items: Sequence[Example], key: str, *, done: int) -> None:
+        name, total = suites.suite_of(items[0]), done + len(items)
+        for start in range(0, len(items), CHUNK):
+            chunk = items[start : start + CHUNK]
+            answers = model.generate([suites.request_for(item) for item in chunk])
             kept = []
             for item, answer in zip(chunk, answers, strict=True):
                 known = None if answer.error else score_suite_answer(item, answer.content)
-                trace = {"group": item.group}
                 output = None if answer.error else answer.content
+                trace = {"group": item.group}
                 kept.append(Outcome(item.id, output, known, answer.error, answer.usage, trace, answer.cause))
-            bench.store.add_outcomes(key, kept)
-            bench.progress(f"{name} questions", len(items) - len(missing) + start + len(chunk), len(items))
-        stored = bench.store.outcomes(key)
-        return Probe(name, "", 0, tuple(stored[item.id] for item in items))
+            self.bench.store.add_outcomes(key, kept)
+            self.bench.progress(f"{name} questions", done + start + len(chunk), total)
 
     def base(self) -> Model:
         """Return the model nothing was trained on, metered."""
