@@ -57,6 +57,14 @@ def test_built_in_strategies_use_public_names_only(path: Path) -> None:
     assert used_of_advisor(path.read_text(encoding="utf-8")) <= set(advisor.__all__)
 
 
+def test_the_page_on_strategies_lists_what_the_built_ins_import() -> None:
+    page = (ROOT / "docs" / "custom-strategies.md").read_text(encoding="utf-8")
+    rows = page.partition("| from `advisor` | for |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    listed = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    files = (ROOT / "strategies").glob("*.py")
+    assert listed == set().union(*(used_of_advisor(path.read_text(encoding="utf-8")) for path in files))
+
+
 def test_names_that_are_not_public_would_be_found() -> None:
     assert used_of_advisor("import advisor\nadvisor.compare\nadvisor.core.types") == {"compare", "core"}
     assert used_of_advisor("import advisor as a\nfrom advisor import Run\na.b()") == {"b", "Run"}

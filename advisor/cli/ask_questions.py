@@ -10,7 +10,7 @@ from typing import Any
 
 from advisor.core.errors import ConfigurationError
 
-Plain = dict[str, Any]
+GivenAnswers = dict[str, Any]
 INDENT = " " * 7
 
 
@@ -52,7 +52,9 @@ QUESTIONS = (
 INTRODUCTION = "12 questions. Enter: I don't know. Ctrl-D: answer with what is known so far."
 
 
-def interview(known: Plain, check: Callable[[Plain], object], read: Callable[[str], str] = input) -> Plain:
+def interview(
+    known: GivenAnswers, check: Callable[[GivenAnswers], object], read: Callable[[str], str] = input
+) -> GivenAnswers:
     """Ask what is not known yet, and return all answers as plain values under the keys of the file.
 
     Args:
@@ -75,8 +77,8 @@ def interview(known: Plain, check: Callable[[Plain], object], read: Callable[[st
 
 
 def _answer(
-    asked: InterviewQuestion, known: Plain, check: Callable[[Plain], object], read: Callable[[str], str]
-) -> Plain:
+    asked: InterviewQuestion, known: GivenAnswers, check: Callable[[GivenAnswers], object], read: Callable[[str], str]
+) -> GivenAnswers:
     while True:
         words = read(f"{INDENT}> ").strip()
         if not words or words.lower() in ("?", "-", "i don't know", "unknown"):
@@ -91,7 +93,7 @@ def _answer(
             return tried
 
 
-def _values(asked: InterviewQuestion, words: str) -> Plain:
+def _values(asked: InterviewQuestion, words: str) -> GivenAnswers:
     """Return what was typed under the keys of the question; it is checked with all the rest."""
     if asked.keys == ("prompted", "prompted_by"):
         score, _, how = words.partition(" ")
@@ -101,12 +103,12 @@ def _values(asked: InterviewQuestion, words: str) -> Plain:
     return {asked.keys[0]: words}
 
 
-def _has(known: Plain, key: str) -> bool:
+def _has(known: GivenAnswers, key: str) -> bool:
     block, _, name = key.rpartition(".")
     return name in (known.get(block, {}) if block else known)
 
 
-def _joined(known: Plain, values: Plain) -> Plain:
+def _joined(known: GivenAnswers, values: GivenAnswers) -> GivenAnswers:
     joined = {**known, "economics": dict(known.get("economics", {}))}
     for key, value in values.items():
         block, _, name = key.rpartition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -71,3 +72,11 @@ def test_items_of_the_shipped_suite_are_scored() -> None:
     assert items == shipped.load_suite("general")
     assert [shipped.score_suite_answer(item, item.target) for item in items[:20]] == [1.0] * 20
     assert shipped.score_suite_answer(Example("1", "?", "yes"), "no") == 0.0
+
+
+def test_no_other_file_of_the_core_imports_a_neighbour_or_hides_an_import() -> None:
+    for path in (ROOT / "advisor").rglob("*.py"):
+        if (path.name == "__init__.py" and path.parent.name == "advisor") or path == Path(shipped.__file__):
+            continue
+        source = path.read_text(encoding="utf-8")
+        assert not re.search(r"advisor\.(strategies|evalsets|reports)\.|import_module\(", source), path

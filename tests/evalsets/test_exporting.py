@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 from advisor.cli import app
-from advisor.core import registry
 from advisor.core.errors import ConfigurationError, EvalSetError
-from advisor.core.shipped import load_evalset
+from advisor.core.shipped import load_evalset, shipped
 from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
 from advisor.testing.toy_task import toy_evalset
 
-exporting = registry.load("evalsets", "advisor.evalsets.exporting:export").__globals__
-formats = registry.load("evalsets", "advisor.evalsets.formats:to_example").__globals__
-read_jsonl = registry.load("evalsets", "advisor.evalsets.readers:read_jsonl")
+shipped("evalsets")
+exporting = import_module("advisor.evalsets.exporting")
+formats = import_module("advisor.evalsets.formats")
+read_jsonl = import_module("advisor.evalsets.readers").read_jsonl
 FORMATS = ("openai", "together", "fireworks", "trl", "trl-prompt", "trl-text")
 WEATHER = ToolSpec("weather", "Weather of a place.", {"type": "object", "properties": {"place": {"type": "string"}}})
 
@@ -37,13 +38,13 @@ def chats() -> EvalSet:
 
 def written(evalset: EvalSet, kind: str, folder: Path) -> Path:
     path = folder / "train.jsonl"
-    path.write_text(exporting["export"](evalset, "train", kind), encoding="utf-8")
+    path.write_text(exporting.export(evalset, "train", kind), encoding="utf-8")
     return path
 
 
 def back(path: Path) -> list[Example]:
-    layout = formats["RecordLayout"]("train", "json")
-    return [formats["to_example"](row, layout) for row in read_jsonl(path)]
+    layout = formats.RecordLayout("train", "json")
+    return [formats.to_example(row, layout) for row in read_jsonl(path)]
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -51,7 +52,7 @@ def back(path: Path) -> list[Example]:
 def test_what_is_written_is_valid_and_reads_back_the_same(kind: str, made: Any, tmp_path: Path) -> None:
     evalset = made()
     path = written(evalset, kind, tmp_path)
-    assert exporting["validate"](path, kind) == len(evalset.train)
+    assert exporting.validate(path, kind) == len(evalset.train)
     for original, again in zip(evalset.train, back(path), strict=True):
         if original.target.startswith("{"):
             assert json.loads(again.target) == json.loads(original.target)
@@ -95,7 +96,7 @@ def test_the_validator_says_line_and_fault(row: dict[str, Any], said: str, tmp_p
     path = tmp_path / "a.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in [{"messages": GOOD}] * 10 + [row]))
     with pytest.raises(EvalSetError, match=r"a\.jsonl line 11: ") as caught:
-        exporting["validate"](path, "openai")
+        exporting.validate(path, "openai")
     assert said in str(caught.value)
 
 
@@ -103,10 +104,10 @@ def test_too_few_and_unknown_are_said(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"messages": GOOD}) + "\n")
     with pytest.raises(EvalSetError, match="takes 10 at least"):
-        exporting["validate"](path, "openai")
-    assert exporting["validate"](path, "trl") == 1
+        exporting.validate(path, "openai")
+    assert exporting.validate(path, "trl") == 1
     with pytest.raises(ConfigurationError, match="did you mean 'openai'"):
-        exporting["export"](toy_evalset(), "train", "opena")
+        exporting.export(toy_evalset(), "train", "opena")
 
 
 def test_the_verb_writes_checks_and_never_overwrites(tmp_path: Path) -> None:

@@ -8,18 +8,19 @@ import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from advisor.core import registry
 from advisor.core.errors import EvalSetError
-from advisor.core.shipped import load_evalset
+from advisor.core.shipped import load_evalset, shipped
 
-public = registry.load("evalsets", "advisor.evalsets.public:read_public").__globals__
-fetching = registry.load("evalsets", "advisor.evalsets.fetching:fetch").__globals__
-read = registry.load("evalsets", "advisor.evalsets.loading:read")
+shipped("evalsets")
+public = import_module("advisor.evalsets.public")
+fetching = import_module("advisor.evalsets.fetching")
+read = import_module("advisor.evalsets.loading").read
 
 DATASETS = Path(os.environ.get("ADVISOR_DATA_MIRROR", Path(__file__).parents[3] / "shared" / "datasets"))
 MIRRORED = sorted(folder.name for folder in DATASETS.iterdir() if folder.is_dir()) if DATASETS.is_dir() else []
@@ -177,7 +178,7 @@ FIRST = {
 
 
 def serve(server: Server, name: str) -> None:
-    revision = public["table"]()[name].revision
+    revision = public.table()[name].revision
     server.files.update({f"/{revision}/{path}": body for path, body in RAW[name].items()})
 
 
@@ -185,7 +186,7 @@ def serve(server: Server, name: str) -> None:
 
 
 def test_the_table_has_sets_of_all_five_families_with_all_that_is_needed() -> None:
-    table = public["table"]()
+    table = public.table()
     assert len(table) >= 13
     assert len({entry.family for entry in table.values()}) == 5
     for name, entry in table.items():
@@ -219,7 +220,7 @@ def test_a_set_is_fetched_read_and_kept(name: str, server: Server) -> None:
     found = load_evalset(f"public:{name}")
     assert found.train
     assert found.test
-    assert found.licence == public["table"]()[name].licence
+    assert found.licence == public.table()[name].licence
     assert any("checksum not pinned yet, recorded at first fetch" in note for note in found.notes)
     asked, told = FIRST.get(name, ("", ("",)))
     assert str(found.train[0].input).startswith(asked)
@@ -248,42 +249,42 @@ def test_whole_plays_are_held_out(server: Server) -> None:
 
 def test_a_file_that_changed_in_the_cache_is_noticed_and_fetched_anew(server: Server, tmp_path: Path) -> None:
     server.files["/a.csv"] = b"one"
-    path, told = fetching["fetch"](f"{server.address}/a.csv")
+    path, told = fetching.fetch(f"{server.address}/a.csv")
     assert "not pinned" in told
     path.write_bytes(b"two")
     with pytest.raises(EvalSetError, match="checksum has changed"):
-        fetching["fetch"](f"{server.address}/a.csv")
-    assert fetching["fetch"](f"{server.address}/a.csv")[0].read_bytes() == b"one"
+        fetching.fetch(f"{server.address}/a.csv")
+    assert fetching.fetch(f"{server.address}/a.csv")[0].read_bytes() == b"one"
 
 
 def test_a_pinned_checksum_is_held_to(server: Server, tmp_path: Path) -> None:
     server.files["/a.csv"] = b"one"
     right = hashlib.sha256(b"one").hexdigest()
     with pytest.raises(EvalSetError, match="is wanted"):
-        fetching["fetch"](f"{server.address}/a.csv", sha256="0" * 64)
+        fetching.fetch(f"{server.address}/a.csv", sha256="0" * 64)
     assert not list((tmp_path / "cache").rglob("*a.csv*"))
-    assert fetching["fetch"](f"{server.address}/a.csv", sha256=right)[1] == ""
+    assert fetching.fetch(f"{server.address}/a.csv", sha256=right)[1] == ""
 
 
 def test_what_is_too_large_cut_short_or_missing_is_not_kept(server: Server, tmp_path: Path) -> None:
     server.files["/a.csv"] = b"x" * 2000
     with pytest.raises(EvalSetError, match="larger than 1,000 bytes"):
-        fetching["fetch"](f"{server.address}/a.csv", limit_bytes=1000)
+        fetching.fetch(f"{server.address}/a.csv", limit_bytes=1000)
     with pytest.raises(EvalSetError, match="answers 404"):
-        fetching["fetch"](f"{server.address}/b.csv")
+        fetching.fetch(f"{server.address}/b.csv")
     server.lie = 5
     with pytest.raises(EvalSetError):
-        fetching["fetch"](f"{server.address}/a.csv")
+        fetching.fetch(f"{server.address}/a.csv")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_only_https_is_fetched_also_where_a_server_sends_us_on(server: Server) -> None:
     for url in ("http://example.com/a", "file:///etc/hosts", "ftp://example.com/a"):
         with pytest.raises(EvalSetError, match="https"):
-            fetching["fetch"](url)
+            fetching.fetch(url)
     server.moved["/a.csv"] = "http://example.com/a.csv"
     with pytest.raises(EvalSetError, match="https"):
-        fetching["fetch"](f"{server.address}/a.csv")
+        fetching.fetch(f"{server.address}/a.csv")
 
 
 def test_offline_nothing_is_asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,9 +362,9 @@ def test_columns_name_the_fields_of_a_set_of_the_hub(server: Server) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[[[", b'{"a": 1}', b'[{"a": 1}]', b"a,b\n1,2\n", b"\xff\xfe\x00"])
 def test_files_that_are_not_what_they_should_be_are_one_sentence(body: bytes, server: Server) -> None:
-    one_a_format = {entry.format: name for name, entry in public["table"]().items() if name in RAW}
+    one_a_format = {entry.format: name for name, entry in public.table().items() if name in RAW}
     for name in one_a_format.values():
-        revision = public["table"]()[name].revision
+        revision = public.table()[name].revision
         server.files.update({f"/{revision}/{path}": body for path in RAW[name]})
         with pytest.raises(EvalSetError):
             load_evalset(f"public:{name}")

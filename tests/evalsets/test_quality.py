@@ -4,21 +4,22 @@ import os
 import re
 import time
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from advisor.core import registry
 from advisor.core.data_check import DataFindings
 from advisor.core.errors import ModelError
-from advisor.core.shipped import load_evalset
+from advisor.core.shipped import load_evalset, shipped
 from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
 
-quality = registry.load("evalsets", "advisor.evalsets.quality:look_at_data").__globals__
-leaks = registry.load("evalsets", "advisor.evalsets.leaks:find").__globals__
-labels = registry.load("evalsets", "advisor.evalsets.labels:estimate_noise").__globals__
+shipped("evalsets")
+quality = import_module("advisor.evalsets.quality")
+leaks = import_module("advisor.evalsets.leaks")
+labels = import_module("advisor.evalsets.labels")
 
 DATASETS = Path(os.environ.get("ADVISOR_DATA_MIRROR", Path(__file__).parents[3] / "shared" / "datasets"))
 WORDS = [f"{a}{b}" for a in ("ba", "ko", "ti", "ru", "me", "sa", "lo", "vi") for b in ("n", "rt", "sk", "lla", "m")]
@@ -48,7 +49,7 @@ def random_set(rng: np.random.Generator, n_train: int = 60, n_test: int = 20) ->
 
 
 def look(evalset: EvalSet, seed: int = 0) -> DataFindings:
-    found: DataFindings = quality["look_at_data"](evalset, embed, np.random.default_rng(seed))
+    found: DataFindings = quality.look_at_data(evalset, embed, np.random.default_rng(seed))
     return found
 
 
@@ -128,7 +129,7 @@ def test_without_embeddings_the_rest_is_looked_at(rng: np.random.Generator) -> N
     train, test = random_set(rng)
     test[4] = Example("shout", str(train[1].input).upper(), train[1].target)
     evalset = a_set(train, test, labels=tuple(sorted({e.target for e in (*train, *test)})))
-    found = quality["look_at_data"](evalset, broken, np.random.default_rng(0))
+    found = quality.look_at_data(evalset, broken, np.random.default_rng(0))
     assert [leak.kind for leak in found.leaks] == ["exact"]
     assert "no weights here" in found.incomplete
     assert found.label_noise is None
@@ -180,7 +181,7 @@ def labelled(rng: np.random.Generator, noise: float, n: int = 900, kinds: int = 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_planted_label_noise_is_recovered_within_its_interval(noise: float, seed: int) -> None:
     evalset, vectors, wrong = labelled(np.random.default_rng(seed), noise)
-    found = quality["look_at_data"](evalset, vectors, np.random.default_rng(seed + 10))
+    found = quality.look_at_data(evalset, vectors, np.random.default_rng(seed + 10))
     assert found.label_noise.low <= wrong / 900 <= found.label_noise.high
     assert found.label_noise.high - found.label_noise.low < 0.08
     named = [one.id.startswith("wrong") for one in found.suspicious]
@@ -190,7 +191,7 @@ def test_planted_label_noise_is_recovered_within_its_interval(noise: float, seed
 
 def test_suspicious_labels_say_what_they_look_like() -> None:
     evalset, vectors, _ = labelled(np.random.default_rng(3), 0.05)
-    first = quality["look_at_data"](evalset, vectors, np.random.default_rng(0)).suspicious[0]
+    first = quality.look_at_data(evalset, vectors, np.random.default_rng(0)).suspicious[0]
     row = next(e for e in evalset.train if e.id == first.id)
     assert (first.text, first.given) == (row.input, row.target)
     assert first.likely in evalset.labels
@@ -200,13 +201,13 @@ def test_suspicious_labels_say_what_they_look_like() -> None:
 
 def test_the_same_seed_gives_the_same_findings() -> None:
     evalset, vectors, _ = labelled(np.random.default_rng(0), 0.1, 300)
-    one, two = (quality["look_at_data"](evalset, vectors, np.random.default_rng(5)) for _ in range(2))
+    one, two = (quality.look_at_data(evalset, vectors, np.random.default_rng(5)) for _ in range(2))
     assert one == two
 
 
 def test_a_classifier_that_is_mostly_wrong_gives_suspects_and_no_figure() -> None:
     evalset, vectors, _ = labelled(np.random.default_rng(0), 0.45)
-    found = quality["look_at_data"](evalset, vectors, np.random.default_rng(0))
+    found = quality.look_at_data(evalset, vectors, np.random.default_rng(0))
     assert found.label_noise is None
     assert found.suspicious
     assert "too few to tell a wrong label from a hard example" in found.label_note
@@ -228,7 +229,7 @@ def test_rare_labels_are_left_out_and_that_is_said() -> None:
     evalset, vectors, _ = labelled(np.random.default_rng(0), 0.0, 300)
     rare = Example("rare", "question 0", "z")
     grown = a_set([*evalset.train, rare], list(evalset.test), labels=(*evalset.labels, "z"))
-    found = quality["look_at_data"](grown, vectors, np.random.default_rng(0))
+    found = quality.look_at_data(grown, vectors, np.random.default_rng(0))
     assert found.label_noise is not None
     assert found.label_note == "labels with fewer than 5 examples are left out"
     assert found.smallest_class == pytest.approx(1 / 301)
@@ -243,7 +244,7 @@ def test_identical_points_with_random_labels_are_no_crash(rng: np.random.Generat
 def test_progress_is_shown_and_ends_where_it_should() -> None:
     evalset, vectors, _ = labelled(np.random.default_rng(0), 0.0, 300)
     seen: list[tuple[str, int, int]] = []
-    quality["look_at_data"](evalset, vectors, np.random.default_rng(0), lambda *step: seen.append(step))
+    quality.look_at_data(evalset, vectors, np.random.default_rng(0), lambda *step: seen.append(step))
     last = {what: (done, total) for what, done, total in seen}
     assert len(last) == 6
     assert all(done == total for done, total in last.values())
@@ -259,15 +260,15 @@ def test_banking77_repeats_25_test_messages_in_train() -> None:
         pytest.skip("banking77 is not at hand; ADVISOR_DATA_MIRROR says where it is")
     evalset = load_evalset(str(folder))
     learned = (*evalset.train, *evalset.dev)
-    read = registry.load("evalsets", "advisor.evalsets.readers:read_jsonl")
+    read = import_module("advisor.evalsets.readers").read_jsonl
     rows = [row.fields for row in read(folder / "train.jsonl")]
     known = {bare(str(row["input"])) for row in rows}
     assert sum(bare(str(e.input)) in known for e in evalset.test) == 25
-    key = registry.load("evalsets", "advisor.evalsets.sameness:key_of")
+    key = import_module("advisor.evalsets.sameness").key_of
     normal = {key(Example("", str(row["input"]), "")) for row in rows}
     assert sum(key(e) in normal for e in evalset.test) == 33
     started = time.process_time()
-    found = leaks["find"](evalset.test, learned, None, lambda *_: None)
+    found = leaks.find(evalset.test, learned, None, lambda *_: None)
     assert time.process_time() - started < 600
     kinds = Counter(leak.kind for leak in found)
     assert kinds["exact"] == 27

@@ -3,19 +3,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from advisor.core import registry
 from advisor.core.errors import EvalSetError
 from advisor.core.metrics import ExactMatch
 from advisor.core.normalisation import normalise
-from advisor.core.shipped import load_evalset
+from advisor.core.shipped import load_evalset, shipped
 
-suites = registry.load("evalsets", "advisor.evalsets.suites:load").__globals__
-load, score, says_unknown = suites["load"], suites["score"], suites["says_unknown"]
+shipped("evalsets")
+suites = import_module("advisor.evalsets.suites")
+load, score, says_unknown = suites.load, suites.score, suites.says_unknown
 
 ITEMS = load("general")
 TWINS = [item for item in ITEMS if item.metadata.get("answerable")]

@@ -10,7 +10,7 @@ TRAINER = "trainer worked"
 OVERFITTED = 0.8
 """Share of ten rows that must come back word for word after 30 passes over them alone."""
 
-Part = tuple[bool | None, Statement]
+TrainerCondition = tuple[bool | None, Statement]
 """Whether one condition of it holds, `None` where that is not known, and what was found."""
 
 
@@ -30,7 +30,7 @@ def trainer_worked(evidence: Evidence) -> Guard:
     return Guard(TRAINER, state, first, how, _remedy(evidence, state, found), tuple(others))
 
 
-def _loss(found: list[TrainingFindings]) -> Part:
+def _loss(found: list[TrainingFindings]) -> TrainerCondition:
     known = [one for one in found if len(one.train_loss) > 1]
     if not known:
         return None, say("trainer.loss_unknown")
@@ -46,21 +46,21 @@ def _loss(found: list[TrainingFindings]) -> Part:
     )
 
 
-def _overfitting(found: list[TrainingFindings], evidence: Evidence) -> Part:
+def _overfitting(found: list[TrainingFindings], evidence: Evidence) -> TrainerCondition:
     known = [one.overfitted for one in found if one.overfitted is not None]
     if not known:
         return None, say("trainer.rows_unknown", reason=evidence.findings.why_not("overfitting", evidence.tuned))
     return min(known) >= OVERFITTED, say("trainer.rows", share=min(known), needed=OVERFITTED)
 
 
-def _template(found: list[TrainingFindings]) -> Part:
+def _template(found: list[TrainingFindings]) -> TrainerCondition:
     known = [one.template_matches for one in found if one.template_matches is not None]
     if not known:
         return None, say("trainer.template_unknown")
     return all(known), say("trainer.template", same=all(known))
 
 
-def _asked(found: list[TrainingFindings]) -> Part:
+def _asked(found: list[TrainingFindings]) -> TrainerCondition:
     known = [one.asked_as_trained for one in found if one.asked_as_trained is not None]
     if not known:
         return None, say("trainer.asking_unknown")
