@@ -35,12 +35,11 @@ def render(advice: Advice) -> Group:
     from rich.panel import Panel
 
     colour = ANSWER_COLOURS[advice.answer]
-    headline = advice.headline.partition(": ")[2]
     box = Panel(
         Group(
             one_line(advice.disclaimer),
             one_line(ANSWERS[advice.answer].upper(), f"bold {colour}"),
-            one_line(f"{headline[0].upper()}{headline[1:]}", "bold"),
+            one_line(f"{advice.because[0].upper()}{advice.because[1:]}.", "bold"),
         ),
         border_style=colour,
         padding=(0, 1),

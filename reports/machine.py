@@ -29,6 +29,7 @@ COLUMNS = (
     "error", "cause", "input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds", "latency_seconds",
 )  # fmt: skip
 IN_WORDS: Mapping[type, tuple[str, ...]] = {
+    Advice: ("headline",),
     Verdict: ("headline", "reasons", "would_flip", "next_step"),
     Guard: ("finding", "how", "remedy", "details"),
     Step: ("action", "command", "assumption"),

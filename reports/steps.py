@@ -163,8 +163,10 @@ def _joined(pairs: list[tuple[str, ...]]) -> str:
 
 def _told(row: StepRow, adds: str) -> str:
     figures = [f"costs {row.cost if row.cost != numbers.MISSING else 'an unknown sum'}"]
-    figures += [f"worth {row.worth}"] * (row.worth != numbers.MISSING)
-    figures += [f"decides in {row.chance} of cases"] * (row.chance != numbers.MISSING)
+    if row.worth != numbers.MISSING:
+        figures.append(f"worth {row.worth}")
+    if row.chance != numbers.MISSING:
+        figures.append(f"decides in {row.chance} of cases")
     mark = f" [{row.mark}]" if row.mark else ""
     typed = f" Adds: {adds}" if adds else ""
     return f"{row.action}: {', '.join(figures)}{mark} ({row.assumption}).{typed}"

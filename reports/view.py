@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,9 +32,6 @@ KINDS: Mapping[str, str] = {
     "rag": "retrieval",
     "tools": "function calling",
 }
-
-
-_COUNTS = re.compile(r", \d+ (?:clusters?|seeds?)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +299,9 @@ def assumptions(comparison: Comparison) -> tuple[Fact, ...]:
 
 
 def methods(comparison: Comparison) -> str:
-    """Return the methods of the score intervals, as the statistics named them, without the counts of each strategy."""
+    """Return the methods of the score intervals, as the statistics named them."""
     methods = {s.quality.method for s in comparison.strategies if s.quality and s.quality.method}
-    named = sorted({_COUNTS.sub("", method) for method in methods})
-    return "; ".join(named) or "resampling of the test examples"
+    return "; ".join(sorted(methods)) or "resampling of the test examples"
 
 
 def next_step(comparison: Comparison) -> Typed:

@@ -36,7 +36,7 @@ class Advice:
     Attributes:
         disclaimer: says so; stands first everywhere.
         answer: `fine_tune`, `do_not_fine_tune` or `not_yet`; only a leaning.
-        headline: the leaning in one sentence.
+        because: what decides it, in words that follow a colon.
         lift: what tuning would add to the prompted score.
         worth: whether that would pay.
         reasons: three to six, each with its figure and source.
@@ -50,7 +50,7 @@ class Advice:
 
     disclaimer: str
     answer: VerdictAnswer
-    headline: str
+    because: str
     lift: Forecast
     worth: Worth
     reasons: tuple[Reason, ...]
@@ -61,6 +61,11 @@ class Advice:
     assumptions: Mapping[str, str]
     situation: Situation
     pilot: Pilot | None
+
+    @property
+    def headline(self) -> str:
+        """The leaning in one sentence."""
+        return f"{LEANS[self.answer]}: {self.because}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ def advise(question: Question) -> Advice:
     return Advice(
         disclaimer=DISCLAIMER,
         answer=answer,
-        headline=f"{LEANS[answer]}: {_because(answer, hold, lift, worth)}.",
+        because=_because(answer, hold, lift, worth),
         lift=lift,
         worth=worth,
         reasons=reasons(situation, lift, worth, question.pilot, hold),

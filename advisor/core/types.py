@@ -342,13 +342,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate with its interval, in the unit of the estimate. `low` and `high` may be infinite, never NaN."""
+    """An estimate with its interval, in the unit of the estimate.
+
+    Attributes:
+        estimate, low, high: `low` and `high` may be infinite, never NaN.
+        level: how often such an interval holds the true value.
+        method: how it was computed.
+        clusters, seeds: from how many of each, where it was computed from the scores of examples.
+    """
 
     estimate: float
     low: float
     high: float
     level: float = 0.95
     method: str = ""
+    clusters: int | None = None
+    seeds: int | None = None
 
     def turned(self) -> Interval:
         """Return the interval of the same difference seen from the other side: of b minus a in place of a minus b."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from advisor._util import formats
 from advisor.core.fingerprints import digest
 from advisor.core.shipped import save_comparison
 from advisor.core.types import EvalSet, Interval, Run
@@ -19,7 +18,9 @@ from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve, learning_curves
 from advisor.decision.next_steps import inform
 from advisor.decision.request import CompareOptions, Provenance
+from advisor.decision.statement import say
 from advisor.decision.verdict import decide
+from advisor.decision.words import sentence
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
 from advisor.economics.money import Money, weigh_ledger
@@ -311,12 +312,14 @@ def look_note(evidence: Evidence, looked: Sequence[int]) -> tuple[str, ...]:
     """Return what a later look at a growing test set costs, in one sentence; nothing at the first."""
     if evidence.looks < 2:
         return ()
-    sizes = " and ".join(formats.count(size) for size in sorted(set(looked)))
     first, false_yes = replace(evidence, looks=1), evidence.economics.false_yes
     fell = error_of_differences(false_yes, look=evidence.looks) < error_of_differences(false_yes)
-    wider = ", and the brackets of the leads are wider" if fell else ""
-    return (
-        f"{formats.ordinal(evidence.looks).capitalize()} look at a growing test set ({sizes} test examples before): a "
-        f"yes needs {formats.level(evidence.chance_needed)} instead of {formats.level(first.chance_needed)}{wider}, so "
-        "that looking often does not make a false yes likelier.",
+    note = say(
+        "note.later_look",
+        look=evidence.looks,
+        sizes=tuple(sorted(set(looked))),
+        needed=evidence.chance_needed,
+        first=first.chance_needed,
+        wider=fell,
     )
+    return (sentence(note),)

@@ -169,22 +169,27 @@ def learning_curves(
 
 
 @dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A fit, and the scores it draws, float64 (D, M), at the sizes `at` (M,); `shown` are those of the band."""
+
+    fitted: Fitted
+    shown: FloatArray
+    at: FloatArray
+    scores: FloatArray
+
+    def score(self, size: float) -> FloatArray:
+        """Return the draws at one of the sizes."""
+        return np.asarray(self.scores[:, int(np.argmin(np.abs(self.at - size)))])
+
+
+@dataclass(frozen=True, slots=True)
 class _Sketch:
-    """A curve so far: what was measured, the fit, and the scores it draws, float64 (D, M), at the sizes `at` (M,)."""
+    """A curve so far: what was measured, and what was drawn; `None` where nothing could be fitted."""
 
     table: Points
     ceiling: float
     refused: Statement | None
-    fitted: Fitted | None = None
-    shown: FloatArray | None = None
-    at: FloatArray | None = None
-    scores: FloatArray | None = None
-
-    def score(self, size: float) -> FloatArray:
-        """Return the draws at one of the sizes."""
-        assert self.scores is not None
-        assert self.at is not None
-        return np.asarray(self.scores[:, int(np.argmin(np.abs(self.at - size)))])
+    drawn: _Drawn | None = None
 
 
 def _sketch(table: Points, resampled: Resampled, noise: Interval | None, rng: np.random.Generator) -> _Sketch:
@@ -205,7 +210,7 @@ def _sketch(table: Points, resampled: Resampled, noise: Interval | None, rng: np
     special = [*table.sizes, *(last * multiple for multiple in MULTIPLES)]
     shown = np.unique(np.round([*np.geomspace(first, last * EXTRAPOLATION, 25), *special]))
     at = np.unique([*np.geomspace(first, last * EXTRAPOLATION, 121), *shown])
-    return _Sketch(table, ceiling, remark, fitted, shown, at, 1.0 - fitted.draw(at, shifts, rng))
+    return _Sketch(table, ceiling, remark, _Drawn(fitted, shown, at, 1.0 - fitted.draw(at, shifts, rng)))
 
 
 def _too_little(table: Points, clusters: int) -> Statement | None:
@@ -258,18 +263,18 @@ def _curve(
     economics: Economics,
     rng: np.random.Generator,
 ) -> LearningCurve:
-    table, fitted = sketch.table, sketch.fitted
+    table, drawn = sketch.table, sketch.drawn
     plain = LearningCurve(table.label, table.tuned, table.points, ceiling=sketch.ceiling, refused=sketch.refused)
-    if fitted is None or sketch.shown is None:
+    if drawn is None:
         return plain
     largest = table.sizes[-1]
     return replace(
         plain,
-        fits=tuple(CurveFit(one.family, one.parameters, one.weight) for one in fitted.fits),
-        band=tuple(BandPoint(int(size), _interval(sketch.score(size)), bool(size <= largest)) for size in sketch.shown),
-        crossing=_crossing(sketch, sketches, resampled) if table.tuned else None,
-        more=tuple(_more(sketch, multiple, economics, rng) for multiple in MULTIPLES),
-        calibration=_calibration(fitted, rng),
+        fits=tuple(CurveFit(one.family, one.parameters, one.weight) for one in drawn.fitted.fits),
+        band=tuple(BandPoint(int(size), _interval(drawn.score(size)), bool(size <= largest)) for size in drawn.shown),
+        crossing=_crossing(drawn, largest, sketches, resampled) if table.tuned else None,
+        more=tuple(_more(table, drawn, multiple, economics, rng) for multiple in MULTIPLES),
+        calibration=_calibration(drawn.fitted, rng),
     )
 
 
@@ -279,39 +284,39 @@ def _interval(drawn: FloatArray, method: str = _METHOD) -> Interval:
     return Interval(middle, min(low, middle), max(high, middle), CURVE_LEVEL, method)
 
 
-def _crossing(sketch: _Sketch, sketches: Sequence[_Sketch], resampled: Resampled) -> Crossing | None:
+def _crossing(drawn: _Drawn, largest: int, sketches: Sequence[_Sketch], resampled: Resampled) -> Crossing | None:
     """Return where the curve first rises above the best strategy without tuning, in every draw.
 
     The rival stands where it was measured, with all examples at hand. Beyond them it grows by its own curve, where it
     has one: it may use the new labels too.
     """
-    rivals = {label: drawn for label, drawn in resampled.rivals.items() if np.isfinite(drawn).all()}
-    if not rivals or sketch.at is None or sketch.scores is None:
+    rivals = {label: scores for label, scores in resampled.rivals.items() if np.isfinite(scores).all()}
+    if not rivals:
         return None
     rival = max(rivals, key=lambda label: float(np.mean(rivals[label])))
-    level = np.repeat(rivals[rival][:, None], len(sketch.at), axis=1)
-    largest = sketch.table.sizes[-1]
-    own = next((one for one in sketches if one.table.label == rival and one.scores is not None), None)
-    if own is not None and own.table.sizes[-1] == largest:
-        growth = np.stack([own.score(size) for size in sketch.at], axis=1) - own.score(largest)[:, None]
-        level = np.clip(level + growth * (sketch.at > largest), 0.0, 1.0)
-    above = sketch.scores > level
+    level = np.repeat(rivals[rival][:, None], len(drawn.at), axis=1)
+    own = next((one for one in sketches if one.table.label == rival), None)
+    if own is not None and own.drawn is not None and own.table.sizes[-1] == largest:
+        grown, now = own.drawn, own.drawn.score(largest)[:, None]
+        growth = np.stack([grown.score(size) for size in drawn.at], axis=1) - now
+        level = np.clip(level + growth * (drawn.at > largest), 0.0, 1.0)
+    above = drawn.scores > level
     crosses = above.any(axis=1)
-    sizes = sketch.at[np.argmax(above, axis=1)][crosses]
+    sizes = drawn.at[np.argmax(above, axis=1)][crosses]
     found = None
     if len(sizes):
         low, middle, high = (
             float(end) for end in np.quantile(sizes, [(1.0 - CURVE_LEVEL) / 2, 0.5, (1.0 + CURVE_LEVEL) / 2])
         )
         found = Interval(middle, low, high, CURVE_LEVEL, _METHOD)
-    now = above[:, int(np.argmin(np.abs(sketch.at - largest)))]
-    return Crossing(rival, found, float(np.mean(~crosses)), float(np.mean(now)))
+    ahead = above[:, int(np.argmin(np.abs(drawn.at - largest)))]
+    return Crossing(rival, found, float(np.mean(~crosses)), float(np.mean(ahead)))
 
 
-def _more(sketch: _Sketch, multiple: float, economics: Economics, rng: np.random.Generator) -> MoreLabels:
-    largest = sketch.table.sizes[-1]
-    gain = sketch.score(multiple * largest) - sketch.score(largest)
-    usd = _usd(sketch.table, multiple, economics)
+def _more(table: Points, drawn: _Drawn, multiple: float, economics: Economics, rng: np.random.Generator) -> MoreLabels:
+    largest = table.sizes[-1]
+    gain = drawn.score(multiple * largest) - drawn.score(largest)
+    usd = _usd(table, multiple, economics)
     volume, value = economics.requests_per_month, economics.usd_per_correct_answer
     worth = None
     if usd is not None and volume is not None and value is not None:

@@ -92,10 +92,13 @@ class Desk:
 
     @cached_property
     def worlds(self) -> FloatArray:
-        """What the sample alone leaves open, float64 (D, S), USD: the user's ranges stand at their means."""
+        """What the sample alone leaves open, float64 (D, S), USD: the user's ranges stand at their means.
+
+        All 0 where money cannot be netted.
+        """
         volume, value = self.ledger.volume, self.ledger.value
-        assert volume is not None
-        assert value is not None
+        if self.nets is None or volume is None or value is None:
+            return np.zeros_like(self.quality)
         costs = np.stack([account.request_usd for account in self.ledger.accounts if is_priced(account)], axis=1)
         return np.asarray(volume.mean() * self.ledger.horizon * (value.mean() * self.quality - costs))
 

@@ -12,6 +12,7 @@ from advisor.decision.evidence import Evidence, Flip, FlipUnit
 from advisor.decision.statement import Statement, say
 from advisor.economics.amounts import Amount, Range, mean
 from advisor.economics.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
+from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Account, Ledger, is_priced
 from advisor.stats.bootstrap import FloatArray
 
@@ -21,13 +22,18 @@ EXAMPLES = {"labels": 1.0, "engineering": 40.0, "retraining": 4.0}
 
 @dataclass(frozen=True, slots=True)
 class _Gain:
-    """Expected gain of tuning, in its parts, USD: ``benefit - request - hosting - once - retraining``."""
+    """Expected gain of tuning, in its parts, USD: ``benefit - request - hosting - once - retraining``.
+
+    `own_once` is the part of `once` that tuning itself costs, and `per_score` what a score of 1 more would bring.
+    """
 
     benefit: float
     request: float
     hosting: float
     once: float
     retraining: float
+    own_once: float
+    per_score: float
 
     @property
     def total(self) -> float:
@@ -47,9 +53,10 @@ def flips(evidence: Evidence) -> tuple[Flip, ...]:
     accounts = {account.label: account for account in ledger.accounts}
     pair = accounts[evidence.tuned], accounts[evidence.alternative]
     parts = _parts(ledger, *pair) if evidence.netted else None
-    found = [] if parts is None else [*_amounts(evidence, parts, *pair), *_lead(evidence, ledger, parts)]
     if parts is None:
         found = _without_netting(evidence, ledger, *pair)
+    else:
+        found = [*_amounts(evidence.economics, ledger, parts, *pair), _lead(evidence, parts)]
     return tuple(sorted([*found, *_margin(evidence)], key=lambda flip: (-flip.swing, flip.distance)))
 
 
@@ -63,18 +70,17 @@ def _parts(ledger: Ledger, ours: Account, other: Account) -> _Gain | None:
         hosting=(ours.hosting_usd_per_month - other.hosting_usd_per_month) * ledger.horizon,
         once=float(np.mean(ours.once_usd - other.once_usd)),
         retraining=ledger.retrains * (ours.retrain_usd - other.retrain_usd),
+        own_once=float(np.mean(ours.once_usd)),
+        per_score=float(np.mean(ledger.volume * ledger.value)) * ledger.horizon,
     )
 
 
-def _amounts(evidence: Evidence, parts: _Gain, ours: Account, other: Account) -> list[Flip]:
-    economics, ledger = evidence.economics, evidence.ledger
-    assert ledger is not None
+def _amounts(economics: Economics, ledger: Ledger, parts: _Gain, ours: Account, other: Account) -> list[Flip]:
     fits = (ours.fit_usd or 0.0) - (other.fit_usd or 0.0)
     per_retraining = ledger.horizon / 12.0 * (ours.retrain_usd - other.retrain_usd)
     volume, value = economics.requests_per_month or 0.0, economics.usd_per_correct_answer or 0.0
     running = parts.benefit - parts.request
     monthly = running - parts.hosting - parts.retraining
-    once = float(np.mean(_known(ours.once_usd)))
     paid = -(parts.request + fits + parts.retraining)
     labels, hours = economics.usd_per_label, economics.engineering_hours
     total = parts.total
@@ -82,7 +88,7 @@ def _amounts(evidence: Evidence, parts: _Gain, ours: Account, other: Account) ->
         _flip("value", "usd", value, _slope(parts.benefit, value), total),
         _flip("volume", "count", volume, _slope(running, volume), total),
         _flip("horizon", "months", ledger.horizon, _slope(monthly, ledger.horizon), total),
-        _flip("one_off", "usd", once, -1.0, total),
+        _flip("one_off", "usd", parts.own_once, -1.0, total),
         _flip("price", "times", 1.0, paid, total),
         _flip("labels", "usd", labels, -(ours.labels - other.labels), total),
         _flip("engineering", "hours", hours, -economics.usd_per_engineering_hour, total),
@@ -108,14 +114,11 @@ def _slope(part: float, amount: Amount) -> float:
     return part / now if now > 0.0 else 0.0
 
 
-def _lead(evidence: Evidence, ledger: Ledger, parts: _Gain) -> list[Flip]:
-    assert ledger.volume is not None
-    assert ledger.value is not None
-    lead = evidence.lead(evidence.alternative)
-    each = float(np.mean(ledger.volume * ledger.value)) * ledger.horizon
+def _lead(evidence: Evidence, parts: _Gain) -> Flip:
+    lead, each = evidence.lead(evidence.alternative), parts.per_score
     at = lead.estimate - parts.total / each if each > 0.0 else math.inf
     low, high = (parts.total + each * (end - lead.estimate) for end in (lead.low, lead.high))
-    return [Flip("lead", "points", lead.estimate, lead.low, lead.high, low, high, at if -1.0 < at < 1.0 else None)]
+    return Flip("lead", "points", lead.estimate, lead.low, lead.high, low, high, at if -1.0 < at < 1.0 else None)
 
 
 def _without_netting(evidence: Evidence, ledger: Ledger, ours: Account, other: Account) -> list[Flip]:
@@ -215,8 +218,3 @@ def _ends(given: Amount | None) -> tuple[float, ...]:
     if given is None:
         return ()
     return (given.low, given.high) if isinstance(given, Range) else (given,)
-
-
-def _known(amount: FloatArray | None) -> FloatArray:
-    assert amount is not None
-    return amount

@@ -51,11 +51,11 @@ def by_net_benefit(evidence: Evidence) -> VerdictAnswer:
     """
     chance, need = evidence.money.probability_tuned_best, evidence.economics.confidence
     gain = evidence.money.expected_gain_usd
-    assert chance is not None
     if evidence.sure(chance):
         return "fine_tune"
     ahead = gain is not None and gain.estimate > 0.0
-    return "do_not_fine_tune" if chance <= 1 - need + _TINY and not ahead else "not_yet"
+    unlikely = chance is not None and chance <= 1 - need + _TINY
+    return "do_not_fine_tune" if unlikely and not ahead else "not_yet"
 
 
 def by_dominance(evidence: Evidence) -> VerdictAnswer:

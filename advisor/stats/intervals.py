@@ -54,8 +54,8 @@ def interval(target: Contrast, draws: FloatArray, rng: np.random.Generator, *, l
     else:
         return _bootstrap_interval(target, draws, rng, level, seeds)
     low, high = _add_spread(target.estimate, found, target.seed_sd, level)
-    method = f"{method}, {clusters} clusters, {seeds} seed{'s' if seeds > 1 else ''}{_prior_note(target)}"
-    return _clipped(Interval(target.estimate, low, high, level, method), target.bounds)
+    method = f"{method}{_prior_note(target)}"
+    return _clipped(Interval(target.estimate, low, high, level, method, clusters, seeds), target.bounds)
 
 
 def _few_discordant(target: Contrast) -> bool:
@@ -73,8 +73,8 @@ def _bootstrap_interval(
         name = "percentile-t cluster bootstrap"
         found = percentile_t_interval(target.sums, target.counts, rng, draws=len(draws), level=level)
         found = _add_spread(target.estimate, found, target.seed_sd, level)
-    method = f"{name}, {target.clusters} clusters, {seeds} seed{'s' if seeds > 1 else ''}{_prior_note(target)}"
-    return _clipped(Interval(target.estimate, *found, level, method), target.bounds)
+    method = f"{name}{_prior_note(target)}"
+    return _clipped(Interval(target.estimate, *found, level, method, target.clusters, seeds), target.bounds)
 
 
 def _prior_note(target: Contrast) -> str:

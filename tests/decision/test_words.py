@@ -110,6 +110,12 @@ TABLE: list[tuple[Statement, str]] = [
      "than 0.1 months."),
     (say("reason.broken", guard="no leak", found=say("guard.not_looked_at")), "Does not hold, no leak: not looked at."),
     (say("reason.data", shown=SHOWN), f"{SHOWN_SAID}."),
+    (say("note.later_look", look=3, sizes=(100, 200), needed=0.995833, first=0.975, wider=True),
+     "Third look at a growing test set (100 and 200 test examples before): a yes needs 99.58% instead of 97.5%, and "
+     "the brackets of the leads are wider, so that looking often does not make a false yes likelier."),
+    (say("note.later_look", look=2, sizes=(100,), needed=0.98, first=0.975, wider=False),
+     "Second look at a growing test set (100 test examples before): a yes needs 98% instead of 97.5%, so that looking "
+     "often does not make a false yes likelier."),
     # --- turning points
     (say("turn.input", name="horizon", unit="months", at=3.0, above=True, now=12.0),
      "Horizon: tuning pays above 3 months (now 12 months)."),

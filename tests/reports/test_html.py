@@ -85,7 +85,7 @@ def test_the_next_step_can_be_copied() -> None:
 def test_methods_are_named_once_for_all_strategies() -> None:
     base = comparison()
     named = [
-        replace(s, quality=replace(s.quality, method=f"BCa bootstrap, {number + 150} clusters, 1 seed"))
+        replace(s, quality=replace(s.quality, method="BCa bootstrap", clusters=number + 150, seeds=1))
         for number, s in enumerate(base.strategies)
     ]
     assert report("view").methods(changed(base, strategies=tuple(named))) == "BCa bootstrap"

@@ -100,9 +100,11 @@ def lead_on(evidence: Evidence, keep: Sequence[bool] | np.ndarray) -> Without | 
     """Return the tuned strategy's lead over the alternative on some test examples, `keep` (n,) saying which.
 
     The whole family of differences is computed again (`advisor.stats.paired.paired_statistics`), so that tests and
-    intervals allow for as many looks as before. `None` where the two have no example in common there.
+    intervals allow for as many looks as before. `None` where the two have no example in common there, or the scores of
+    the examples are not known.
     """
-    assert evidence.panel is not None
+    if evidence.panel is None:
+        return None
     panel = restricted(evidence.panel, np.asarray(keep, dtype=np.bool_))
     if evidence.tuned not in panel.labels or evidence.alternative not in panel.labels:
         return None

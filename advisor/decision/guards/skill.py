@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.core.types import Interval
@@ -174,7 +174,7 @@ def _gains(now: Sequence[Scores], then: Sequence[Scores]) -> list[Scores]:
 
 
 def _doubled(half: Interval) -> Interval:
-    return Interval(2 * half.estimate, 2 * half.low, 2 * half.high, half.level, half.method)
+    return replace(half, estimate=2 * half.estimate, low=2 * half.low, high=2 * half.high)
 
 
 # --- knowledge against retrieval -------------------------------------------------------------------------------------

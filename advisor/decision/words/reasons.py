@@ -135,6 +135,17 @@ def _data(*, shown: str) -> str:
     return f"{shown}."
 
 
+def _later_look(*, look: int, sizes: tuple[int, ...], needed: float, first: float, wider: bool) -> str:
+    """`sizes`: of the test sets looked at before; `needed` and `first`: the chance a yes needs, now and at first."""
+    before = " and ".join(formats.count(size) for size in sizes)
+    more = ", and the brackets of the leads are wider" if wider else ""
+    return (
+        f"{formats.ordinal(look).capitalize()} look at a growing test set ({before} test examples before): a yes needs "
+        f"{formats.level(needed)} instead of {formats.level(first)}{more}, so that looking often does not make a false "
+        "yes likelier."
+    )
+
+
 SENTENCES: Mapping[str, Callable[..., str]] = {
     "reason.scored": _scored,
     "reason.best_so_far": _best_so_far,
@@ -150,4 +161,5 @@ SENTENCES: Mapping[str, Callable[..., str]] = {
     "reason.pay_back": _pay_back,
     "reason.broken": _broken,
     "reason.data": _data,
+    "note.later_look": _later_look,
 }
