@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from graphlib import TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
@@ -47,3 +48,11 @@ def test_the_top_of_the_core_is_a_list_of_rooms() -> None:
     top = [path.name for path in (ROOT / "advisor").iterdir() if path.name != "__pycache__"]
     assert len(top) <= 14, sorted(top)
     assert {name for name in top if (ROOT / "advisor" / name).is_dir()} <= set(LAYERS)
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    folders = ("advisor", "strategies", "evalsets", "reports")
+    inits = (path for folder in folders for path in (ROOT / folder).rglob("__init__.py"))
+    names = (".".join(path.parent.relative_to(ROOT).parts) for path in inits)
+    assert sorted(listed) == sorted(name if name.startswith("advisor") else f"advisor.{name}" for name in names)
