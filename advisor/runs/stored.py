@@ -37,7 +37,7 @@ def _check_words(comparison: Comparison) -> None:
         said += [(one.finding, one.how, one.remedy, one.details) for one in verdict.guards]
         said += [(one.action, one.assumption) for one in (information.steps if information else ())]
         said += [one.refusal for one in comparison.curves]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"what it says cannot be put into words: {error!r}") from error
 
 

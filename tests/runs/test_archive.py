@@ -8,6 +8,7 @@ import resource
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError
+from advisor.core.types import Interval
 from advisor.decision.comparison import Comparison
+from advisor.decision.statement import say
 from advisor.runs import archive, compare
 from advisor.runs.store import SCHEMA_VERSION, Store
 from tests.small_comparison import write_evalset
@@ -84,6 +87,9 @@ def honest(content: bytes, **changed: object) -> dict[str, bytes]:
     return {archive.MANIFEST: json.dumps(manifest | changed).encode(), archive.CONTENT: content}
 
 
+ENDLESS = say("reason.value", usd=Interval(0.003, 0.002, float("inf")), lead=None, once=True)
+
+
 def mixed(count: int) -> bytes:
     return b"[" + b",".join(b"%d" % (at * 7919 % 99991) for at in range(count))
 
@@ -128,6 +134,22 @@ def test_ids_that_are_not_ours_are_refused(made: Comparison, tmp_path: Path) -> 
     pack(tmp_path / "f.zip", honest(json.dumps({**plain, "id": "../../etc"}).encode()))
     with pytest.raises(ConfigurationError, match="ids in it are not ours"):
         archive.read(tmp_path / "f.zip")
+
+
+def test_what_no_version_says_is_refused(made: Comparison, tmp_path: Path) -> None:
+    from pydantic import TypeAdapter
+
+    plain = TypeAdapter(Comparison).dump_python(made, mode="json")
+    plain["verdict"]["conclusion"] = {"key": "unheard_of", "values": {}}
+    pack(tmp_path / "f.zip", honest(json.dumps(plain).encode()))
+    with pytest.raises(ConfigurationError, match="cannot be put into words"):
+        archive.read(tmp_path / "f.zip")
+
+
+def test_figures_without_a_limit_come_back(made: Comparison, tmp_path: Path) -> None:
+    endless = replace(made, verdict=replace(made.verdict, grounds=(ENDLESS,)))
+    archive.write(endless, tmp_path / "f.zip")
+    assert archive.read(tmp_path / "f.zip") == endless
 
 
 def test_every_cut_is_refused(made: Comparison, tmp_path: Path) -> None:

@@ -80,11 +80,15 @@ def other_values(row: dict[str, Any]) -> None:
     row["verdict"]["conclusion"]["values"]["lead"] = "much"
 
 
+def a_huge_number(row: dict[str, Any]) -> None:
+    row["verdict"]["grounds"][0]["values"]["n"] = 10**400
+
+
 def no_evidence(row: dict[str, Any]) -> None:
     del row["evidence"]
 
 
-@pytest.mark.parametrize("change", [unknown_words, other_values, no_evidence])
+@pytest.mark.parametrize("change", [unknown_words, other_values, a_huge_number, no_evidence])
 def test_what_another_version_wrote_is_refused_in_one_sentence(
     change: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
