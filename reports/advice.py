@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from advisor.advice.advice import Advice
 from advisor.advice.calibration import ForecastSkill
 from advisor.advice.forecast import Forecast
-from advisor.advice.worth import Worth
+from advisor.advice.net_benefit import NetBenefit
 from advisor.core.types import Interval
 
 from .numbers import brier, change, count, percent, points, score, usd
@@ -73,7 +73,7 @@ def forecast_lines(lift: Forecast) -> list[str]:
     ]
 
 
-def worth_lines(worth: Worth) -> list[str]:
+def worth_lines(worth: NetBenefit) -> list[str]:
     """Return what it would bring and from which value of an answer it pays; nothing where that is not known."""
     needed, gain = worth.usd_per_correct_answer, worth.gain_usd
     found = []

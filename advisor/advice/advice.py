@@ -12,10 +12,10 @@ from advisor._util.formats import percent, points, usd
 from advisor.advice.calibration import ForecastSkill, shipped
 from advisor.advice.experiment import Experiment, design
 from advisor.advice.forecast import STRONG_SHARE, Forecast, draw_lifts, summarise
-from advisor.advice.holds import Hold, Reason, held_back
+from advisor.advice.net_benefit import NetBenefit, labels_after_buying, weigh
+from advisor.advice.overrides import Override, Reason, override_of
 from advisor.advice.reasons import assumptions, first_steps, needs, reasons
 from advisor.advice.situation import Costs, Pilot, Situation, default_economics
-from advisor.advice.worth import Worth, labels_after_buying, weigh
 from advisor.core.errors import ConfigurationError, did_you_mean
 from advisor.decision.evidence import VerdictAnswer
 from advisor.economics.inputs import Economics
@@ -52,7 +52,7 @@ class Advice:
     answer: VerdictAnswer
     because: str
     lift: Forecast
-    worth: Worth
+    worth: NetBenefit
     reasons: tuple[Reason, ...]
     try_first: tuple[str, ...]
     needs: tuple[str, ...]
@@ -124,17 +124,17 @@ def advise(question: Question) -> Advice:
     lift = summarise(drawn, economics.margin)
     worth, gain = weigh(drawn, situation, economics, question.costs, np.random.default_rng([question.seed, 11]))
     right = np.asarray(drawn.lift > economics.margin if gain is None else gain > 0.0)
-    hold = held_back(situation, labels, measured=question.pilot is not None)
+    override = override_of(situation, labels, measured=question.pilot is not None)
     leaning = _leaning(lift, worth, economics)
-    answer = _answer(leaning, hold)
+    answer = _answer(leaning, override)
     strong = STRONG_SHARE[situation.prompted_by] > 0.0
     return Advice(
         disclaimer=DISCLAIMER,
         answer=answer,
-        because=_because(answer, hold, lift, worth),
+        because=_because(answer, override, lift, worth),
         lift=lift,
         worth=worth,
-        reasons=reasons(situation, lift, worth, question.pilot, hold),
+        reasons=reasons(situation, lift, worth, question.pilot, override),
         try_first=first_steps(situation),
         needs=needs(situation, economics, worth),
         experiment=design(situation, drawn, right, economics, (question.evalset, question.model)),
@@ -184,7 +184,7 @@ def _completed(situation: Situation, pilot: Pilot | None) -> Situation:
     return replace(situation, prompted=pilot.prompted, prompted_by=pilot.prompted_by)
 
 
-def _leaning(lift: Forecast, worth: Worth, economics: Economics) -> VerdictAnswer:
+def _leaning(lift: Forecast, worth: NetBenefit, economics: Economics) -> VerdictAnswer:
     """Return what the figures alone lean to, by the same thresholds as a comparison's verdict."""
     chance = lift.probability_better if worth.probability is None else worth.probability
     if chance >= economics.confidence:
@@ -192,15 +192,15 @@ def _leaning(lift: Forecast, worth: Worth, economics: Economics) -> VerdictAnswe
     return "do_not_fine_tune" if chance <= 1.0 - economics.confidence else "not_yet"
 
 
-def _answer(leaning: VerdictAnswer, hold: Hold | None) -> VerdictAnswer:
-    if hold is not None and (hold.firm or leaning == "fine_tune"):
-        return hold.answer
+def _answer(leaning: VerdictAnswer, override: Override | None) -> VerdictAnswer:
+    if override is not None and (override.firm or leaning == "fine_tune"):
+        return override.answer
     return leaning
 
 
-def _because(answer: VerdictAnswer, hold: Hold | None, lift: Forecast, worth: Worth) -> str:
-    if hold is not None and (hold.firm or answer == "not_yet"):
-        return hold.short
+def _because(answer: VerdictAnswer, override: Override | None, lift: Forecast, worth: NetBenefit) -> str:
+    if override is not None and (override.firm or answer == "not_yet"):
+        return override.short
     if worth.probability is not None:
         return f"the chance that it pays for itself is {percent(worth.probability)}"
     chance = f"the chance of gaining more than {points(lift.margin)} is {percent(lift.probability_better)}"

@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from advisor.advice.lifts import fit
+from advisor.advice.lift_model import fit
 from advisor.advice.published import HERE, arm, published_tunes
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import FloatArray

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.lifts import fitted
+from advisor.advice.lift_model import fitted
 from advisor.advice.published import SMALL, arm
 from advisor.advice.situation import Pilot, Situation
 from advisor.stats.bootstrap import FloatArray

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from advisor._util.formats import amount, change, count, percent, points, usd
 from advisor.advice.forecast import FULL_LABELS, STRONG_SHARE, Forecast
-from advisor.advice.holds import Hold, Reason
+from advisor.advice.net_benefit import ENOUGH_LABELS, NetBenefit, labels_after_buying
+from advisor.advice.overrides import Override, Reason
 from advisor.advice.published import TABLE, arm, band_of, published_tunes, study_headlines
 from advisor.advice.situation import ENGINEERING_HOURS, RETRAINS_PER_YEAR, Costs, Pilot, Situation
-from advisor.advice.worth import ENOUGH_LABELS, Worth, labels_after_buying
 from advisor.economics.amounts import Range
 from advisor.economics.definition import words_of
 from advisor.economics.inputs import Economics
@@ -18,10 +18,10 @@ UNSEEN = {"knowledge": "task of learning new facts", "tools": "task of calling t
 
 
 def reasons(
-    situation: Situation, lift: Forecast, worth: Worth, pilot: Pilot | None, hold: Hold | None
+    situation: Situation, lift: Forecast, worth: NetBenefit, pilot: Pilot | None, override: Override | None
 ) -> tuple[Reason, ...]:
     """Return three to six reasons, the weightiest first."""
-    found = [hold.reason] if hold else []
+    found = [override.reason] if override else []
     found.append(_lift(situation, lift))
     if pilot is not None:
         text = (
@@ -47,7 +47,7 @@ def _lift(situation: Situation, lift: Forecast) -> Reason:
     return Reason(text, f"our model of {TABLE}")
 
 
-def _money(worth: Worth) -> Reason:
+def _money(worth: NetBenefit) -> Reason:
     paid = f"Tuning would cost about {usd(worth.once_usd)} once"
     if worth.probability is None:
         text = f"{paid}; whether it pays cannot be said without the requests a month and the value of a correct answer."
@@ -120,7 +120,7 @@ def first_steps(situation: Situation) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def needs(situation: Situation, economics: Economics, worth: Worth) -> tuple[str, ...]:
+def needs(situation: Situation, economics: Economics, worth: NetBenefit) -> tuple[str, ...]:
     """Return what tuning would need here: examples, tests, monitoring."""
     _, bought = labels_after_buying(situation, economics)
     have = "not known" if situation.examples is None else count(situation.examples)
@@ -143,7 +143,7 @@ def needs(situation: Situation, economics: Economics, worth: Worth) -> tuple[str
     return tuple(found)
 
 
-def assumptions(situation: Situation, economics: Economics, costs: Costs, worth: Worth) -> dict[str, str]:
+def assumptions(situation: Situation, economics: Economics, costs: Costs, worth: NetBenefit) -> dict[str, str]:
     """Return every input of the forecast and of the money by name, and whose it is."""
     words = words_of(economics)
     share = STRONG_SHARE[situation.prompted_by]

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.advice.forecast import Drawn, draw_lifts, summarise, updated
-from advisor.advice.lifts import fit
+from advisor.advice.lift_model import fit
+from advisor.advice.net_benefit import weigh
 from advisor.advice.published import Arm, arm
 from advisor.advice.situation import PROMPTED_BY, Costs, Pilot, Situation, default_economics
-from advisor.advice.worth import weigh
 from advisor.economics.amounts import Range
 
 SCORES = st.floats(0.0, 1.0)

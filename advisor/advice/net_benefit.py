@@ -22,7 +22,7 @@ models, and 100 to 200 % more are needed once variance counts (arXiv 2402.12819)
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class NetBenefit:
     """Whether the lift would pay; `None` where the volume or the value of an answer is unknown.
 
     Attributes:
@@ -53,7 +53,7 @@ def labels_after_buying(situation: Situation, economics: Economics) -> tuple[int
 
 def weigh(
     drawn: Drawn, situation: Situation, economics: Economics, costs: Costs, rng: np.random.Generator
-) -> tuple[Worth, FloatArray | None]:
+) -> tuple[NetBenefit, FloatArray | None]:
     """Price the lift; also return the net benefit in each draw, float64 (D,), where it is known."""
     size = len(drawn.lift)
     _, bought = labels_after_buying(situation, economics)
@@ -91,7 +91,7 @@ def weigh(
     )
     ours, theirs = ledger.net_benefit(tuned), ledger.net_benefit(prompted)
     gain = None if ours is None or theirs is None else np.asarray(ours - theirs)
-    found = Worth(
+    found = NetBenefit(
         probability=None if gain is None else float(np.mean(gain > 0.0)),
         gain_usd=None if gain is None else spread(gain),
         usd_per_correct_answer=None if volume is None else value_needed(ledger, tuned, prompted),
