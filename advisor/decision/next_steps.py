@@ -11,6 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from advisor._util.unknown import total
 from advisor.core import registry
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards import owed_baselines
@@ -87,7 +88,7 @@ def _examples(desk: Desk) -> Iterator[Step]:
         sizes.add(_round(have * (lead.detectable / margin) ** 2 - have))
     hand = max(0, evidence.test_at_hand - evidence.n_test)
     sizes |= {hand} if hand else set()
-    each = _sum([_per_request(account) for account in desk.ledger.accounts])
+    each = total(_per_request(account) for account in desk.ledger.accounts)
     for size in sorted(sizes):
         share = size / (size + have)
         worth = None
@@ -123,7 +124,7 @@ def _seed(desk: Desk) -> Iterator[Step]:
     yield Step(
         name="seed",
         doing=Action(say("step.seed", seeds=seeds + 1), evidence.again(f"--seeds {seeds + 1}")),
-        usd=_sum([*asked, *(account.fit_usd for account in tuned)]),
+        usd=total([*asked, *(account.fit_usd for account in tuned)]),
         worth_usd=worth,
         chance_decides=chance_decides(desk, odds_after(desk, seeds=share)),
         basis=say("basis.like_trainings"),
@@ -173,7 +174,7 @@ def _strategies(desk: Desk) -> Iterator[Step]:
             doing=Action(
                 say("step.strategy", name=name), evidence.line([*(one.label for one in evidence.strategies), name])
             ),
-            usd=_sum([calls, fit]),
+            usd=total([calls, fit]),
             worth_usd=_option_worth(desk, other, lift, sd * math.sqrt(learnt)),
             chance_decides=_rival_decides(desk, lift, sd, learnt),
             basis=say("basis.assumed_lift", lift=lift, sd=sd, other=other.label),
@@ -275,11 +276,6 @@ def _not_run(evidence: Evidence) -> list[str]:
 def _per_request(account: Account) -> float | None:
     """Return what asking one more test example costs, USD: once a seed."""
     return None if account.request_usd is None else float(account.request_usd.mean()) * account.seeds
-
-
-def _sum(amounts: list[float | None]) -> float | None:
-    known = [amount for amount in amounts if amount is not None]
-    return math.fsum(known) if len(known) == len(amounts) else None
 
 
 def _round(size: float) -> int:

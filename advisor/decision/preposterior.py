@@ -176,7 +176,11 @@ def odds_after(desk: Desk, *, examples: float = 0.0, seeds: float = 0.0, gain: F
     whole = desk.spread(desk.quality)
     resolved = examples * desk.spread(desk.quality_parts[0]) + seeds * desk.spread(desk.quality_parts[1])
     share = min(1.0, resolved / whole) if whole > 0.0 else 0.0
-    score = desk.lead / math.sqrt(whole) if whole > 0.0 else math.copysign(_CERTAIN, desk.lead) * (desk.lead != 0.0)
+    score = 0.0
+    if whole > 0.0:
+        score = desk.lead / math.sqrt(whole)
+    elif desk.lead != 0.0:
+        score = math.copysign(_CERTAIN, desk.lead)
     if desk.nets is None:
         return Odds(0.0, share, score, share)
     total = desk.spread(desk.nets)

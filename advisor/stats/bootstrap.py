@@ -243,15 +243,6 @@ class Unseen:
         return np.asarray((1.0 - share) * drawn + share * (self.scores[:, a] - self.scores[:, b]))
 
 
-def clustered_standard_error(values: FloatArray, clusters: IntArray) -> float:
-    """Return the clustered standard error of the mean of `values` (n,), `clusters` (n,) being 0 … K-1.
-
-    Source: Miller 2024 (arXiv 2411.00640), equation 4: the residuals are summed by cluster before they are squared.
-    """
-    sums = np.bincount(clusters, weights=values).astype(np.float64)
-    return standard_error_of_ratio(sums, np.bincount(clusters).astype(np.float64))
-
-
 class _Columns:
     """Vectors by cluster, each kept once however many contrasts need it."""
 
@@ -324,6 +315,9 @@ def _cluster_counts(clusters: int, draws: int, rng: np.random.Generator) -> Iter
 
 
 def standard_error_of_ratio(sums: FloatArray, counts: FloatArray) -> float:
-    """Return the clustered standard error of ``sum(sums) / sum(counts)``, both float64 (K,) by cluster."""
+    """Return the clustered standard error of ``sum(sums) / sum(counts)``, both float64 (K,) by cluster.
+
+    Source: Miller 2024 (arXiv 2411.00640), equation 4: the residuals are summed by cluster before they are squared.
+    """
     n = counts.sum()
     return float(np.sqrt(np.sum((sums - counts * (sums.sum() / n)) ** 2)) / n)

@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from advisor.stats.bootstrap import (
     SINGLE_SEED_SD,
     Contrast,
+    FloatArray,
+    IntArray,
     Panel,
     Unseen,
     bootstrap,
-    clustered_standard_error,
     contrast,
     seed_spread,
+    standard_error_of_ratio,
 )
 
 NAN = float("nan")
@@ -51,6 +53,12 @@ def test_a_contrast_uses_the_examples_every_seed_of_both_scored() -> None:
 def test_nothing_in_common_is_none_and_never_zero() -> None:
     assert contrast(panel([1, NAN], [NAN, 1]), 0, 1) is None
     assert contrast(panel([NAN, NAN]), 0) is None
+
+
+def clustered_standard_error(values: FloatArray, clusters: IntArray) -> float:
+    """Of the mean of `values` (n,), `clusters` (n,) being 0 … K-1."""
+    sums = np.bincount(clusters, weights=values).astype(np.float64)
+    return standard_error_of_ratio(sums, np.bincount(clusters).astype(np.float64))
 
 
 def test_clustered_standard_error_by_hand() -> None:

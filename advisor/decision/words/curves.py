@@ -8,7 +8,7 @@ from advisor._util import formats
 
 
 def _few_sizes(*, sizes: int) -> str:
-    known = "no training size has" if not sizes else "1 size has" if sizes == 1 else "2 sizes have"
+    known = {0: "no training size has", 1: "1 size has"}.get(sizes, "2 sizes have")
     return f"Only 3 training sizes or more make a curve, and {known} a score here."
 
 
