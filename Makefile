@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := advisor strategies evalsets reports tests benchmarks
-TYPED := advisor strategies evalsets reports
+TYPED := advisor strategies evalsets reports tests
 
 .PHONY: compare test test-all lint faults peers clean
 .DEFAULT_GOAL := compare

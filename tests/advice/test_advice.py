@@ -84,8 +84,10 @@ def test_a_pilot_gives_the_prompted_score_where_none_was_given() -> None:
 @pytest.mark.parametrize("kind", [None, *KINDS])
 @pytest.mark.parametrize("how", [None, "zero_shot", "rag"])
 def test_every_answer_is_whole(kind: Any, how: str | None) -> None:
-    answers = {"kind": kind, "examples": 300, "changes": "weekly", "private": True, "size": "larger"}
-    found = say(**answers, **({"prompted": 0.6, "prompted_by": how} if how else {}))
+    answers: dict[str, Any] = {"kind": kind, "examples": 300, "changes": "weekly", "private": True, "size": "larger"}
+    if how:
+        answers |= {"prompted": 0.6, "prompted_by": how}
+    found = say(**answers)
     assert found.disclaimer == DISCLAIMER
     assert 3 <= len(found.reasons) <= 6
     assert all(one.text.endswith(".") and one.source for one in found.reasons)
@@ -153,6 +155,6 @@ def test_contradictory_money_is_refused() -> None:
         Costs(usd_per_request=0.1)
     with pytest.raises(ConfigurationError, match="from 0 to 1e15"):
         Costs(training_usd=float("inf"))
-    for pilot in ({"tuned": 1.1, "prompted": 0.5, "n": 9}, {"tuned": 0.5, "prompted": 0.5, "n": 1}):
+    for tuned, n in ((1.1, 9), (0.5, 1)):
         with pytest.raises(ConfigurationError, match="pilot_"):
-            Pilot(**pilot)
+            Pilot(tuned=tuned, prompted=0.5, n=n)

@@ -40,7 +40,7 @@ def advise(*arguments: str, **environment: str) -> Any:
     return CliRunner().invoke(app, ["ask", *arguments], env=own, catch_exceptions=False)
 
 
-def as_typed(flags: dict) -> list[str]:
+def as_typed(flags: dict[str, Any]) -> list[str]:
     words = []
     for name, value in flags.items():
         flag = f"--{name.replace('_', '-')}"

@@ -17,7 +17,7 @@ Error = Callable[[float], float]
 
 
 def pow3(size: float, drop: float = 0.5, rate: float = 0.6, end: float = 0.1) -> float:
-    return end + drop * (size / 19) ** -rate
+    return float(end + drop * (size / 19) ** -rate)
 
 
 def flat(size: float) -> float:
@@ -25,7 +25,7 @@ def flat(size: float) -> float:
 
 
 def worse(size: float) -> float:
-    return 0.2 + 0.3 * np.log(size / 19) / np.log(300 / 19)
+    return float(0.2 + 0.3 * np.log(size / 19) / np.log(300 / 19))
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Planted:
         level = np.clip(error + noise * self.rng.standard_normal(), 0.0, 1.0)
         own = self.rng.standard_normal(len(self.test))
         felt = np.sqrt(self.shared) * self.difficulty + np.sqrt(1 - self.shared) * own
-        return (felt >= norm.ppf(level)) * 1.0
+        return np.asarray(felt >= norm.ppf(level), dtype=float)
 
     def run(self, label: str, size: int, seed: int, scores: Sequence[float] | np.ndarray, *, tuned: bool = True) -> Run:
         outcomes = tuple(

@@ -13,6 +13,7 @@ from advisor.decision.request import CompareOptions, Provenance
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import Panel
 from advisor.stats.paired import paired_statistics
+from tests.known import known
 
 Scores = Sequence[float | None]
 
@@ -252,7 +253,7 @@ def test_what_can_be_shown_counts_all_differences_and_the_seeds() -> None:
     assert one == pytest.approx(0.05, abs=0.004)
     # One seed adds a standard deviation of 1.5 points to 1.8 points; five differences ask for 2.58 instead of 1.96.
     assert seeds == pytest.approx(one * np.hypot(1.8, 1.5) / 1.8, rel=0.03)
-    assert five == pytest.approx(seeds * (2.58 + 0.84) / (1.96 + 0.84), rel=0.03)
+    assert five == pytest.approx(known(seeds) * (2.58 + 0.84) / (1.96 + 0.84), rel=0.03)
 
 
 def test_a_tuned_strategy_that_is_the_better_buy_and_not_the_best_is_tested_too() -> None:

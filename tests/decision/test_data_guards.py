@@ -16,7 +16,8 @@ from advisor.decision.statement import Action, say
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import Panel
 from advisor.stats.paired import paired_statistics
-from tests.decision.planted_evidence import FEW, TUNED, asked, evidence
+from tests.decision.planted_evidence import FEW, TUNED, Plant, asked, evidence
+from tests.known import about
 
 N = 400
 IDS = tuple(f"t{n}" for n in range(N))
@@ -163,7 +164,7 @@ def test_clusters_are_numbered_anew_and_unscored_strategies_leave() -> None:
 # --- labels ----------------------------------------------------------------------------------------------------------
 
 
-def with_data(plants: tuple = (FEW, TUNED), **data: object) -> Evidence:
+def with_data(plants: tuple[Plant, ...] = (FEW, TUNED), **data: object) -> Evidence:
     return replace(evidence(*plants), findings=Findings(data=DataFindings(n_train=100, **data)))  # type: ignore[arg-type]
 
 
@@ -181,7 +182,7 @@ def test_wrong_labels_are_held_against_the_lead(share: Interval, state: str, sai
     assert found.state == state
     agree = say("labels.conflicts", conflicting=0, share=0.0)
     wrong = say("labels.wrong", wrong=share, conflicts=agree, rarest=0.002, commonest=0.6)
-    assert found.found == say(said, wrong=wrong, lead=pytest.approx(0.2), other=FEW.label)
+    assert found.found == say(said, wrong=wrong, lead=about(0.2), other=FEW.label)
     assert (found.action is not None) == (state != "pass")
 
 

@@ -77,7 +77,7 @@ def test_next_to_nothing_gives_sentences_and_no_yes(case: str, economics: Econom
     for one in found.differences:
         assert -1.0 <= one.interval.low <= one.interval.estimate <= one.interval.high <= 1.0
         assert not one.real
-        for p in (one.p_value, one.p_holm, one.p_equivalent, one.not_worse and one.not_worse.p_value):
+        for p in (one.p_value, one.p_holm, one.p_equivalent, one.not_worse.p_value if one.not_worse else None):
             assert p is not None
             assert 0.0 <= p <= 1.0
     json.loads(json.dumps(json.loads((tmp_path / "report.json").read_text("utf-8")), allow_nan=False))

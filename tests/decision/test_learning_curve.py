@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,8 @@ def test_parameters_are_those_of_the_formula_in_the_source() -> None:
         "exp3": lambda a, scale, E: a * np.exp(-sizes / scale) + E,
     }
     for fit in fitted.fits:
-        curve = formulas[fit.family](**dict(fit.parameters))
+        formula: Any = formulas[fit.family]
+        curve = formula(**dict(fit.parameters))
         deviance = float(np.sum(fitted.precision * (curve - errors) ** 2))
         assert deviance == pytest.approx(fit.deviance, rel=1e-6), fit.family
 
@@ -346,7 +348,7 @@ def test_coverage_of_the_gain_and_of_the_hidden_size() -> None:
     for seed in range(tries):
         planted = Planted.of(300, 100 + seed)
         rate = planted.rng.uniform(0.3, 1.0)
-        error = lambda size, rate=rate: pow3(size, rate=rate)  # noqa: E731
+        error = partial(pow3, rate=rate)
         [curve] = curves_of(planted, planted.sized("fine_tuning", error))
         gain = curve.more[0].gain
         inside += gain.low <= error(300) - error(600) <= gain.high

@@ -15,6 +15,7 @@ from advisor.decision.verdict import DOMINANCE, NET_BENEFIT, decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from tests.decision.planted_evidence import FEW, TUNED, Plant, evidence
+from tests.known import about, known
 
 NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 SLOW = replace(TUNED, seconds=2.0)
@@ -46,7 +47,7 @@ def test_a_better_tuned_strategy_that_never_pays_is_a_no() -> None:
 def test_nothing_is_recommended_over_a_tuned_strategy_that_is_expected_to_bring_more() -> None:
     level = [Plant(f"other_{i}", 0.70, sd=0.04) for i in range(20)]
     case = evidence(FEW, *level, replace(TUNED, quality=0.71, sd=0.0), economics=replace(NETTED, usd_per_hour=0.0))
-    assert case.money.probability_tuned_best < 0.1
+    assert known(case.money.probability_tuned_best) < 0.1
     assert case.money.expected_gain_usd.estimate > 0.0
     assert decide(case).answer == "not_yet"
 
@@ -69,7 +70,7 @@ def test_a_toss_up_is_not_yet() -> None:
 def test_a_lead_that_could_be_chance_is_withheld_even_if_it_would_pay() -> None:
     lucky = replace(TUNED, quality=0.63)
     found = answer(FEW, lucky, economics=NETTED)
-    assert evidence(FEW, lucky, economics=NETTED).money.probability_tuned_best > 0.9
+    assert known(evidence(FEW, lucky, economics=NETTED).money.probability_tuned_best) > 0.9
     assert found.answer == "not_yet"
     assert found.conclusion.key == "headline.withheld"
     assert [one.key for one in found.conclusion.values["broken"]] == ["data.chance"]
@@ -87,7 +88,7 @@ def test_thresholds_are_the_users() -> None:
 
 
 def better_than(rival: Any, lead: Any) -> Any:
-    return say("headline.better_and_not_dearer", tuned=TUNED.label, rival=rival, lead=pytest.approx(lead))
+    return say("headline.better_and_not_dearer", tuned=TUNED.label, rival=rival, lead=about(lead))
 
 
 def test_better_and_no_dearer_is_a_yes_without_any_amount() -> None:
@@ -108,7 +109,7 @@ def test_a_yes_speaks_of_the_best_other_way_and_not_of_a_free_floor() -> None:
 def test_better_and_dearer_is_led_by_the_threshold() -> None:
     found = answer(FEW, SLOW)
     assert found.answer == "not_yet"
-    usd = pytest.approx(0.000417, abs=1e-5)
+    usd = about(0.000417, abs=1e-5)
     assert found.conclusion == say("headline.needs_a_value", usd=usd, lead=None, once=False)
     assert found.action.what == say("next.state_amounts")
     assert "--value-per-correct" in found.action.command

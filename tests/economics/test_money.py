@@ -36,7 +36,7 @@ def test_the_largest_amounts_leave_every_figure_finite(volume: Any, value: Any) 
     assert math.isfinite(found.expected_gain_usd.estimate)
     for name in ("requests_per_month", "usd_per_correct_answer", "usd_per_hour"):
         with pytest.raises(ConfigurationError, match="from 0 to 1e15"):
-            Economics(**{name: 1e308})
+            Economics(**{name: 1e308})  # type: ignore[arg-type]
 
 
 def test_a_range_is_drawn_log_normally_with_90_percent_inside() -> None:

@@ -273,6 +273,18 @@ def twice_in_splits(files: Files) -> None:
     files.splits["test"][0]["id"] = "train-0"
 
 
+def nearly_repeated(files: Files) -> None:
+    train = files.splits["train"]
+    for at in range(5):
+        copy(("train", at), ("train", at + 100), lambda text: f"{text} thanks")(files)
+        train[at + 100].update(target=train[at]["target"])
+
+
+def nearly_relabelled(files: Files) -> None:
+    for at in range(0, 20, 4):
+        copy(("train", at), ("train", at + 1), lambda text: f"{text} thanks")(files)
+
+
 KEY = "sk-" + "proj-" + "a1B2c3D4" * 4
 DEFECTS = (
     Defect("a small test set", "routing", shortened, "test size", "fail"),
@@ -282,15 +294,11 @@ DEFECTS = (
     Defect("words in another order", "routing", copy(("train", 4), ("test", 8), lambda t: " ".join(t.split()[::-1])),
            "near copies across splits", shows="embedding"),
     Defect("a row twice", "routing", copy(("train", 4), ("train", 8)), "repeats within a split"),
-    Defect("nearly the same twice", "records", lambda files: [
-        copy(("train", at), ("train", at + 100), lambda text: f"{text} thanks")(files)
-        or files.splits["train"][at + 100].update(target=files.splits["train"][at]["target"]) for at in range(5)
-    ] and None, "near repeats within a split"),
+    Defect("nearly the same twice", "records", nearly_repeated, "near repeats within a split"),
     Defect("a group on both sides", "routing", shared_group, "groups on both sides", shows="test-customer-0"),
     Defect("two answers to one question", "routing", copy(("train", 4), ("train", 9)), "conflicting answers"),
-    Defect("two labels for nearly one question", "routing", lambda files: [
-        copy(("train", at), ("train", at + 1), lambda text: f"{text} thanks")(files) for at in range(0, 20, 4)
-    ] and None, "same wording, other label", also=("likely wrong labels",)),
+    Defect("two labels for nearly one question", "routing", nearly_relabelled, "same wording, other label",
+           also=("likely wrong labels",)),
     Defect("labels that were mixed up", "routing", flipped, "likely wrong labels", also=("label shift",)),
     Defect("a label with two examples", "routing", rare_label, "class balance", also=("label shift",)),
     Defect("a label that is only in test", "routing", unlearned, "labels in test", "fail", also=("class balance",)),

@@ -32,8 +32,8 @@ def chats() -> EvalSet:
         call = json.dumps({"name": "weather", "arguments": {"place": f"town {n}"}})
         return Example(f"{split}-{n}", Chat(turns, (WEATHER,)), call)
 
-    parts = {split: tuple(example(split, n) for n in range(12)) for split in ("train", "dev", "test")}
-    return EvalSet("chats", "Use the tool.", "tool_call_match", **parts, output="json")
+    train, dev, test = (tuple(example(split, n) for n in range(12)) for split in ("train", "dev", "test"))
+    return EvalSet("chats", "Use the tool.", "tool_call_match", train, dev, test, output="json")
 
 
 def written(evalset: EvalSet, kind: str, folder: Path) -> Path:

@@ -100,7 +100,7 @@ def test_what_all_rows_share_makes_no_leak(rng: np.random.Generator) -> None:
     chats = [
         [Example(e.id, Chat((system, Message("user", str(e.input)))), e.target) for e in part] for part in (train, test)
     ]
-    assert look(a_set(*chats)).leaks == ()
+    assert look(a_set(chats[0], chats[1])).leaks == ()
 
 
 def test_the_same_question_with_other_tools_is_another_question() -> None:

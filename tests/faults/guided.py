@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import atheris
+import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(include=["evalsets", "advisor", "yaml", "csv", "json"]):
     from tests.faults.malformed import Watch, parsers

@@ -97,7 +97,7 @@ def gzip_bomb() -> bytes:
     return http(200, body, {"Content-Encoding": "gzip"})
 
 
-PASSING = {
+PASSING: dict[str, tuple[Item, str]] = {
     "429 without a wait": (status(429, "slow down"), "rate_limit"),
     "429 Retry-After 0": (limited("0"), "rate_limit"),
     "429 Retry-After in seconds": (limited("1"), "rate_limit"),

@@ -106,7 +106,7 @@ def names() -> list[str]:
     rng = random.Random("names")
     parts = ("..", "../..", "....//", "..\\", "%2e%2e", "/etc", "/tmp/evil", "~", "~root", "C:\\", "\\\\host\\share", "nul", "con.txt", ".",
              "", " ", "a" * 300, "a\0b", "\n", "-rf", "$(touch x)", "`touch x`", "|x", ";x", "link", "\u202e", "file://", "é" * 200)  # fmt: skip
-    found = []
+    found: list[str] = []
     while len(found) < 1_000:
         name = "/".join(rng.choices(parts, k=rng.randint(1, 4))) + rng.choice(("", "/evil.py", "/evil.json", ".py"))
         found.append(name)

@@ -6,6 +6,7 @@ import random
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_fault_loses_nothing(name: str, sheet: Sheet) -> None:
         rng = random.Random(f"{name} {seed}")
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
-            found = within(HANG_SECONDS, lambda rng=rng, folder=folder: once(FAULTS[name], rng, Path(folder)))
+            found = within(HANG_SECONDS, partial(once, FAULTS[name], rng, Path(folder)))
             longest = max(longest, time.perf_counter() - started)
         broken += [f"seed {seed}: {one}" for one in found]
     sheet.add("H1", name, made, len(broken), f"longest {longest:.1f} s")

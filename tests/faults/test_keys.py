@@ -176,6 +176,6 @@ def test_a_redirect_takes_no_key_along(code: int, monkeypatch: pytest.MonkeyPatc
 def test_a_data_set_cannot_say_where_to_send(key: str, tmp_path: Path) -> None:
     from advisor.core.shipped import load_evalset
 
-    write_evalset(tmp_path / "set", **{key: "http://evil.invalid/v1"})
+    write_evalset(tmp_path / "set", **{key: "http://evil.invalid/v1"})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=f"unknown key '{key}'"):
         load_evalset(str(tmp_path / "set"))

@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from advisor.core.progress import Progress
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 TOPICS = ("parcel", "jacket", "tent", "invoice", "password", "courier", "seam", "refund")
@@ -48,7 +50,7 @@ def small_model(folder: Path) -> Path:
     return folder
 
 
-def job(workdir: Path, progress: Callable[[str, int, int], None]) -> Any:
+def job(workdir: Path, progress: Progress) -> Any:
     """Return a training of four epochs on 24 short conversations."""
     from advisor.core.model import TuningConfig, TuningExample, TuningJob
     from advisor.core.types import Message

@@ -208,8 +208,8 @@ def _import_everything(folder: Path) -> None:
     from advisor.testing import toy_task
     from tests.small_comparison import write_evalset, write_model
 
-    importlib.metadata.entry_points = cache(importlib.metadata.entry_points)
-    ast.parse = cache(ast.parse)
+    importlib.metadata.entry_points = cache(importlib.metadata.entry_points)  # type: ignore[assignment]
+    ast.parse = cache(ast.parse)  # type: ignore[assignment]
     Embedder.__call__ = lambda self, texts: toy_task.embed(texts)  # type: ignore[method-assign]
     evalset = write_evalset(folder / "small", test=6)
     words = ["compare", str(evalset), "--model", write_model(folder), "--strategy", "majority", "--strategy"]

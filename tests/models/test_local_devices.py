@@ -27,7 +27,7 @@ SHAPES = ("Llama", "Qwen2", "Qwen3", "Mistral", "Gemma")
 MOVES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
 
 
-class OnePlace(TorchDispatchMode):
+class OnePlace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses operators whose tensors are in two places; single numbers may come from anywhere, and moving is fine."""
 
     def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -67,7 +67,7 @@ def train(made: Any) -> None:
     items = [Item(*each) for each in zip(states, (each[2:] for each in ids), learned, strict=True)]
     made.get_decoder().layers[2].requires_grad_(True)
     loss, right = TopLayers(made, first).losses(prefix, items)
-    loss.sum().backward()
+    loss.sum().backward()  # type: ignore[no-untyped-call]
     assert loss.device.type == right.device.type == "meta"
 
 
@@ -75,12 +75,12 @@ def train(made: Any) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nothing_is_left_on_the_processor(shape: str, work: Callable[[Any], None]) -> None:
     made = network(shape)
-    with OnePlace():
+    with OnePlace():  # type: ignore[no-untyped-call]
         work(made)
 
 
 def test_what_is_left_behind_would_be_noticed() -> None:
-    with OnePlace(), pytest.raises(AssertionError, match=r"index\.Tensor is given tensors on"):
+    with OnePlace(), pytest.raises(AssertionError, match=r"index\.Tensor is given tensors on"):  # type: ignore[no-untyped-call]
         torch.zeros(3, device="meta")[torch.tensor([0, 1])]
 
 

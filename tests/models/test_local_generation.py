@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from advisor.core.errors import CallFailed
 from advisor.models.local import attention, fallback, packing, runtime
 from advisor.models.local import engine as engine_module
+from advisor.models.local.cache import OwnCache
 from advisor.models.local.engine import Engine
 from advisor.models.local.model import _shares_prefix, _take_attention
 from advisor.models.local.packing import PackedLinears
@@ -215,7 +216,7 @@ def test_too_little_memory_makes_smaller_batches_then_a_sentence(monkeypatch: py
         TokenSequence(prompt, 6, constraint=Grammar(*choices) if at % 2 else None) for at, prompt in enumerate(asked)
     ]
     engine.run(expected)
-    real = engine_module.OwnCache
+    real = OwnCache
 
     def small(slots: int, *args: Any) -> Any:
         if slots > limit:
@@ -352,7 +353,7 @@ def test_idle_threads_wait_a_moment_only_where_nothing_else_runs(
     assert runtime.described() == ""
 
     stat = tmp_path / "stat"
-    monkeypatch.setattr(runtime.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr(runtime, "_WORK", stat)
     for busy, spins in (((0,), True), ((19, 19, 1), True), ((19, 19, 19), False)):
         work, later = [100, 1000], iter(busy)
@@ -363,13 +364,13 @@ def test_idle_threads_wait_a_moment_only_where_nothing_else_runs(
             stat.write_text(f"cpu  {work[0]} 0 50 {work[1]} 0 0 0\n")
 
         stat.write_text("cpu  100 0 50 1000 0 0 0\n")
-        monkeypatch.setattr(runtime.time, "sleep", pass_by)
+        monkeypatch.setattr("time.sleep", pass_by)
         runtime.settle()
         assert os.environ.pop(runtime.WAITING) == "PASSIVE"
         assert (os.environ.pop(runtime.SPINNING, None) is not None) is spins
     for broken in ("", "cpu", "cpu  0 0 0 0 0 0 0 0\n"):
         stat.write_text(broken)
-        monkeypatch.setattr(runtime.time, "sleep", lambda _: None)
+        monkeypatch.setattr("time.sleep", lambda _: None)
         assert not runtime._is_alone()
     stat.unlink()
     assert not runtime._is_alone()
@@ -395,4 +396,4 @@ def test_answers_do_not_depend_on_the_number_of_threads() -> None:
     finally:
         torch.set_num_threads(before)
     assert found[0] == found[1]
-    assert torch.allclose(*logits, atol=1e-4, rtol=0), "what docs/local-models.md promises"
+    assert torch.allclose(logits[0], logits[1], atol=1e-4, rtol=0), "what docs/local-models.md promises"

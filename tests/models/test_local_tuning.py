@@ -203,7 +203,7 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
     rows = frozen.frozen_states(local_model, job(tmp_path), examples, first, "test")
     assert len(rows.prefix) > 3  # the chat template's opening, which all rows share
     loss, _ = training_loop.TopLayers(network.get_base_model(), first).losses(rows.prefix, rows.items)
-    loss.mean().backward()
+    loss.mean().backward()  # type: ignore[no-untyped-call]
     ours = {name: weight.grad.clone() for name, weight in weights.items() if weight.grad is not None}
     network.zero_grad()
 
@@ -214,7 +214,7 @@ def test_gradients_equal_the_plain_peft_path(local_model: LocalModel, tmp_path: 
         wanted = torch.tensor(ids[1:])
         keep = torch.tensor(learned_mask[1:])
         losses.append(torch.nn.functional.cross_entropy(logits[keep], wanted[keep], reduction="none"))
-    torch.cat(losses).mean().backward()
+    torch.cat(losses).mean().backward()  # type: ignore[no-untyped-call]
     assert set(ours) == set(weights)
     for name, weight in weights.items():
         assert weight.grad is not None

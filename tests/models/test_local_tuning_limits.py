@@ -193,7 +193,7 @@ def test_where_no_file_can_be_mapped_the_states_are_in_memory_and_leftovers_are_
 
     monkeypatch.setattr(frozen, "HELD_BYTES", 0)
     monkeypatch.setattr(torch, "from_file", cannot)
-    monkeypatch.delattr(frozen.os, "posix_fallocate", raising=False)
+    monkeypatch.delattr("os.posix_fallocate", raising=False)
     (tmp_path / "states-killed.part").write_bytes(b"half")
     local_model.frozen.clear()
     local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, TuningConfig(epochs=1, layers=1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass, fields, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -118,6 +118,13 @@ def changed(base: Comparison, **parts: Any) -> Comparison:
     return replace(base, evidence=evidence, **parts)
 
 
+LEAKS: tuple[tuple[Literal["exact", "minhash", "embedding"], float], ...] = (
+    ("exact", 1.0),
+    ("minhash", 0.875),
+    ("embedding", 0.984),
+)
+
+
 def _data(payload: str) -> DataFindings:
     leaks = tuple(
         Leak(
@@ -129,7 +136,7 @@ def _data(payload: str) -> DataFindings:
             f"{payload}where",
             "lost",
         )
-        for n, (kind, similarity) in enumerate((("exact", 1.0), ("minhash", 0.875), ("embedding", 0.984)))
+        for n, (kind, similarity) in enumerate(LEAKS)
     )
     odd = tuple(SuspiciousLabel(f"a{n}", f"{payload}It never came", "late", f"{payload}lost", 0.9) for n in range(25))
     return DataFindings(
@@ -175,7 +182,8 @@ def _run(plan: Plan, seed: int, rng: np.random.Generator, payload: str) -> Run:
 def _scores(label: str, runs: tuple[Run, ...]) -> np.ndarray:
     """Mean score of each example over the seeds; NaN where it failed."""
     mine = [[np.nan if o.score is None else o.score for o in r.outcomes] for r in runs if r.strategy == label]
-    return np.asarray(mine, dtype=float).mean(axis=0)
+    mean: np.ndarray = np.asarray(mine, dtype=float).mean(axis=0)
+    return mean
 
 
 def _interval(values: np.ndarray) -> Interval:

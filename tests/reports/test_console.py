@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from advisor.decision.evidence import VerdictAnswer
 from tests.reports.sample import HOSTILE, comparison, report, without_money
 
 console = report("console")
@@ -19,7 +20,7 @@ def shown(base: Any, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("answer", ["fine_tune", "do_not_fine_tune", "not_yet"])
-def test_the_verdict_comes_first_and_everything_fits_80_columns(answer: str) -> None:
+def test_the_verdict_comes_first_and_everything_fits_80_columns(answer: VerdictAnswer) -> None:
     text = shown(comparison(answer))
     lines = text.splitlines()
     assert report("view").ANSWERS[answer].upper() in lines[1]

@@ -16,9 +16,9 @@ data, html, markdown, console = (report(name) for name in ("data", "html", "mark
 
 
 def printed(one: Any) -> str:
-    out = Console(file=io.StringIO(), width=100, highlight=False)
-    console.show(one, out)
-    return out.file.getvalue()
+    written = io.StringIO()
+    console.show(one, Console(file=written, width=100, highlight=False))
+    return written.getvalue()
 
 
 @pytest.mark.parametrize("count", ["3 (2%)", "5% [3%, 8%]", "<1% to 40%"])

@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from advisor.decision.evidence import Guard
+from advisor.decision.evidence import Guard, State
 from advisor.decision.statement import Action, say
 from tests.reports.sample import HOSTILE, comparison, report
 
@@ -20,7 +20,7 @@ NAMES = ("strong baseline", "enough data", "nothing missing", "skill or format",
          "trainer worked", "retention", "consistency")  # fmt: skip
 
 
-def nine(state: str = "unknown") -> Any:
+def nine(state: State = "unknown") -> Any:
     """A comparison with nine guards whose findings are as long as real ones."""
     base = comparison("not_yet")
     finding = "general questions: 50% right before the tune and 49% after it, 1 point less, on 150 " * 3
@@ -41,7 +41,7 @@ def test_what_fails_stands_first_and_what_holds_last() -> None:
 
 
 @pytest.mark.parametrize("state", ["pass", "fail", "unknown"])
-def test_nine_guards_fit_80_columns(state: str) -> None:
+def test_nine_guards_fit_80_columns(state: State) -> None:
     file = io.StringIO()
     console.show(nine(state), Console(file=file, width=80, highlight=False))
     text = file.getvalue()

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from advisor.decision.evidence import VerdictAnswer
+from tests.known import known
 from tests.reports.sample import HOSTILE, changed, comparison, report, without_money
 
 html = report("html")
@@ -15,7 +17,7 @@ html = report("html")
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found = []
+        self.found: list[tuple[str, dict[str, str]]] = []
 
     def handle_starttag(self, tag: Any, attrs: Any) -> None:
         self.found.append((tag, dict(attrs)))
@@ -59,7 +61,7 @@ def test_tables_and_drawings_can_be_read_aloud(hostile: Any) -> None:
 
 
 @pytest.mark.parametrize("answer", ["fine_tune", "do_not_fine_tune", "not_yet"])
-def test_the_verdict_is_on_top_in_words_and_colour(answer: str) -> None:
+def test_the_verdict_is_on_top_in_words_and_colour(answer: VerdictAnswer) -> None:
     page = html.render(without_money(comparison(answer)))
     body = page[page.index("<main>") :]
     assert body.index(f'class="verdict {answer}"') < 40
@@ -85,7 +87,7 @@ def test_the_next_step_can_be_copied() -> None:
 def test_methods_are_named_once_for_all_strategies() -> None:
     base = comparison()
     named = [
-        replace(s, quality=replace(s.quality, method="BCa bootstrap", clusters=number + 150, seeds=1))
+        replace(s, quality=replace(known(s.quality), method="BCa bootstrap", clusters=number + 150, seeds=1))
         for number, s in enumerate(base.strategies)
     ]
     assert report("view").methods(changed(base, strategies=tuple(named))) == "BCa bootstrap"

@@ -88,7 +88,7 @@ def test_only_numbers_py_rounds() -> None:
     import re
     from pathlib import Path
 
-    folder = Path(numbers.__file__).parent
+    folder = Path(str(numbers.__file__)).parent
     rounding = re.compile(r"\{[^{}]*:[+,]?\.?\d*[fge%]\}|(?<!\.)\bround\((?!datum)")
     allowed = {"numbers.py", "layout.py"}  # layout places axis ticks; what is printed beside them comes from numbers
     checked = [path for path in folder.glob("*.py") if path.name not in allowed]

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from advisor.decision.evidence import VerdictAnswer
 from tests.reports.sample import HOSTILE, PIVOT, changed, comparison, report, without_money
 from tests.reports.test_console import shown
 
@@ -18,7 +19,7 @@ html, markdown = report("html"), report("markdown")
 
 
 @cache
-def page_of(answer: str = "fine_tune") -> Any:
+def page_of(answer: VerdictAnswer = "fine_tune") -> Any:
     return html.render(comparison(answer))
 
 
@@ -63,7 +64,7 @@ def test_figures_say_how_they_were_computed() -> None:
 
 
 @pytest.mark.parametrize(("answer", "says"), [("not_yet", "cannot be worth more"), ("fine_tune", "only make it surer")])
-def test_the_summary_says_what_certainty_is_worth(answer: str, says: str) -> None:
+def test_the_summary_says_what_certainty_is_worth(answer: VerdictAnswer, says: str) -> None:
     assert "for sure would be worth $41.00" in steps.summary(comparison(answer))
     assert says in steps.summary(comparison(answer))
     told = "chance to decide" if answer == "not_yet" else "The answer is given"

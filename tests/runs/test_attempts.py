@@ -84,7 +84,7 @@ def test_what_was_opened_and_never_sent_is_no_call_that_may_be_billed(tmp_path: 
             model.may_break.set()
             return numbers
 
-        store.add_completions = kept  # type: ignore[method-assign]
+        store.add_completions = kept  # type: ignore[method-assign, assignment]
         with pytest.raises(ModelError, match="the key was refused"):
             MeteredModel(model, store, Meter(), Purse(), run="r").generate(ask("a", "dead b", "dead c"))
         assert _endings(store) == ["answered", "unsent"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,7 +166,9 @@ def test_a_repair_never_breaks(text: str) -> None:
     (("a", 0.5), ("b", 0.51), False, False),
     (("a", None), ("b", 1.0), True, None),
 ])  # fmt: skip
-def test_what_counts_as_a_flip(before: tuple, after: tuple, labelled: bool, flips: bool | None) -> None:
+def test_what_counts_as_a_flip(
+    before: tuple[Any, ...], after: tuple[Any, ...], labelled: bool, flips: bool | None
+) -> None:
     assert measures.flipped(Outcome("i", *before), Outcome("i", *after), labelled) is flips
 
 
@@ -230,6 +233,6 @@ def test_a_switch_that_listens_sees_how_requests_begin_and_sends_none() -> None:
         SwitchableModel(model, switch).generate(asked)
         tuned.generate(asked)
         raise AssertionError("nothing goes on behind it")
-    assert switch.asked == {(("system", "user"), "Be brief.")}
+    assert switch.asked == {(("system", "user"), "Be brief.")}  # type: ignore[unreachable]  # listening() ends the block
     assert sent == ["why?"]
     assert tuned.generate(asked)[0].text == "yes"

@@ -123,10 +123,16 @@ class Desk:
     bench: Bench
     folder: Path
 
+    @property
+    def asked(self) -> list[Request]:
+        """Everything the model was asked."""
+        asked: list[Request] = vars(self.bench.model)["asked"]
+        return asked
+
     def look(self, *names: str, tuned: str = "tunes", suite: str = "none.jsonl", **options: Any) -> Findings:
         path = self.folder / "mine.py"
         path.write_text(dedent(CUSTOM), encoding="utf-8")
-        subjects, specs = [], {}
+        subjects, specs = list[Any](), dict[str, str]()
         for name in names:
             spec = name if name.islower() else f"{path}:{name}"
             seeds = (0, 1) if name in ("Tunes", "Mute") else (0,)
@@ -169,14 +175,14 @@ def test_a_custom_strategy_is_held_to_labels_without_knowing_it(desk: Callable[.
     assert probe.note == "18 of 18 test examples"
     [repaired] = found.probes_of("repaired", "shows")
     assert mean(repaired.outcomes) == 0.0, "half a label inside a sentence is not repaired"
-    asked = [request for request in ready.bench.model.asked if len(request.messages) == 9]
+    asked = [request for request in ready.asked if len(request.messages) == 9]
     assert {request.choices for request in asked} == {(), ("billing", "delivery", "account")}
 
 
 def test_only_the_order_of_demonstrations_changes(desk: Callable[..., Desk]) -> None:
     ready = desk()
     found = ready.look("Shows", "Tunes")
-    asked = [r for r in ready.bench.model.asked if len(r.messages) == 9 and not r.choices and not r.temperature]
+    asked = [r for r in ready.asked if len(r.messages) == 9 and not r.choices and not r.temperature]
     orders = {tuple(message.content for message in request.messages[:-1]) for request in asked}
     assert len(orders) == 2
     assert len({frozenset(order) for order in orders}) == 1
@@ -186,7 +192,7 @@ def test_only_the_order_of_demonstrations_changes(desk: Callable[..., Desk]) -> 
         "shows": "",
         "tunes": "its prompts hold no demonstrations to put in another order",
     }
-    assert any(request.temperature == 0.7 for request in ready.bench.model.asked)
+    assert any(request.temperature == 0.7 for request in ready.asked)
 
 
 def test_every_condition_has_its_flips_and_the_seeds_too(desk: Callable[..., Desk]) -> None:
@@ -203,10 +209,10 @@ def test_every_condition_has_its_flips_and_the_seeds_too(desk: Callable[..., Des
 def test_a_second_look_asks_and_trains_nothing(desk: Callable[..., Desk]) -> None:
     ready = desk()
     first = ready.look("Shows", "Tunes")
-    asked = len(ready.bench.model.asked)
+    asked = len(ready.asked)
     again = desk(ready.bench.model).look("Shows", "Tunes")
     assert again == first
-    assert len(ready.bench.model.asked) == asked
+    assert len(ready.asked) == asked
 
 
 def test_a_probe_that_breaks_is_noted_and_the_others_go_on(desk: Callable[..., Desk]) -> None:
@@ -240,7 +246,7 @@ def test_the_gold_document_is_given_and_nothing_else_of_the_metadata(desk: Calla
     found = ready.look("Reads", "Tunes")
     [probe] = found.probes_of("oracle_context", "reads")
     assert probe.note == "9 of 9 test examples that name their document"
-    given = [r.messages[-1].content for r in ready.bench.model.asked if "Q: " in r.messages[-1].content]
+    given = [r.messages[-1].content for r in ready.asked if "Q: " in r.messages[-1].content]
     assert any("The delivery team answers" in text for text in given), "it retrieves the first one by itself"
     assert not any("S3CRET" in text for text in given)
     assert not found.probes_of("oracle_context", "tunes"), "it takes no documents"
@@ -329,4 +335,4 @@ def test_without_a_tuned_strategy_nothing_is_asked_again(desk: Callable[..., Des
     ready = desk()
     found = ready.look("Shows", tuned="")
     assert found.probes == ()
-    assert len(ready.bench.model.asked) == 18
+    assert len(ready.asked) == 18

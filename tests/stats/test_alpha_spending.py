@@ -15,6 +15,7 @@ from advisor.decision.verdict import decide
 from advisor.economics.inputs import Economics
 from advisor.stats.alpha_spending import budget_share, chance_needed, error_of_differences, surely
 from tests.decision.planted_evidence import FEW, TUNED, evidence
+from tests.known import about
 
 NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 
@@ -88,7 +89,7 @@ def test_a_later_look_and_several_tuned_ones_withhold_what_a_first_look_allows()
     assert decide(case).answer == "fine_tune"
     later = decide(replace(case, looks=3))
     assert later.answer == "not_yet"
-    assert needed(later) == say("reason.needed", yes=pytest.approx(0.99583, abs=1e-5), no=0.9, netted=False, look=3)
+    assert needed(later) == say("reason.needed", yes=about(0.99583, abs=1e-5), no=0.9, netted=False, look=3)
     several = [replace(close, label=f"tuned_{i}", quality=0.60) for i in range(5)]
     assert decide(evidence(FEW, close, *several)).answer == "not_yet"
 
@@ -130,7 +131,7 @@ def test_a_later_look_widens_the_leads_and_says_so() -> None:
     one, other = first.differences[0], third.differences[0]
     assert one.interval == other.interval
     assert other.simultaneous.low < one.simultaneous.low
-    assert (one.simultaneous.level, other.simultaneous.level) == (0.95, pytest.approx(1 - 0.1 / 12))
+    assert (one.simultaneous.level, other.simultaneous.level) == (0.95, about(1 - 0.1 / 12))
     assert (other.detectable or 0) > (one.detectable or 0)
     assert first.notes == ()
     assert third.notes == (

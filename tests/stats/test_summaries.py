@@ -137,7 +137,7 @@ def test_the_panel_numbers_clusters_and_averages_usage_over_seeds() -> None:
 
 def test_mean_fit() -> None:
     costs = [FitCost(2.0, Usage(calls=3), 10, 1.0, 100), FitCost(4.0, Usage(calls=5), 10, 2.0, 101)]
-    assert mean_fit(costs) == FitCost(3.0, Usage(calls=4), 10, 1.5, 100.5)  # type: ignore[arg-type]
+    assert mean_fit(costs) == FitCost(3.0, Usage(calls=4), 10, 1.5, 100.5)
     assert mean_fit([]) == FitCost()
 
 

@@ -34,6 +34,7 @@ from advisor.stats.value_of_information import (
     unit_loss,
 )
 from tests.decision.planted_evidence import FEW, TUNED, Plant, asked, evidence
+from tests.known import about, known
 
 NETTED = Economics(requests_per_month=10_000, usd_per_correct_answer=0.01)
 CLOSE = replace(TUNED, quality=0.605)
@@ -147,7 +148,7 @@ def test_degenerate_draws_make_no_trouble() -> None:
     assert not component(flat, np.zeros((3, 3))).any()
     assert evpi(np.ones((50, 1))) == 0.0
     assert chance_to_reach(2.0, 1.3, 0.0) == 1.0
-    assert (chance_to_reach(-1.0, 1.3, 0.0), chance_to_reach(0.4, 1.3, 1.0)) == (0.0, pytest.approx(0.655, abs=0.001))
+    assert (chance_to_reach(-1.0, 1.3, 0.0), chance_to_reach(0.4, 1.3, 1.0)) == (0.0, about(0.655, abs=0.001))
     assert math.isfinite(score_of(0.0, 100))
 
 
@@ -173,7 +174,7 @@ def test_more_examples_are_worth_more_and_cost_more() -> None:
 
 def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look() -> None:
     found = replace(evidence(FEW, replace(TUNED, quality=0.625), economics=NETTED), looks=2)
-    desk = Desk.of(found, found.ledger)
+    desk = Desk.of(found, known(found.ledger))
     now, then = (stats.norm.isf(error_of_differences(0.05, look=look) / 2) for look in (2, 3))
     assert desk_critical(desk, 3) == pytest.approx(desk_critical(desk, 2) * then / now)
     odds = Odds(50.0, 0.0, 2.5, 0.5)  # money is sure, so what decides is whether the lead is real
@@ -187,13 +188,13 @@ def test_labels_are_paid_at_the_users_price_and_then_none_may_be_worth_it() -> N
     assert found.information.best is not None
     priced = asked(found, economics=replace(found.economics, usd_per_label=1.0))
     dear = inform(priced)
-    assert min(step.usd for step in dear.steps if step.name == "test_examples") > 250.0
+    assert min(known(step.usd) for step in dear.steps if step.name == "test_examples") > 250.0
     assert all(step.name != "test_examples" for step in [dear.best] if step)
 
 
 def test_where_no_step_pays_the_better_expected_choice_is_named() -> None:
     found = evidence(FEW, CLOSE, economics=replace(NETTED, usd_per_correct_answer=0.05))
-    dear = replace(found, information=replace(found.information, best=None))
+    dear = replace(found, information=replace(known(found.information), best=None))
     assert decide(dear).action.what.key == "next.nothing_pays"
     assert decide(dear).recommended == FEW.label  # its lead could be chance: the check keeps it from being used
 
@@ -203,8 +204,9 @@ def test_examples_that_a_limit_left_out_need_no_labels_and_a_line_with_a_higher_
     limited = asked(replace(found, test_at_hand=750), limit=500, seeds=3, config="c.yaml")
     free = next(step for step in inform(limited).steps if step.doing.what.values.get("more") == 250)
     assert free.doing.what.values["to_label"] == 0
-    assert free.usd < 0.1
-    assert free.command.endswith("--usd-per-label 1 --seeds 3 --config c.yaml --limit 750")
+    assert known(free.usd) < 0.1
+    assert " --seeds 3 --config c.yaml " in free.command
+    assert free.command.endswith(" --usd-per-label 1 --limit 750")
 
 
 def test_one_more_training_is_worth_something_where_seeds_differ() -> None:
@@ -234,7 +236,7 @@ def test_more_labels_are_a_step_only_with_a_learning_curve() -> None:
     more = next(step for step in inform(replace(found, curves=(curve,))).steps if step.name == "labels")
     assert more.doing.what == say("step.labels", more=400, total=800)
     assert more.worth_usd == pytest.approx(10_000 * 0.01 * 12 * 0.05, rel=0.02)  # on top of what is the best now
-    assert more.usd > 3.0
+    assert known(more.usd) > 3.0
 
 
 def test_a_range_is_worth_finding_out_where_it_decides() -> None:
@@ -282,9 +284,9 @@ def test_every_figure_is_finite_and_in_its_range(
             assert figure is None or 0.0 <= figure < math.inf
         assert step.chance_decides is None or 0.0 <= step.chance_decides <= 1.0
         if found.evpi_usd is not None and step.name not in ("labels", "strategy"):
-            assert step.worth_usd <= found.evpi_usd
+            assert known(step.worth_usd) <= found.evpi_usd
     sizes = [step for step in found.steps if step.name == "test_examples" and step.worth_usd is not None]
-    ordered = sorted(sizes, key=lambda step: step.doing.what.values["more"])
-    assert [s.worth_usd for s in ordered] == sorted(s.worth_usd for s in ordered)
+    worth = {int(str(step.doing.what.values["more"])): known(step.worth_usd) for step in sizes}
+    assert [worth[more] for more in sorted(worth)] == sorted(worth.values())
     if found.best is not None and found.evpi_usd is not None:
-        assert found.best.net_usd > 0.0
+        assert known(found.best.net_usd) > 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from advisor.core import registry
 from advisor.core.errors import BudgetReached, ConfigurationError
-from advisor.core.model import Completion, Request
+from advisor.core.model import Completion, Request, TuningJob
 from advisor.core.shipped import shipped
 from advisor.core.strategy import Context
 from advisor.core.types import Example, Task, Usage
@@ -146,16 +147,16 @@ def test_ties_go_to_the_simpler_prompt(fitted: Any) -> None:
 def test_the_budget_is_never_exceeded(budget: int, seed: int, odd: int) -> None:
     model = ScriptedModel(lambda request: right(request) if len(str(request.messages)) % odd else WRONG)
     made, evalset = registry.make("strategies", f"optimised_prompt(budget={budget})"), big_evalset()
-    calls = []
+    calls: list[Request] = []
 
     class Counting:
         name, fingerprint = "counting", "counting"
 
-        def generate(self, requests: Any) -> Any:
+        def generate(self, requests: Sequence[Request]) -> list[Completion]:
             calls.extend(requests)
             return model.generate(requests)
 
-        def tune(self, job: Any) -> None:
+        def tune(self, job: TuningJob) -> Any:
             raise AssertionError
 
     ctx = Context(

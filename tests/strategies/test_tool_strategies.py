@@ -136,10 +136,10 @@ def test_results_and_errors_go_back_as_text(call: Any, said: str) -> None:
 def test_a_handmade_tool_may_crash_but_an_unreachable_one_is_a_failed_call() -> None:
     spec = ToolSpec("f", "f", {"type": "object", "properties": {}})
 
-    def crash(arguments: Any) -> None:
+    def crash(arguments: Any) -> str:
         raise ZeroDivisionError("by zero")
 
-    def unreachable(arguments: Any) -> None:
+    def unreachable(arguments: Any) -> str:
         raise CallFailed("the service is down")
 
     assert run_call(ToolCall("f", {}), (Tool(spec, crash),)) == "error: by zero"

@@ -40,12 +40,12 @@ def test_fine_tuning_passes_its_parameters_and_serves_what_it_trained(
     assert job.config == TuningConfig(rank=8, learning_rate=0.001, epochs=3, batch_size=4, layers=2, seed=7)
     assert job.workdir == ctx.workdir
     assert [row.messages for row in job.train] == [
-        (Message("user", example.input), Message("assistant", example.target)) for example in evalset.train
+        (Message("user", str(example.input)), Message("assistant", example.target)) for example in evalset.train
     ]
     assert len(job.dev) == len(evalset.dev)
     answers = tuned.predict([example.input for example in evalset.test])
     assert [p.output for p in answers] == [example.target for example in evalset.test]
-    assert model.requests[0].messages == (Message("user", evalset.test[0].input),)
+    assert model.requests[0].messages == (Message("user", str(evalset.test[0].input)),)
     assert tuned.selection["epoch"] == 2
     assert tuned.selection["dev_loss"] == [2.1, 1.2]
     assert tuned.selection["unread"] == 0
