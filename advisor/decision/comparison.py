@@ -11,6 +11,7 @@ import numpy as np
 
 from advisor.core.fingerprints import digest
 from advisor.core.shipped import save_comparison
+from advisor.core.statement import say
 from advisor.core.types import EvalSet, Interval, Run
 from advisor.decision.evidence import Evidence, Verdict
 from advisor.decision.findings import Findings
@@ -18,7 +19,6 @@ from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve, learning_curves
 from advisor.decision.next_steps import inform
 from advisor.decision.request import CompareOptions, Provenance
-from advisor.decision.statement import say
 from advisor.decision.verdict import decide
 from advisor.decision.words import sentence
 from advisor.economics.inputs import Economics

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, InstanceOf
 
+from advisor.core.statement import Action, Statement
 from advisor.decision.findings import Findings
 from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve
 from advisor.decision.request import CompareOptions, command_line
-from advisor.decision.statement import Action, Statement
 from advisor.decision.words import instruction, sentence
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Ledger

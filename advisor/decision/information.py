@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.decision.statement import Action, Statement
+from advisor.core.statement import Action, Statement
 from advisor.decision.words import sentence
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from advisor.core.statement import Statement, say
 from advisor.core.types import Example, Interval, Run
-from advisor.decision.statement import Statement, say
 from advisor.decision.words import sentence
 from advisor.economics.amounts import mean
 from advisor.economics.ledger import fit_usd, price_pair

@@ -13,11 +13,11 @@ import numpy as np
 
 from advisor._util.unknown import total
 from advisor.core import registry
+from advisor.core.statement import Action, say
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards import owed_baselines
 from advisor.decision.information import Information, Step
 from advisor.decision.preposterior import Desk, chance_decides, odds_after, odds_shifted
-from advisor.decision.statement import Action, say
 from advisor.economics.amounts import Range, mean
 from advisor.economics.ledger import Account, is_priced
 from advisor.stats import value_of_information

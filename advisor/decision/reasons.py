@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence, Flip, Guard, VerdictAnswer
 from advisor.decision.guards import BASELINE, DATA, MISSING, baseline_line, owed_baselines, shown_differences
 from advisor.decision.sensitivity import turning_point
-from advisor.decision.statement import Action, Statement, say
 from advisor.economics.money import StrategyMoney
 
 MOST_REASONS = 6

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from advisor.core.statement import Statement, say
 from advisor.decision.evidence import Evidence, Flip, FlipUnit
-from advisor.decision.statement import Statement, say
 from advisor.economics.amounts import Amount, Range, mean
 from advisor.economics.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
 from advisor.economics.inputs import Economics

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from advisor.core.data_check import DataFindings, Leak
+from advisor.core.statement import Action, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence
 from advisor.decision.findings import Findings, Skipped
 from advisor.decision.guards import judge_guards, label_quality, no_leak
 from advisor.decision.guards.enough import rests_on_quality
 from advisor.decision.guards.leak import lead_on, restricted
-from advisor.decision.statement import Action, say
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import Panel
 from advisor.stats.paired import paired_statistics

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from advisor.core.statement import say
 from advisor.core.types import EvalSet, Example, FitCost, Outcome, Run, Usage
 from advisor.decision.comparison import Comparison, compare_runs
-from advisor.decision.statement import say
 from advisor.economics.inputs import Economics
 
 Scores = Sequence[float | None]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from advisor.core.statement import say
 from advisor.core.types import Outcome
 from advisor.decision.findings import Findings, Probe
 from advisor.decision.guards import enough_data, judge_guards, nothing_missing, owed_baselines, strong_baseline
-from advisor.decision.statement import say
 from advisor.economics.inputs import Economics
 from tests.decision.planted_evidence import FEW, SEARCHED, TUNED, Plant, asked, evidence
 from tests.known import about, known

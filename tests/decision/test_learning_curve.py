@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.core.statement import say
 from advisor.core.types import EvalSet, Example, Interval
 from advisor.decision.comparison import compare_runs
 from advisor.decision.learning_curve import Crossing, LearningCurve, MoreLabels, learning_curves
 from advisor.decision.reasons import turning_points
 from advisor.decision.sensitivity import flips
-from advisor.decision.statement import say
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.stats.curve_fit import FAMILIES, Measured, fit_curve, project

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from advisor.core.statement import Statement, say
 from advisor.core.types import Interval, Outcome
 from advisor.decision.evidence import Evidence, Guard
 from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, Skipped, TrainingFindings
 from advisor.decision.guards import consistent, judge_guards, nothing_else_broke, skill_or_format, trainer_worked
 from advisor.decision.guards.retention import smallest_drop
-from advisor.decision.statement import Statement, say
 from advisor.decision.verdict import decide
 from advisor.stats.bootstrap import Panel
 from tests.decision.planted_evidence import FEW, TUNED, Plant, evidence

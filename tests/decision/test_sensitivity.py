@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.core.statement import say
 from advisor.decision.sensitivity import flips
-from advisor.decision.statement import say
 from advisor.decision.verdict import decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor._util import formats
-from advisor.decision.statement import say
+from advisor.core.statement import say
 from advisor.decision.verdict import DOMINANCE, NET_BENEFIT, decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
-from advisor.decision.statement import Action, Statement, say
 from advisor.decision.words import SENTENCES, instruction, sentence
 from tests.decision.words_of_guards import OF_GUARDS, SHOWN, SHOWN_SAID
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from advisor.core.statement import Statement, say
 from advisor.core.types import Interval
-from advisor.decision.statement import Statement, say
 
 SHOWN = say("data.shows", n=500, detectable=0.056, margin=0.02)
 SUSPECTS = say("leak.suspects", suspects=40, n=400)

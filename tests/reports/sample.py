@@ -11,13 +11,13 @@ import numpy as np
 
 from advisor.core.data_check import DataFindings, Leak, SuspiciousLabel
 from advisor.core.shipped import shipped
+from advisor.core.statement import Action, Statement, say
 from advisor.core.types import FitCost, Interval, Outcome, Run, Usage
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import Evidence, Flip, Guard, Verdict, VerdictAnswer
 from advisor.decision.findings import Findings
 from advisor.decision.information import Information, Step
 from advisor.decision.request import CompareOptions
-from advisor.decision.statement import Action, Statement, say
 from advisor.economics.amounts import Range
 from advisor.economics.break_even import BreakEven, Dominance
 from advisor.economics.inputs import Economics

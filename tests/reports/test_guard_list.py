@@ -10,8 +10,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from advisor.core.statement import Action, say
 from advisor.decision.evidence import Guard, State
-from advisor.decision.statement import Action, say
 from tests.reports.sample import HOSTILE, comparison, report
 
 guard_list, console, html, markdown = (report(name) for name in ("guard_list", "console", "html", "markdown"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.decision.statement import say
+from advisor.core.statement import say
 from tests.known import known
 from tests.reports.sample import HOSTILE, comparison, report
 

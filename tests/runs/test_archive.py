@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError
+from advisor.core.statement import say
 from advisor.core.types import Interval
 from advisor.decision.comparison import Comparison
-from advisor.decision.statement import say
 from advisor.runs import archive, compare
 from advisor.runs.store import SCHEMA_VERSION, Store
 from tests.small_comparison import write_evalset

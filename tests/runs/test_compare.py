@@ -14,9 +14,9 @@ import pytest
 import advisor
 from advisor.core.errors import AdvisorError, ConfigurationError
 from advisor.core.progress import silent
+from advisor.core.statement import say
 from advisor.decision.comparison import Comparison
 from advisor.decision.request import CompareOptions
-from advisor.decision.statement import say
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.runs.compare import _data_findings

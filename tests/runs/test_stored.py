@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from advisor.core.errors import StoreError
+from advisor.core.statement import say
 from advisor.decision.comparison import Comparison
-from advisor.decision.statement import say
 from advisor.runs.store import Store
 from advisor.runs.stored import comparison_of
 from tests.reports.sample import comparison

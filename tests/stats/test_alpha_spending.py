@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from advisor._util import formats
 from advisor.core.errors import ConfigurationError
+from advisor.core.statement import Value, say
 from advisor.decision.comparison import Comparison, compare_runs, look_note
 from advisor.decision.evidence import Verdict
-from advisor.decision.statement import Value, say
 from advisor.decision.verdict import decide
 from advisor.economics.inputs import Economics
 from advisor.stats.alpha_spending import budget_share, chance_needed, error_of_differences, surely

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from advisor.core.statement import say
 from advisor.core.types import Interval
 from advisor.decision.learning_curve import LearningCurve, MoreLabels
 from advisor.decision.next_steps import inform
 from advisor.decision.preposterior import Desk, Odds, chance_decides
 from advisor.decision.preposterior import _critical as desk_critical
-from advisor.decision.statement import say
 from advisor.decision.verdict import decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from advisor.core.statement import Action, Statement, say
 from advisor.decision.evidence import Evidence, Guard
-from advisor.decision.statement import Action, Statement, say
 
 if TYPE_CHECKING:
     from advisor.stats.summaries import StrategySummary

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence, Guard, State
 from advisor.decision.findings import Condition, Flips, ProbeName, Service
-from advisor.decision.statement import Action, Statement, say
 
 from .paired import Scores, difference, groups_of
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from advisor.core.statement import Statement, say
 from advisor.decision.evidence import Evidence, Guard
-from advisor.decision.statement import Statement, say
 from advisor.stats.intervals import LEAST_CLUSTERS
 
 from .baseline import owed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence, Guard, State
-from advisor.decision.statement import Action, Statement, say
 
 from .enough import rests_on_quality
 from .leak import unseen_data

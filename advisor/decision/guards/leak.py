@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.core.data_check import DataFindings
+from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence, Guard, Lead, State
-from advisor.decision.statement import Action, Statement, say
 from advisor.stats.alpha_spending import error_of_differences
 from advisor.stats.bootstrap import Draws, Panel, contrast
 from advisor.stats.paired import paired_statistics

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from advisor.core.statement import Action, Statement, say
 from advisor.decision.evidence import Evidence, Guard, State
 from advisor.decision.findings import Probe, ProbeName
-from advisor.decision.statement import Action, Statement, say
 from advisor.stats.hypothesis_tests import NonInferiority, non_inferiority
 
 from .paired import difference, scores_of

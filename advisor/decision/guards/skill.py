@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence, Guard, State
 from advisor.decision.findings import Probe
-from advisor.decision.statement import Action, Statement, say
 
 from .paired import Scores, difference, groups_of, run_scores, scores_of
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from advisor.core.statement import Action, Statement, say
 from advisor.decision.evidence import Evidence, Guard, State
 from advisor.decision.findings import TrainingFindings
-from advisor.decision.statement import Action, Statement, say
 
 TRAINER = "trainer worked"
 OVERFITTED = 0.8

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from advisor.decision.statement import Action, Statement
+from advisor.core.statement import Action, Statement
 
 from . import curves, data_guards, guards, headlines, probe_guards, reasons, steps, turning_points
 
