@@ -7,7 +7,7 @@ treated as they say, and nothing has to be inherited or registered.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeGuard, runtime_checkable
@@ -238,6 +238,15 @@ class HasNotes(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """The sentences; empty where all went as it should."""
+
+
+@runtime_checkable
+class DescribesItself(Protocol):
+    """Optional: how the answers are computed, so that somebody else can compute them again."""
+
+    @property
+    def description(self) -> Mapping[str, str]:
+        """By name, e.g. ``precision`` or ``device``, what a report says of it; what is empty is left out."""
 
 
 @runtime_checkable

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from advisor.core.errors import ConfigurationError
 from advisor.core.progress import Progress, silent
-from advisor.core.types import Embed, Example, Input, Prediction, Task
+from advisor.core.types import Document, Embed, Example, Input, Prediction, Task
 
 if TYPE_CHECKING:
     from advisor.core.metric import Metric
@@ -42,6 +42,65 @@ class Strategy(Protocol):
 
     def predict(self, inputs: Sequence[Input]) -> Sequence[Prediction | str]:
         """Answer every input. Raise `CallFailed` where an answer could not be had."""
+
+
+@runtime_checkable
+class AnswersFromDocuments(Protocol):
+    """Optional: can be given the documents in place of what it would look up."""
+
+    def predict_from(
+        self, inputs: Sequence[Input], documents: Sequence[Sequence[Document]]
+    ) -> Sequence[Prediction | str]:
+        """Answer every input from the documents that stand at its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """The optional attributes of a strategy, each with its default; made by `traits_of`.
+
+    Each is read when it is asked for, since `fit` may set it; what the strategy's own code raises there is passed on.
+    """
+
+    strategy: object
+
+    @property
+    def kind(self) -> str:
+        """The word the report groups by."""
+        return str(getattr(self.strategy, "kind", "custom"))
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the seed can change an answer."""
+        return bool(getattr(self.strategy, "stochastic", True))
+
+    @property
+    def tunes(self) -> bool:
+        """Whether it trains a model by itself."""
+        return bool(getattr(self.strategy, "tunes", False))
+
+    @property
+    def by_default(self) -> bool:
+        """Whether it runs without being asked for."""
+        return bool(getattr(self.strategy, "by_default", True))
+
+    @property
+    def selection(self) -> Any:
+        """What was chosen on dev, unchecked."""
+        return getattr(self.strategy, "selection", {})
+
+    def learns(self, task: Task) -> bool:
+        """Whether training examples beyond a handful can change its answers on `task`."""
+        says: Any = getattr(self.strategy, "learns", True)
+        return bool(says(task) if callable(says) else says)
+
+    def applies(self, task: Task) -> Any:
+        """Why it cannot run on `task`, or ``""``; unchecked."""
+        return getattr(self.strategy, "applies", lambda task: "")(task)
+
+
+def traits_of(strategy: object) -> Traits:
+    """Return a strategy's optional attributes, with the defaults of those that it does not have."""
+    return Traits(strategy)
 
 
 def _no_other_model(spec: str) -> Model:

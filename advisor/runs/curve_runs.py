@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from advisor.core import registry
 from advisor.core.errors import ConfigurationError
 from advisor.core.progress import strategy_finished, strategy_started
-from advisor.core.strategy import Strategy
+from advisor.core.strategy import Strategy, traits_of
 from advisor.core.types import EvalSet, Task
 from advisor.runs import runner
 from advisor.stats.curve_points import SizedRun
@@ -80,7 +79,7 @@ def plan_parts(strategies: Sequence[str], evalset: EvalSet, *, seed: int, seeds:
         strategy: Strategy = registry.make("strategies", spec)
         if not learns_from_examples(strategy, spec, task):
             continue
-        kind = str(getattr(strategy, "kind", "custom"))
+        kind = traits_of(strategy).kind
         kinds[kind] = kinds.get(kind, 0) + 1
         if kinds[kind] > MOST_OF_A_KIND:
             left_out[spec] = f"only the first {MOST_OF_A_KIND} strategies of kind {kind} get a learning curve"
@@ -91,9 +90,9 @@ def plan_parts(strategies: Sequence[str], evalset: EvalSet, *, seed: int, seeds:
 
 
 def _parts_of(spec: str, strategy: Strategy, sizes: Sequence[int], *, seed: int, seeds: int) -> list[Part]:
-    stochastic = bool(getattr(strategy, "stochastic", True))
-    free = getattr(strategy, "kind", "") in FREE_KINDS
-    many = max(SEEDS, seeds) if stochastic or free else 1
+    traits = traits_of(strategy)
+    stochastic = traits.stochastic
+    many = max(SEEDS, seeds) if stochastic or traits.kind in FREE_KINDS else 1
     parts = [Part(spec, seed + at, size) for size in sizes[:-1] for at in range(many)]
     missing = range(seeds, many) if stochastic else ()
     return parts + [Part(spec, seed + at, sizes[-1]) for at in missing]
@@ -105,9 +104,8 @@ def learns_from_examples(strategy: Strategy, spec: str, task: Task) -> bool:
     Raises:
         ConfigurationError: its `learns` breaks; only the user's own can.
     """
-    says: Any = getattr(strategy, "learns", True)
     try:
-        return bool(says(task) if callable(says) else says)
+        return traits_of(strategy).learns(task)
     except Exception as error:
         raise ConfigurationError(f"{spec!r}: its learns(task) raised {type(error).__name__}: {error}") from error
 

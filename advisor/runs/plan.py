@@ -19,7 +19,7 @@ from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
 from advisor.core.shipped import load_suite
 from advisor.core.specs import Spec
-from advisor.core.strategy import Context
+from advisor.core.strategy import AnswersFromDocuments, Context, traits_of
 from advisor.core.types import Task, Usage
 from advisor.decision.request import CompareOptions
 from advisor.economics.money import request_cost
@@ -147,8 +147,8 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
         strategy.fit(evalset.train, ctx)
         fitted = model.usage
         strategy.predict(tuple(example.input for example in evalset.test))
-    note = "at least: a tool call asks again" if getattr(strategy, "kind", "") == "tools" else ""
-    if "budget" in (chosen := getattr(strategy, "selection", {})):
+    note = "at least: a tool call asks again" if traits_of(strategy).kind == "tools" else ""
+    if "budget" in (chosen := traits_of(strategy).selection):
         note = f"about: answers steer the search, which makes at most {chosen['budget']:,} calls"
     row = _row(label, model, prepared, note)
     if other.usage.calls:
@@ -158,7 +158,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
         first,
         _times(model.usage - fitted, 1 / len(evalset.test)),
         model.row_tokens,
-        bool(evalset.gold_document_field and evalset.docs and hasattr(strategy, "predict_from")),
+        bool(evalset.gold_document_field and evalset.docs and isinstance(strategy, AnswersFromDocuments)),
     )
 
 

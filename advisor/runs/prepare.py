@@ -14,7 +14,7 @@ from advisor.core.fingerprints import digest, params_of
 from advisor.core.paths import home
 from advisor.core.progress import Progress
 from advisor.core.shipped import load_evalset, load_suite
-from advisor.core.strategy import Strategy
+from advisor.core.strategy import Strategy, traits_of
 from advisor.core.types import EvalSet, Task
 from advisor.decision.request import ALL, CompareOptions
 from advisor.economics.horizon import refuse_past_shutdown
@@ -110,7 +110,7 @@ class Prepared:
 
     def seeds_of(self, spec: str) -> tuple[int, ...]:
         """Return the seeds a strategy runs with: one, where it says that the seed cannot change its answers."""
-        stochastic = getattr(registry.make("strategies", spec), "stochastic", True)
+        stochastic = traits_of(registry.make("strategies", spec)).stochastic
         return tuple(range(self.options.seed, self.options.seed + (self.options.seeds if stochastic else 1)))
 
 
@@ -129,7 +129,7 @@ def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str
             raise ConfigurationError(
                 f"strategy {spec!r} cannot run on {task.name!r}: {reason}", hint="leave it out, or see `advisor list`"
             )
-        if not (reason or asked or getattr(strategy, "by_default", True)):
+        if not (reason or asked or traits_of(strategy).by_default):
             reason = f"it runs only when asked for: --strategy {spec}, or --strategy {ALL}"
         if reason:
             skipped[spec] = reason
@@ -147,7 +147,7 @@ def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str
 def _applies(strategy: Strategy, spec: str, task: Task) -> str:
     """Return why a strategy cannot run on `task`, or nothing; only the user's own code can break here."""
     try:
-        reason = getattr(strategy, "applies", _always)(task)
+        reason = traits_of(strategy).applies(task)
     except Exception as error:
         raise ConfigurationError(f"{spec!r}: its applies(task) raised {type(error).__name__}: {error}") from error
     if not isinstance(reason, str):
@@ -156,7 +156,3 @@ def _applies(strategy: Strategy, spec: str, task: Task) -> str:
             hint='return "" where it can run, and the reason where it cannot',
         )
     return reason
-
-
-def _always(task: Task) -> str:
-    return ""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+from advisor.core.model import DescribesItself
 from advisor.decision.request import CompareOptions, command_line
 
 _REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
@@ -15,12 +16,12 @@ _REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb"
 
 def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
     """Return by name what a reader needs to do this comparison again."""
-    ways = {name: str(getattr(model, name, "")) for name in ("precision", "device", "threads", "generation")}
+    described = model.description if isinstance(model, DescribesItself) else {}
     return {
         "command": command_line(options),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        **{name: way for name, way in ways.items() if way},
+        **{name: words for name, words in described.items() if words},
         "seed": str(options.seed),
         "bootstrap draws": str(options.draws),
         **{f"{name} version": number for name, number in versions().items()},

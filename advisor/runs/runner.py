@@ -21,7 +21,7 @@ from advisor.core.fingerprints import digest, params_of, source_digest
 from advisor.core.model import Model
 from advisor.core.progress import Progress, silent
 from advisor.core.specs import Spec
-from advisor.core.strategy import Context, Strategy
+from advisor.core.strategy import Context, Strategy, traits_of
 from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import CallPrice, Meter, MeteredModel, Purse, shares
@@ -190,8 +190,8 @@ class Attempt:
                 training_tokens=sum(report.tokens for report in reports),
                 other_usd=self._other_usd(),
             ),
-            tuned=bool(reports) or bool(getattr(self.strategy, "tunes", False)),
-            selection=self._calling("fit", lambda: recorded(getattr(self.strategy, "selection", {}), "selection")),
+            tuned=bool(reports) or traits_of(self.strategy).tunes,
+            selection=self._calling("fit", lambda: recorded(traits_of(self.strategy).selection, "selection")),
         )
         bench.store.add_run(header)
         return header
@@ -312,7 +312,7 @@ def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
         evalset_fingerprint=bench.fingerprint,
         metric=bench.metric.name,
         outcomes=(),
-        kind=str(getattr(strategy, "kind", "custom")),
-        tuned=bool(getattr(strategy, "tunes", False)),
+        kind=traits_of(strategy).kind,
+        tuned=traits_of(strategy).tunes,
         versions=versions(),
     )

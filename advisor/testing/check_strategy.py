@@ -24,7 +24,7 @@ from advisor.core.errors import AdvisorError, ConfigurationError
 from advisor.core.fingerprints import digest, params_of
 from advisor.core.metrics import for_task
 from advisor.core.model import Model, Request
-from advisor.core.strategy import Context
+from advisor.core.strategy import Context, traits_of
 from advisor.core.types import EvalSet, Example, Prediction, Task
 from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
 
@@ -131,7 +131,7 @@ class _Fits:
         reasons: list[str] = []
         for variant in ("plain", "documents", "tools"):
             evalset = toy_evalset(variant)
-            reason = strategy.applies(Task.of(evalset)) if hasattr(strategy, "applies") else ""
+            reason = traits_of(strategy).applies(Task.of(evalset))
             if not reason:
                 return evalset
             reasons.append(str(reason))

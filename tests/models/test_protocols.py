@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from advisor.core.model import (
     AnswerStream,
     Completion,
+    DescribesItself,
     HasBilling,
     HasNotes,
     Model,
@@ -34,7 +35,7 @@ def test_an_endpoint_streams_says_what_it_sends_and_has_notes() -> None:
     assert announces(model)
     assert isinstance(model.stream([]), AnswerStream)
     assert isinstance(model, HasNotes)
-    assert not isinstance(model, HasBilling | TrainsHere | ShowsTraining)
+    assert not isinstance(model, HasBilling | TrainsHere | ShowsTraining | DescribesItself)
 
 
 def test_a_scripted_model_is_free_and_gives_a_batch_at_once() -> None:
@@ -42,7 +43,7 @@ def test_a_scripted_model_is_free_and_gives_a_batch_at_once() -> None:
     assert isinstance(model, HasBilling)
     assert not model.billed
     assert isinstance(model, TrainsHere)
-    assert not isinstance(model, StreamingModel | HasNotes | ShowsTraining)
+    assert not isinstance(model, StreamingModel | HasNotes | ShowsTraining | DescribesItself)
     assert not announces(model)
 
 

@@ -224,6 +224,16 @@ class LocalModel:
         return "" if self._is_shared else plainly
 
     @property
+    def description(self) -> dict[str, str]:
+        """Precision, device, threads and generation, as a report says them."""
+        return {
+            "precision": self.precision,
+            "device": self.device,
+            "threads": self.threads,
+            "generation": self.generation,
+        }
+
+    @property
     def _is_shared(self) -> bool:
         from advisor.models.local import attention
 

@@ -9,6 +9,7 @@ from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.fingerprints import digest
 from advisor.core.model import Model
 from advisor.core.shipped import score_suite_answer
+from advisor.core.strategy import traits_of
 from advisor.core.types import Example, Outcome, Run
 from advisor.decision.findings import Probe, ProbeName
 from advisor.runs.interception import Change
@@ -71,7 +72,7 @@ class Asking:
 
     def trains_alone(self, run: Run) -> bool:
         """Say whether a strategy is known to train without `ctx.model.tune`, so that it need not be fitted to see."""
-        return bool(getattr(self.made(run).strategy, "tunes", False)) and not run.fit_cost.training_seconds
+        return traits_of(self.made(run).strategy).tunes and not run.fit_cost.training_seconds
 
     def forget(self, run: Run) -> None:
         """Let a fitted strategy go; it and its models are not needed any more."""
@@ -86,7 +87,7 @@ class Asking:
         identity: Sequence[object],
         what: str,
         change: Change | None = None,
-        way: Callable[[Attempt], Predict] | None = None,
+        way: Predict | None = None,
     ) -> Asked:
         """Ask the strategy behind `run` for some examples, each request changed by `change`.
 
@@ -112,9 +113,7 @@ class Asking:
                 return [Outcome(CHANGED, str(before + attempt.switch.changed), None)]
 
             with attempt.switch.changing(change):
-                attempt.answer(
-                    missing, key, done=len(examples) - len(missing), what=what, way=way and way(attempt), beside=changed
-                )
+                attempt.answer(missing, key, done=len(examples) - len(missing), what=what, way=way, beside=changed)
             stored = store.outcomes(key)
         found = tuple(stored[example.id] for example in examples if example.id in stored)
         return Asked(found, int(stored[CHANGED].output or 0) if CHANGED in stored else 0)

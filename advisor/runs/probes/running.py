@@ -10,11 +10,12 @@ from typing import Literal
 from advisor.core.fingerprints import digest
 from advisor.core.model import TrainsHere
 from advisor.core.shipped import load_suite
+from advisor.core.strategy import AnswersFromDocuments
 from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
 from advisor.decision.findings import Findings, Flips, Probe, Service, Skipped, TrainingFindings
 from advisor.decision.request import ProbeDepth
 from advisor.runs.plugin_calls import score_of
-from advisor.runs.runner import Attempt, Bench, Predict
+from advisor.runs.runner import Bench
 
 from . import conditions, measures, suites
 from .asking import EXPECTED, Asking, as_probe
@@ -252,13 +253,15 @@ class _Looking:
             return
         examples, run = _by_content(examples, self.sizes.oracle), subject.answered[0]
 
-        def way(attempt: Attempt) -> Predict:
-            ask: Callable[..., object] = attempt.strategy.predict_from  # type: ignore[attr-defined]
-            return lambda part: ask(tuple(e.input for e in part), [documents[e.id] for e in part])
-
         with self._noting("oracle_context", subject.label):
-            if not hasattr(self.asking.made(run).strategy, "predict_from"):
+            strategy = self.asking.made(run).strategy
+            if not isinstance(strategy, AnswersFromDocuments):
                 return
+            ask = strategy.predict_from
+
+            def way(part: Sequence[Example]) -> object:
+                return ask(tuple(e.input for e in part), [documents[e.id] for e in part])
+
             asked = self.asking.strategy(run, examples, ["oracle"], f"{subject.label}, given the document", way=way)
             note = f"{len(examples)} of {len(documents)} test examples that name their document"
             self._probes.append(as_probe("oracle_context", subject.label, run, asked, note))
