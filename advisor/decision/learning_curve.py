@@ -169,7 +169,7 @@ def learning_curves(
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class _DrawnCurve:
     """A fit, and the scores it draws, float64 (D, M), at the sizes `at` (M,); `shown` are those of the band."""
 
     fitted: Fitted
@@ -189,7 +189,7 @@ class _Sketch:
     table: Points
     ceiling: float
     refused: Statement | None
-    drawn: _Drawn | None = None
+    drawn: _DrawnCurve | None = None
 
 
 def _sketch(table: Points, resampled: Resampled, noise: Interval | None, rng: np.random.Generator) -> _Sketch:
@@ -210,7 +210,7 @@ def _sketch(table: Points, resampled: Resampled, noise: Interval | None, rng: np
     special = [*table.sizes, *(last * multiple for multiple in MULTIPLES)]
     shown = np.unique(np.round([*np.geomspace(first, last * EXTRAPOLATION, 25), *special]))
     at = np.unique([*np.geomspace(first, last * EXTRAPOLATION, 121), *shown])
-    return _Sketch(table, ceiling, remark, _Drawn(fitted, shown, at, 1.0 - fitted.draw(at, shifts, rng)))
+    return _Sketch(table, ceiling, remark, _DrawnCurve(fitted, shown, at, 1.0 - fitted.draw(at, shifts, rng)))
 
 
 def _too_little(table: Points, clusters: int) -> Statement | None:
@@ -284,7 +284,7 @@ def _interval(drawn: FloatArray, method: str = _METHOD) -> Interval:
     return Interval(middle, min(low, middle), max(high, middle), CURVE_LEVEL, method)
 
 
-def _crossing(drawn: _Drawn, largest: int, sketches: Sequence[_Sketch], resampled: Resampled) -> Crossing | None:
+def _crossing(drawn: _DrawnCurve, largest: int, sketches: Sequence[_Sketch], resampled: Resampled) -> Crossing | None:
     """Return where the curve first rises above the best strategy without tuning, in every draw.
 
     The rival stands where it was measured, with all examples at hand. Beyond them it grows by its own curve, where it
@@ -313,7 +313,9 @@ def _crossing(drawn: _Drawn, largest: int, sketches: Sequence[_Sketch], resample
     return Crossing(rival, found, float(np.mean(~crosses)), float(np.mean(ahead)))
 
 
-def _more(table: Points, drawn: _Drawn, multiple: float, economics: Economics, rng: np.random.Generator) -> MoreLabels:
+def _more(
+    table: Points, drawn: _DrawnCurve, multiple: float, economics: Economics, rng: np.random.Generator
+) -> MoreLabels:
     largest = table.sizes[-1]
     gain = drawn.score(multiple * largest) - drawn.score(largest)
     usd = _usd(table, multiple, economics)
