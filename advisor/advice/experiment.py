@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor._util.formats import count, points
-from advisor.advice.forecast import Drawn
+from advisor.advice.forecast import LiftDraws
 from advisor.advice.situation import Situation
 from advisor.economics.definition import typed_flags
 from advisor.economics.inputs import Economics
@@ -45,7 +45,7 @@ class Experiment:
 
 def design(
     situation: Situation,
-    drawn: Drawn,
+    drawn: LiftDraws,
     right: np.ndarray,
     economics: Economics,
     place: tuple[str, str] = ("my-evalset", ""),
@@ -105,7 +105,7 @@ def _first(strategies: list[str]) -> str:
     )
 
 
-def _flips(drawn: Drawn, right: np.ndarray, items: int, economics: Economics) -> str:
+def _flips(drawn: LiftDraws, right: np.ndarray, items: int, economics: Economics) -> str:
     """Return the leads at which the forecast, updated by such a test (importance weights), would say yes or no."""
     p = float(np.mean(drawn.prompted))
     q = float(np.clip(np.mean(drawn.prompted + drawn.lift), 0.0, 1.0))

@@ -66,7 +66,7 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class LiftDraws:
     """Joint draws, float64 (D,): the prompted score and the lift over it."""
 
     prompted: FloatArray
@@ -75,7 +75,7 @@ class Drawn:
 
 def draw_lifts(
     situation: Situation, labels: int | None, pilot: Pilot | None, *, seed: int = 0, draws: int = DRAWS
-) -> Drawn:
+) -> LiftDraws:
     """Draw what tuning would add.
 
     Args:
@@ -105,7 +105,7 @@ def draw_lifts(
     prompted, lift = (np.concatenate([part[at] for part in parts]) for at in (0, 1))
     if pilot is not None:
         lift = updated(lift, pilot, float(np.mean(prompted)), ceiling, rng)
-    return Drawn(prompted, lift)
+    return LiftDraws(prompted, lift)
 
 
 def _models(size: str | None) -> tuple[Sequence[str], bool]:
@@ -155,7 +155,7 @@ def updated(lift: FloatArray, pilot: Pilot, prompted: float, ceiling: float, rng
     return rng.permutation(np.interp(at, cumulative, GRID))
 
 
-def summarise(drawn: Drawn, margin: float) -> Forecast:
+def summarise(drawn: LiftDraws, margin: float) -> Forecast:
     """Return the forecast that the draws amount to."""
     low_90, low_50, median, high_50, high_90 = (
         float(q) for q in np.quantile(drawn.lift, (0.05, 0.25, 0.5, 0.75, 0.95))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.advice.forecast import Drawn
+from advisor.advice.forecast import LiftDraws
 from advisor.advice.situation import RETRAINS_PER_YEAR, Costs, Situation
 from advisor.core.types import Interval
 from advisor.economics.amounts import Amount
@@ -52,7 +52,7 @@ def labels_after_buying(situation: Situation, economics: Economics) -> tuple[int
 
 
 def weigh(
-    drawn: Drawn, situation: Situation, economics: Economics, costs: Costs, rng: np.random.Generator
+    drawn: LiftDraws, situation: Situation, economics: Economics, costs: Costs, rng: np.random.Generator
 ) -> tuple[NetBenefit, FloatArray | None]:
     """Price the lift; also return the net benefit in each draw, float64 (D,), where it is known."""
     size = len(drawn.lift)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.advice.forecast import Drawn, draw_lifts, summarise, updated
+from advisor.advice.forecast import LiftDraws, draw_lifts, summarise, updated
 from advisor.advice.lift_model import fit
 from advisor.advice.net_benefit import weigh
 from advisor.advice.published import Arm, arm
@@ -122,7 +122,7 @@ def test_a_pilot_at_the_end_of_the_scale_still_has_an_error(score: float) -> Non
 
 
 def test_money_is_the_formula_of_a_comparison() -> None:
-    drawn = Drawn(np.full(4, 0.5), np.array([-0.1, 0.0, 0.1, 0.2]))
+    drawn = LiftDraws(np.full(4, 0.5), np.array([-0.1, 0.0, 0.1, 0.2]))
     economics = replace(default_economics(), requests_per_month=1_000.0, usd_per_correct_answer=1.0,
                         engineering_hours=5.0, usd_per_label=2.0)  # fmt: skip
     costs = Costs(training_usd=10.0, usd_per_request=0.02, tuned_usd_per_request=0.01, hosting_usd_per_month=20.0)
