@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from advisor.decision.comparison import Comparison
 from advisor.stats.summaries import Disagreement
 
 from . import curves, data, guard_list, numbers, prompt_search, steps, view
-from .safe import line, shorten
+from .markdown_parts import block, code, folded, table, text
 
-SHOWN_EXAMPLES, SHOWN_CHARACTERS, LIMIT = 5, 200, 60_000
+SHOWN_EXAMPLES, LIMIT = 5, 60_000
 SIGNS = {"fine_tune": "🟢", "do_not_fine_tune": "🟠", "not_yet": "🔵"}
-_SPECIAL = re.compile(r"([\\`*_\[\]!|<>~$&]|^[#+=-]|:(?=\S)|(?<=^\d)[.)])")
 
 
 def render(comparison: Comparison) -> str:
@@ -42,34 +39,18 @@ def render(comparison: Comparison) -> str:
         _assumptions(comparison),
         _reproduction(comparison),
     ]
-    return _fitted([block for block in blocks if block])
-
-
-def text(foreign: str) -> str:
-    """Return `foreign` as plain words: one line, every sign of Markdown escaped, nobody mentioned, nothing linked."""
-    escaped = _SPECIAL.sub(r"\\\1", line(foreign))
-    return escaped.replace("@", "@\u2060").replace("www.", "www\u2060.")
-
-
-def code(foreign: str, limit: int = SHOWN_CHARACTERS) -> str:
-    """Return `foreign` as a code span that can stand in a table cell: fenced by more backticks than it contains."""
-    plain = shorten(line(foreign), limit).replace("|", "\\|")
-    if not plain:
-        return numbers.MISSING
-    fence = "`" * (max((len(run) for run in re.findall("`+", plain)), default=0) + 1)
-    pad = " " if "`" in plain else ""
-    return f"{fence}{pad}{plain}{pad}{fence}"
+    return _fitted([part for part in blocks if part])
 
 
 def _fitted(blocks: list[str]) -> str:
     """Join as many blocks as a comment holds; what is left out is said."""
     kept, size = [], 0
-    for block in blocks:
-        size += len(block) + 2
+    for part in blocks:
+        size += len(part) + 2
         if size > LIMIT:
             kept.append("*The rest does not fit into a comment; see the HTML report.*")
             break
-        kept.append(block)
+        kept.append(part)
     return "\n\n".join(kept) + "\n"
 
 
@@ -80,12 +61,6 @@ def _listed(title: str, items: list[str]) -> str:
 def _fact(fact: view.Fact) -> str:
     meaning = f" ({text(fact.meaning)})" if fact.meaning else ""
     return f"{text(fact.name)}: **{text(fact.value)}**{meaning}"
-
-
-def table(header: list[str], rows: list[list[str]], words: tuple[int, ...] = (0,)) -> str:
-    """Lay out a table; the columns in `words` hold words and stand left, the others figures."""
-    align = [":--" if column in words else "--:" for column in range(len(header))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, align, *rows))
 
 
 def _strategies(comparison: Comparison) -> str:
@@ -151,19 +126,8 @@ def _next_step(comparison: Comparison) -> str:
     return f"**Next step:** {text(step.words)}" + (f"\n\n{block(step.command)}" if step.command else "")
 
 
-def block(command: str) -> str:
-    """Return a line to type as a block of its own, fenced by more backticks than it contains."""
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
-    return f"{fence}\n{line(command)}\n{fence}"
-
-
 def _reproduction(comparison: Comparison) -> str:
     command, facts = view.reproduction(comparison)
     listed = "\n".join(f"- {text(fact.name)}: {code(fact.value)}" for fact in facts)
     shown = f"{block(command)}\n\n" if command else ""
     return folded("How to get the same again", f"{shown}- compared: {text(view.subject(comparison))}\n{listed}")
-
-
-def folded(title: str, body: str) -> str:
-    """Return a part that opens when it is clicked."""
-    return f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"

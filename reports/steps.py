@@ -11,6 +11,7 @@ from advisor.decision.comparison import Comparison
 from advisor.decision.information import Information, Step
 
 from . import numbers
+from .markdown_parts import block, folded, table, text
 from .view import Typed
 
 NEXT_TITLE = "What to do next and what it is worth"
@@ -174,8 +175,6 @@ def _told(row: StepRow, adds: str) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """Return both sections as Markdown; empty where neither has anything."""
-    from .markdown import block, folded, table, text
-
     blocks = []
     if steps := rows(comparison):
         lines = [

@@ -8,6 +8,8 @@ from graphlib import TopologicalSorter
 from importlib.util import resolve_name
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 LAYERS = (
     *("__main__", "cli", "advice", "monitoring", "runs", "testing", "models", "decision", "economics"),
@@ -16,17 +18,28 @@ LAYERS = (
 
 
 def test_every_import_points_down_and_none_in_a_circle() -> None:
-    files = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for path in (ROOT / "advisor").rglob("*.py")
-        if path.parent != ROOT / "advisor" or path.stem == "__main__"
-    }
+    files = _files("advisor")
     imports: dict[str, set[str]] = {}
     for name, path in files.items():
         imports[name] = _imported(name, path, files) - {name}
         up = [other for other in imports[name] if _floor(other) < _floor(name)]
         assert not up, f"{name} imports {up}, which stands above it"
     TopologicalSorter(imports).prepare()
+
+
+@pytest.mark.parametrize("neighbour", ["strategies", "evalsets", "reports"])
+def test_no_two_files_of_a_neighbour_name_each_other(neighbour: str) -> None:
+    files = _files(neighbour)
+    TopologicalSorter({name: _imported(name, path, files) - {name} for name, path in files.items()}).prepare()
+
+
+def _files(folder: str) -> dict[str, Path]:
+    """Return the files of a folder by their dotted names; of `advisor` those in its rooms, and `__main__`."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / folder).rglob("*.py")
+        if path.parent != ROOT / "advisor" or path.stem == "__main__"
+    }
 
 
 def _floor(module: str) -> int:

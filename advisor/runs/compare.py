@@ -175,16 +175,12 @@ def _probe_plan(evidence: Evidence, runs: Sequence[Run], prepared: Prepared, spe
     from advisor.runs.probes import ProbePlan, Subject
     from advisor.stats.summaries import group_runs
 
-    options, point = prepared.options, evidence.money.break_even
-    others = [one for one in evidence.strategies if not one.tuned and one.quality is not None]
-    best = max(others, key=lambda one: one.quality.estimate if one.quality else 0.0, default=None)
-    tuned = next((one.label for one in evidence.strategies if one.tuned and one.label == evidence.pivot), "")
-    local = prepared.prices.usd_per_hour is not None
+    options, local = prepared.options, prepared.prices.usd_per_hour is not None
     return ProbePlan(
         subjects=tuple(Subject(group.label, group.runs) for group in group_runs(runs)),
         specs=specs,
-        tuned=point.tuned if point else tuned,
-        alternatives=(point.alternative,) if point else (best.label,) if best else (),
+        tuned=evidence.tuned,
+        alternatives=(evidence.alternative,) if evidence.alternative else (),
         checks=options.checks,
         suite=options.suite,
         retention_margin=options.retention_margin,

@@ -18,6 +18,7 @@ from advisor.core.strategy import Strategy, traits_of
 from advisor.core.types import EvalSet, Task
 from advisor.decision.request import ALL, CompareOptions
 from advisor.economics.horizon import refuse_past_shutdown
+from advisor.economics.ledger import price_pair
 from advisor.economics.money import request_cost
 from advisor.economics.prices import Prices, prices_for
 from advisor.runs import runner
@@ -105,8 +106,8 @@ class Prepared:
     @property
     def prices(self) -> Prices:
         """What the model charges, as far as it is known."""
-        economics = self.options.economics
-        return economics.prices or prices_for(self.options.model, usd_per_hour=economics.usd_per_hour)
+        base, _ = price_pair(self.options.economics, self.options.model)
+        return base
 
     def seeds_of(self, spec: str) -> tuple[int, ...]:
         """Return the seeds a strategy runs with: one, where it says that the seed cannot change its answers."""

@@ -11,7 +11,7 @@ from advisor.core.statement import say
 from tests.known import known
 from tests.reports.sample import HOSTILE, comparison, report
 
-markdown = report("markdown")
+markdown, markdown_parts = report("markdown"), report("markdown_parts")
 
 
 def test_verdict_first_then_the_table() -> None:
@@ -48,7 +48,7 @@ def test_hostile_text_neither_formats_nor_links_nor_mentions() -> None:
 
 @given(st.text(max_size=60))
 def test_a_code_span_cannot_be_closed_from_inside(text: str) -> None:
-    span = markdown.code(text)
+    span = markdown_parts.code(text)
     if span == "–":
         return
     fence = known(re.match("`+", span))[0] if span.startswith("` ") or "`" in span[1:-1] else "`"
@@ -59,7 +59,7 @@ def test_a_code_span_cannot_be_closed_from_inside(text: str) -> None:
 
 @pytest.mark.parametrize("start", ["# big", "- item", "+ item", "1. item", "> quote", "= under"])
 def test_a_line_start_stays_text(start: str) -> None:
-    assert "\\" in markdown.text(start)
+    assert "\\" in markdown_parts.text(start)
 
 
 def test_it_fits_into_one_comment() -> None:
