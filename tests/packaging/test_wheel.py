@@ -21,7 +21,7 @@ strategy = registry.make("strategies", "majority")
 print(advisor.__file__)
 print(type(strategy).__module__)
 print(len(registry.names("evalsets")))
-print(len(registry.load("evalsets", "advisor.evalsets.suites:load")()))
+print(len(advisor.core.shipped.load_suite("")))
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"strategies", "evalsets", "reports"}))
 """
 

@@ -1,4 +1,4 @@
-"""The ledger of attempts: every call that may be billed stands in it once, and says how it ended."""
+"""The attempt log: every call that may be billed stands in it once, and says how it ended."""
 
 from __future__ import annotations
 
