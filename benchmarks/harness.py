@@ -59,7 +59,7 @@ def scripted(count: int) -> None:
     from advisor.core import registry
     from advisor.core.types import EvalSet, Example
     from advisor.models.scripted import ScriptedModel
-    from advisor.runs.runner import Bench, run_strategy
+    from advisor.runs.runner import RunContext, run_strategy
     from advisor.runs.store import Store
 
     test = tuple(Example(f"t{n}", f"question {n}", "yes") for n in range(count))
@@ -67,9 +67,9 @@ def scripted(count: int) -> None:
     evalset = EvalSet("many", "Answer yes.", "exact_match", train, (), test)
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite") as store:
         metric = registry.make("metrics", "exact_match")
-        bench = Bench(evalset, ScriptedModel(_yes), metric, store, embed=_none, workdir=Path(folder))
+        context = RunContext(evalset, ScriptedModel(_yes), metric, store, embed=_none, workdir=Path(folder))
         start = time.perf_counter()
-        run = run_strategy("zero_shot", 0, bench)
+        run = run_strategy("zero_shot", 0, context)
         took = time.perf_counter() - start
     assert sum(outcome.score or 0 for outcome in run.outcomes) == count
     print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]))
@@ -133,13 +133,13 @@ def ours(url: str) -> None:
     from advisor.core.model import Request
     from advisor.core.types import Message
     from advisor.models.endpoint import EndpointModel, EndpointOptions
-    from advisor.runs.metering import Meter, MeteredModel, Purse
+    from advisor.runs.metering import Budget, Meter, MeteredModel
     from advisor.runs.store import Store
 
     endpoint = EndpointModel("m", url=url, key="none", options=EndpointOptions(jobs=AT_ONCE))
     requests = [Request((Message("user", f"question {n}"),), max_tokens=8) for n in range(CALLS)]
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite") as store:
-        done = MeteredModel(endpoint, store, Meter(), Purse()).generate(requests)
+        done = MeteredModel(endpoint, store, Meter(), Budget()).generate(requests)
     assert [each.text for each in done] == ["yes"] * CALLS
 
 

@@ -12,7 +12,7 @@ import typer
 
 from advisor.cli import common
 from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
-from advisor.decision.request import MUCH, CompareOptions
+from advisor.decision.request import MUCH, ComparisonRequest
 from advisor.economics.amounts import SHARE
 from advisor.economics.definition import Bounds, Option, declared_options
 from advisor.economics.inputs import Economics
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
 
 MONEY, RESULTS, GATES = "Money", "Results", "Gates"
-_OPTIONS, _ECONOMICS = declared_options(CompareOptions), declared_options(Economics)
+_OPTIONS, _ECONOMICS = declared_options(ComparisonRequest), declared_options(Economics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def compare(**given: Any) -> None:
     _gates(comparison, wanted.require_decision, wanted.fail_under)
 
 
-def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
+def settle(given: Mapping[str, Any]) -> tuple[ComparisonRequest, tuple[str, ...]]:
     """Join flags (and environment) with the file and the defaults, in this order of precedence.
 
     Returns:
@@ -108,7 +108,7 @@ def settle(given: Mapping[str, Any]) -> tuple[CompareOptions, tuple[str, ...]]:
     return options_of(said, config), tuple(said.get("output", ()))
 
 
-def _run(asked: CompareOptions, quiet: bool) -> Comparison:
+def _run(asked: ComparisonRequest, quiet: bool) -> Comparison:
     from advisor.cli.progress import ProgressLine
     from advisor.runs.compare import compare_options
 
@@ -133,7 +133,7 @@ def _say_what_is_unanswered(comparison: Comparison) -> None:
         )
 
 
-def _print_plan(asked: CompareOptions, as_json: bool) -> None:
+def _print_plan(asked: ComparisonRequest, as_json: bool) -> None:
     from advisor.core.shipped import plan_text
     from advisor.runs.plan import plan
 

@@ -18,7 +18,7 @@ from advisor.decision.findings import Findings
 from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve, learning_curves
 from advisor.decision.next_steps import inform
-from advisor.decision.request import CompareOptions, Provenance
+from advisor.decision.request import ComparisonRequest, Provenance
 from advisor.decision.verdict import decide
 from advisor.decision.words import sentence
 from advisor.economics.inputs import Economics
@@ -215,7 +215,7 @@ def compare_runs(
         ConfigurationError: no runs, runs that do not belong together, or outcomes from another test split.
     """
     model = next((run.model for run in runs if run.model), "")
-    request = CompareOptions(evalset.name, model, economics=economics or Economics(), seed=seed, draws=draws)
+    request = ComparisonRequest(evalset.name, model, economics=economics or Economics(), seed=seed, draws=draws)
     provenance = Provenance(earlier_looks=tuple(earlier_looks))
     evidence = gather(runs, evalset, request, provenance, sized=sized)
     return conclude(evidence, runs, evalset, provenance, sized)
@@ -224,7 +224,7 @@ def compare_runs(
 def gather(
     runs: Sequence[Run],
     evalset: EvalSet,
-    request: CompareOptions,
+    request: ComparisonRequest,
     provenance: Provenance,
     *,
     findings: Findings | None = None,

@@ -14,7 +14,7 @@ from advisor.core.statement import Action, Statement
 from advisor.decision.findings import Findings
 from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve
-from advisor.decision.request import CompareOptions, command_line
+from advisor.decision.request import ComparisonRequest, command_line
 from advisor.decision.words import instruction, sentence
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Ledger
@@ -214,7 +214,7 @@ class Evidence:
         test_ids: the test examples in the order of the panel.
     """
 
-    request: CompareOptions
+    request: ComparisonRequest
     metric: str
     n_train: int
     n_dev: int

@@ -17,7 +17,7 @@ from advisor.core.statement import Action, say
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards import owed_baselines
 from advisor.decision.information import Information, Step
-from advisor.decision.preposterior import Desk, chance_decides, odds_after, odds_shifted
+from advisor.decision.preposterior import Preposterior, chance_decides, odds_after, odds_shifted
 from advisor.economics.amounts import Range, mean
 from advisor.economics.ledger import Account, is_priced
 from advisor.stats import value_of_information
@@ -42,10 +42,10 @@ def inform(evidence: Evidence) -> Information | None:
     ledger = evidence.ledger
     if ledger is None or not evidence.tuned or not evidence.alternative:
         return None
-    desk = Desk.of(evidence, ledger)
-    found = [*_examples(desk), *_seed(desk), *_labels(desk), *_strategies(desk), *_inputs(desk)]
+    analysis = Preposterior.of(evidence, ledger)
+    found = [*_examples(analysis), *_seed(analysis), *_labels(analysis), *_strategies(analysis), *_inputs(analysis)]
     steps = tuple(sorted(found, key=_ratio, reverse=True))
-    return Information(None if desk.nets is None else value_of_information.evpi(desk.nets), steps, _best(steps))
+    return Information(None if analysis.nets is None else value_of_information.evpi(analysis.nets), steps, _best(steps))
 
 
 def _best(steps: tuple[Step, ...]) -> Step | None:
@@ -75,26 +75,28 @@ def _ratio(step: Step) -> tuple[float, float]:
 # --- the steps -------------------------------------------------------------------------------------------------------
 
 
-def _examples(desk: Desk) -> Iterator[Step]:
+def _examples(analysis: Preposterior) -> Iterator[Step]:
     """More test examples: half as many again, what the margin needs, and what a limit left out.
 
     A sample of N beside the n0 at hand resolves N / (N + n0) of what they left open.
     """
-    evidence = desk.evidence
-    lead, margin = evidence.lead(desk.other.label), evidence.economics.margin
+    evidence = analysis.evidence
+    lead, margin = evidence.lead(analysis.other.label), evidence.economics.margin
     have = lead.n or evidence.n_test
     sizes = {_round(have / 2)}
     if lead.detectable is not None and 0.0 < margin < lead.detectable:
         sizes.add(_round(have * (lead.detectable / margin) ** 2 - have))
     hand = max(0, evidence.test_at_hand - evidence.n_test)
     sizes |= {hand} if hand else set()
-    each = total(_per_request(account) for account in desk.ledger.accounts)
+    each = total(_per_request(account) for account in analysis.ledger.accounts)
     for size in sorted(sizes):
         share = size / (size + have)
         worth = None
-        if desk.nets is not None and desk.means is not None:
-            part = desk.world_parts[0]
-            worth = min(value_of_information.evpi(desk.nets), value_of_information.evsi(desk.means, part, share))
+        if analysis.nets is not None and analysis.means is not None:
+            part = analysis.world_parts[0]
+            worth = min(
+                value_of_information.evpi(analysis.nets), value_of_information.evsi(analysis.means, part, share)
+            )
         new = max(0, size - hand)
         limited = [f"--limit {evidence.n_test + size}"] if hand or evidence.request.limit is not None else []
         yield Step(
@@ -102,71 +104,71 @@ def _examples(desk: Desk) -> Iterator[Step]:
             doing=Action(say("step.test_examples", more=size, to_label=new), evidence.again(*limited)),
             usd=None if each is None else size * each + new * mean(evidence.economics.usd_per_label),
             worth_usd=worth,
-            chance_decides=chance_decides(desk, odds_after(desk, examples=share), look=True),
+            chance_decides=chance_decides(analysis, odds_after(analysis, examples=share), look=True),
             basis=say(
                 "basis.like_those", n=have, usd_per_label=mean(evidence.economics.usd_per_label) if new else None
             ),
         )
 
 
-def _seed(desk: Desk) -> Iterator[Step]:
+def _seed(analysis: Preposterior) -> Iterator[Step]:
     """One more training seed: R + 1 of them resolve 1 / (R + 1) of the variance that R left in their mean."""
-    evidence, seeds = desk.evidence, desk.ours.seeds
-    if not desk.seed_variance.any():
+    evidence, seeds = analysis.evidence, analysis.ours.seeds
+    if not analysis.seed_variance.any():
         return
     share = 1.0 / (seeds + 1)
     worth = None
-    if desk.nets is not None and desk.means is not None:
-        part = desk.world_parts[1]
-        worth = min(value_of_information.evpi(desk.nets), value_of_information.evsi(desk.means, part, share))
-    tuned = [account for account in desk.ledger.accounts if account.tuned]
+    if analysis.nets is not None and analysis.means is not None:
+        part = analysis.world_parts[1]
+        worth = min(value_of_information.evpi(analysis.nets), value_of_information.evsi(analysis.means, part, share))
+    tuned = [account for account in analysis.ledger.accounts if account.tuned]
     asked = [None if a.request_usd is None else evidence.n_test * float(a.request_usd.mean()) for a in tuned]
     yield Step(
         name="seed",
         doing=Action(say("step.seed", seeds=seeds + 1), evidence.again(f"--seeds {seeds + 1}")),
         usd=total([*asked, *(account.fit_usd for account in tuned)]),
         worth_usd=worth,
-        chance_decides=chance_decides(desk, odds_after(desk, seeds=share)),
+        chance_decides=chance_decides(analysis, odds_after(analysis, seeds=share)),
         basis=say("basis.like_trainings"),
     )
 
 
-def _labels(desk: Desk) -> Iterator[Step]:
+def _labels(analysis: Preposterior) -> Iterator[Step]:
     """More labels, where a learning curve says what they would bring.
 
     They make a better strategy to choose from, of which the gain is learnt as well as the test examples tell it.
     """
-    evidence = desk.evidence
-    curve = next((one for one in evidence.curves if one.label == desk.ours.label), None)
-    noise = desk.spread(desk.quality_parts[0])
+    evidence = analysis.evidence
+    curve = next((one for one in evidence.curves if one.label == analysis.ours.label), None)
+    noise = analysis.spread(analysis.quality_parts[0])
     for more in curve.more if curve else ():
         sd = (more.gain.high - more.gain.low) / 2 / NormalDist().inv_cdf((1 + more.gain.level) / 2)
         learnt = sd**2 / (sd**2 + noise) if sd > 0.0 else 1.0
         limited = [f"--train-limit {more.labels}"] if evidence.request.train_limit is not None else []
-        calls = _per_request(desk.ours)
+        calls = _per_request(analysis.ours)
         yield Step(
             name="labels",
             doing=Action(
                 say("step.labels", more=more.labels - evidence.n_train, total=more.labels), evidence.again(*limited)
             ),
             usd=None if more.usd is None or calls is None else more.usd + evidence.n_test * calls,
-            worth_usd=_option_worth(desk, desk.ours, more.gain.estimate, sd * math.sqrt(learnt)),
-            chance_decides=chance_decides(desk, odds_shifted(desk, more.gain.estimate, sd, learnt)),
+            worth_usd=_option_worth(analysis, analysis.ours, more.gain.estimate, sd * math.sqrt(learnt)),
+            chance_decides=chance_decides(analysis, odds_shifted(analysis, more.gain.estimate, sd, learnt)),
             basis=say("basis.curve_holds", usd_per_label=mean(evidence.economics.usd_per_label)),
         )
 
 
-def _strategies(desk: Desk) -> Iterator[Step]:
+def _strategies(analysis: Preposterior) -> Iterator[Step]:
     """A strategy that is owed or was not run, with an assumed lift over the best one without tuning.
 
     It asks a request as dearly as that one, and is prepared at its price (an optimised prompt: at that of tuning).
     """
-    evidence, other = desk.evidence, desk.other
+    evidence, other = analysis.evidence, analysis.other
     for name in _not_run(evidence):
         lift, sd = LIFTS.get(name, USUAL_LIFT)
-        noise = desk.spread(desk.quality_parts[0])
+        noise = analysis.spread(analysis.quality_parts[0])
         learnt = sd**2 / (sd**2 + noise)
-        fits = [other.fit_usd, desk.ours.fit_usd] if name == "optimised_prompt" else [other.fit_usd]
+        fits = [other.fit_usd, analysis.ours.fit_usd] if name == "optimised_prompt" else [other.fit_usd]
         calls = None if other.request_usd is None else evidence.n_test * float(other.request_usd.mean())
         fit = None if any(fit is None for fit in fits) else max(fit or 0.0 for fit in fits)
         yield Step(
@@ -175,18 +177,18 @@ def _strategies(desk: Desk) -> Iterator[Step]:
                 say("step.strategy", name=name), evidence.line([*(one.label for one in evidence.strategies), name])
             ),
             usd=total([calls, fit]),
-            worth_usd=_option_worth(desk, other, lift, sd * math.sqrt(learnt)),
-            chance_decides=_rival_decides(desk, lift, sd, learnt),
+            worth_usd=_option_worth(analysis, other, lift, sd * math.sqrt(learnt)),
+            chance_decides=_rival_decides(analysis, lift, sd, learnt),
             basis=say("basis.assumed_lift", lift=lift, sd=sd, other=other.label),
         )
 
 
-def _inputs(desk: Desk) -> Iterator[Step]:
+def _inputs(analysis: Preposterior) -> Iterator[Step]:
     """An input that the user gave as a range, known for sure: an upper bound of finding it out more closely."""
-    economics, ledger = desk.evidence.economics, desk.ledger
-    if desk.nets is None or desk.means is None or ledger.volume is None or ledger.value is None:
+    economics, ledger = analysis.evidence.economics, analysis.ledger
+    if analysis.nets is None or analysis.means is None or ledger.volume is None or ledger.value is None:
         return
-    quality = desk.quality.mean(axis=0)
+    quality = analysis.quality.mean(axis=0)
     accounts = [account for account in ledger.accounts if is_priced(account)]  # all of them, where benefit is netted
     costs = np.array([float(account.request_usd.mean()) for account in accounts])
     fixed = np.array([float(ledger.fixed(account).mean()) for account in accounts])
@@ -200,14 +202,14 @@ def _inputs(desk: Desk) -> Iterator[Step]:
         volumes, values = np.broadcast_arrays(np.atleast_1d(volume), np.atleast_1d(value))
         each = values[:, None] * quality - costs
         conditional = volumes[:, None] * ledger.horizon * each - fixed
-        ours, other = desk.pair
-        odds = odds_after(desk, gain=conditional[:, ours] - conditional[:, other])
+        ours, other = analysis.pair
+        odds = odds_after(analysis, gain=conditional[:, ours] - conditional[:, other])
         yield Step(
             name=name,
-            doing=Action(say("step.find_out", name=name), desk.evidence.again(flag)),
+            doing=Action(say("step.find_out", name=name), analysis.evidence.again(flag)),
             usd=HOURS_TO_FIND_OUT * economics.usd_per_engineering_hour,
-            worth_usd=min(value_of_information.evpi(desk.nets), value_of_information.evppi(conditional)),
-            chance_decides=chance_decides(desk, odds),
+            worth_usd=min(value_of_information.evpi(analysis.nets), value_of_information.evppi(conditional)),
+            chance_decides=chance_decides(analysis, odds),
             basis=say("basis.known_after", hours=HOURS_TO_FIND_OUT),
         )
 
@@ -215,33 +217,33 @@ def _inputs(desk: Desk) -> Iterator[Step]:
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _option_worth(desk: Desk, base: Account, lift: float, sd: float) -> float | None:
+def _option_worth(analysis: Preposterior, base: Account, lift: float, sd: float) -> float | None:
     """Return what one more choice is worth: `base` with a lift in score, of which `sd` will be learnt."""
-    if desk.means is None:
+    if analysis.means is None:
         return None
-    ours, other = desk.pair
-    column = ours if base.label == desk.ours.label else other
-    best, now = float(desk.means.max()), float(desk.means[column])
-    usd = desk.usd_per_score
+    ours, other = analysis.pair
+    column = ours if base.label == analysis.ours.label else other
+    best, now = float(analysis.means.max()), float(analysis.means[column])
+    usd = analysis.usd_per_score
     return max(0.0, value_of_information.expected_maximum(best, now + usd * lift, usd * sd) - best)
 
 
-def _rival_decides(desk: Desk, lift: float, sd: float, learnt: float) -> float | None:
+def _rival_decides(analysis: Preposterior, lift: float, sd: float, learnt: float) -> float | None:
     """Return how likely a new rival, that much better than the best one without tuning, settles it.
 
     It settles a no where it is the better buy (by dominance: not worse by more than the margin, and not dearer), and
     lets a yes stand that the rule would give already.
     """
-    evidence, ours, other = desk.evidence, desk.ours, desk.other
+    evidence, ours, other = analysis.evidence, analysis.ours, analysis.other
     need = NormalDist().inv_cdf(evidence.economics.confidence)
     held = evidence.money.dominance
-    if desk.nets is not None and desk.means is not None:
-        usd = desk.usd_per_score
-        ahead = float(desk.means[desk.pair[1]] - desk.means[desk.pair[0]]) + usd * lift
-        open_sd, told = math.sqrt(desk.spread(desk.nets) + (usd * sd) ** 2), usd * sd
+    if analysis.nets is not None and analysis.means is not None:
+        usd = analysis.usd_per_score
+        ahead = float(analysis.means[analysis.pair[1]] - analysis.means[analysis.pair[0]]) + usd * lift
+        open_sd, told = math.sqrt(analysis.spread(analysis.nets) + (usd * sd) ** 2), usd * sd
         stands = evidence.sure(evidence.money.probability_tuned_best)
     elif ours.request_usd is not None and other.request_usd is not None and held is not None:
-        ahead, open_sd, told = lift - desk.lead + evidence.economics.margin, math.hypot(sd, _sd(desk)), sd
+        ahead, open_sd, told = lift - analysis.lead + evidence.economics.margin, math.hypot(sd, _sd(analysis)), sd
         if float(other.request_usd.mean()) > float(ours.request_usd.mean()):
             ahead = -math.inf
         stands = evidence.sure(held.better_and_not_dearer)
@@ -255,8 +257,8 @@ def _rival_decides(desk: Desk, lift: float, sd: float, learnt: float) -> float |
     return min(1.0, no + yes * stands)
 
 
-def _sd(desk: Desk) -> float:
-    return math.sqrt(desk.spread(desk.quality))
+def _sd(analysis: Preposterior) -> float:
+    return math.sqrt(analysis.spread(analysis.quality))
 
 
 def _not_run(evidence: Evidence) -> list[str]:

@@ -36,7 +36,7 @@ class Odds:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Preposterior:
     """The evidence laid out for weighing steps: S accounts in the order of the ledger, D draws.
 
     Attributes:
@@ -56,7 +56,7 @@ class Desk:
     seed_variance: FloatArray
 
     @classmethod
-    def of(cls, evidence: Evidence, ledger: Ledger) -> Desk:
+    def of(cls, evidence: Evidence, ledger: Ledger) -> Preposterior:
         """Lay the evidence out."""
         found = [ledger.net_benefit(account) for account in ledger.accounts]
         known = [net for net in found if net is not None]
@@ -135,7 +135,7 @@ class Desk:
         return float(np.var(draws[:, ours] - draws[:, other]))
 
 
-def chance_decides(desk: Desk, odds: Odds, *, look: bool = False) -> float | None:
+def chance_decides(analysis: Preposterior, odds: Odds, *, look: bool = False) -> float | None:
     """Return the probability that the verdict rule decides after a step, by normal approximation.
 
     By net benefit: the chance that tuning is best reaches what a yes needs (and, where it rests on quality, its lead is
@@ -143,15 +143,15 @@ def chance_decides(desk: Desk, odds: Odds, *, look: bool = False) -> float | Non
     conditions of a yes rise and fall together, so the rarest stands for all. Guards that fail now are left aside.
     `look`: the step grows the test set, and its result is held to the stricter error budget of the next look.
     """
-    evidence, need = desk.evidence, NormalDist().inv_cdf(desk.evidence.economics.confidence)
+    evidence, need = analysis.evidence, NormalDist().inv_cdf(analysis.evidence.economics.confidence)
     sure = NormalDist().inv_cdf(evidence.chance_needed_at(evidence.looks + look))
     real = 1.0
     if rests_on_quality(evidence):
-        real = chance_to_reach(odds.quality, _critical(desk, evidence.looks + look), odds.quality_share)
-    if desk.nets is not None:
+        real = chance_to_reach(odds.quality, _critical(analysis, evidence.looks + look), odds.quality_share)
+    if analysis.nets is not None:
         yes = min(real, chance_to_reach(odds.money, sure, odds.money_share))
         return min(1.0, yes + chance_to_reach(-odds.money, need, odds.money_share))
-    held, size = evidence.money.dominance, len(desk.quality)
+    held, size = evidence.money.dominance, len(analysis.quality)
     if held is None:
         return None
     shift = odds.money  # by how many standard deviations the lead moves
@@ -168,57 +168,61 @@ def chance_decides(desk: Desk, odds: Odds, *, look: bool = False) -> float | Non
     return min(1.0, yes + reached(held.needless, -1.0))
 
 
-def odds_after(desk: Desk, *, examples: float = 0.0, seeds: float = 0.0, gain: FloatArray | None = None) -> Odds:
+def odds_after(
+    analysis: Preposterior, *, examples: float = 0.0, seeds: float = 0.0, gain: FloatArray | None = None
+) -> Odds:
     """Return the odds after a step that resolves these shares of what examples and seeds leave open.
 
     `gain`, float64 (D,), is what is expected of the gain once an input is known, for a step that finds out an input.
     """
-    whole = desk.spread(desk.quality)
-    resolved = examples * desk.spread(desk.quality_parts[0]) + seeds * desk.spread(desk.quality_parts[1])
+    whole = analysis.spread(analysis.quality)
+    resolved = examples * analysis.spread(analysis.quality_parts[0]) + seeds * analysis.spread(
+        analysis.quality_parts[1]
+    )
     share = min(1.0, resolved / whole) if whole > 0.0 else 0.0
     score = 0.0
     if whole > 0.0:
-        score = desk.lead / math.sqrt(whole)
-    elif desk.lead != 0.0:
-        score = math.copysign(_CERTAIN, desk.lead)
-    if desk.nets is None:
+        score = analysis.lead / math.sqrt(whole)
+    elif analysis.lead != 0.0:
+        score = math.copysign(_CERTAIN, analysis.lead)
+    if analysis.nets is None:
         return Odds(0.0, share, score, share)
-    total = desk.spread(desk.nets)
+    total = analysis.spread(analysis.nets)
     if gain is not None:
         told = float(np.var(gain))
     else:
-        told = examples * desk.spread(desk.world_parts[0]) + seeds * desk.spread(desk.world_parts[1])
-    now = score_of(desk.evidence.money.probability_tuned_best or 0.0, len(desk.quality))
+        told = examples * analysis.spread(analysis.world_parts[0]) + seeds * analysis.spread(analysis.world_parts[1])
+    now = score_of(analysis.evidence.money.probability_tuned_best or 0.0, len(analysis.quality))
     return Odds(now, min(1.0, told / total) if total > 0.0 else 0.0, score, share)
 
 
-def _critical(desk: Desk, look: int) -> float:
+def _critical(analysis: Preposterior, look: int) -> float:
     """Return the score at which the lead is called real at that look: where its simultaneous interval leaves 0.
 
     The interval is that of this look; at another one it is wider as the normal quantiles of the two error rates are.
     """
-    false_yes = desk.evidence.economics.false_yes
-    now, then = (error_of_differences(false_yes, look=at) for at in (desk.evidence.looks, look))
+    false_yes = analysis.evidence.economics.false_yes
+    now, then = (error_of_differences(false_yes, look=at) for at in (analysis.evidence.looks, look))
     wider = NormalDist().inv_cdf(1.0 - then / 2.0) / NormalDist().inv_cdf(1.0 - now / 2.0)
-    lead, sd = desk.evidence.lead(desk.other.label), math.sqrt(desk.spread(desk.quality))
+    lead, sd = analysis.evidence.lead(analysis.other.label), math.sqrt(analysis.spread(analysis.quality))
     if not lead.n:
         return math.inf
     return wider * (lead.estimate - lead.low) / sd if sd > 0.0 else 0.0
 
 
-def odds_shifted(desk: Desk, lift: float, sd: float, learnt: float) -> Odds:
+def odds_shifted(analysis: Preposterior, lift: float, sd: float, learnt: float) -> Odds:
     """Return the odds after the tuned strategy has gained `lift` give or take `sd`, of which a share is learnt."""
-    now = odds_after(desk)
-    open_quality = math.sqrt(desk.spread(desk.quality) + sd**2)
+    now = odds_after(analysis)
+    open_quality = math.sqrt(analysis.spread(analysis.quality) + sd**2)
     share = learnt * sd**2 / open_quality**2 if open_quality > 0.0 else 0.0
-    quality = (desk.lead + lift) / open_quality if open_quality > 0.0 else now.quality
-    if desk.nets is None or desk.means is None:
+    quality = (analysis.lead + lift) / open_quality if open_quality > 0.0 else now.quality
+    if analysis.nets is None or analysis.means is None:
         return Odds(lift / open_quality if open_quality > 0.0 else 0.0, share, quality, share)
-    usd, (ours, other) = desk.usd_per_score, desk.pair
-    open_money = math.sqrt(desk.spread(desk.nets) + (usd * sd) ** 2)
+    usd, (ours, other) = analysis.usd_per_score, analysis.pair
+    open_money = math.sqrt(analysis.spread(analysis.nets) + (usd * sd) ** 2)
     if open_money == 0.0:
         return now
-    gain = float(desk.means[ours] - desk.means[other]) + usd * lift
+    gain = float(analysis.means[ours] - analysis.means[other]) + usd * lift
     return Odds(gain / open_money, learnt * (usd * sd / open_money) ** 2, quality, share)
 
 

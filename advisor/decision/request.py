@@ -22,7 +22,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class CompareOptions:
+class ComparisonRequest:
     """What one comparison is made of.
 
     Attributes:
@@ -144,7 +144,7 @@ class CompareOptions:
         validate_options(self)
 
 
-def command_line(options: CompareOptions, strategies: Sequence[str] | None = None, *flags: str) -> str:
+def command_line(options: ComparisonRequest, strategies: Sequence[str] | None = None, *flags: str) -> str:
     """Return the `advisor compare` line that gives the same figures; prices of one's own are in the file it names.
 
     Args:

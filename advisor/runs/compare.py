@@ -14,7 +14,7 @@ from advisor.core.progress import Progress, silent, strategy_finished, strategy_
 from advisor.core.shipped import look_at_data
 from advisor.core.types import EvalSet, Run
 from advisor.decision.findings import Findings, Skipped
-from advisor.decision.request import CompareOptions, Provenance
+from advisor.decision.request import ComparisonRequest, Provenance
 from advisor.runs import runner
 from advisor.runs.prepare import Prepared
 from advisor.runs.provenance import environment
@@ -40,7 +40,7 @@ def compare(
         evalset: a shipped name, a folder, or a file.
         strategies: e.g. ``["few_shot", "nearest.py:Nearest"]``; by default all built-ins that apply.
         progress: called as long work goes on.
-        **options: the other fields of `CompareOptions`.
+        **options: the other fields of `ComparisonRequest`.
 
     Returns:
         The comparison; ``.verdict`` answers, ``.to_frame()`` is the table, ``.save("report.html")`` writes a report.
@@ -50,15 +50,17 @@ def compare(
     """
     if isinstance(strategies, str):
         raise ConfigurationError(f"strategies is the text {strategies!r}; a list is needed", hint=f"[{strategies!r}]")
-    known = {f.name for f in fields(CompareOptions)}
+    known = {f.name for f in fields(ComparisonRequest)}
     unknown = sorted(set(options) - known)
     if unknown:
         raise ConfigurationError(f"compare() has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
     source: Any = os.fspath(evalset) if isinstance(evalset, os.PathLike) else evalset
-    return compare_options(CompareOptions(evalset=source, strategies=tuple(strategies), **options), progress=progress)
+    return compare_options(
+        ComparisonRequest(evalset=source, strategies=tuple(strategies), **options), progress=progress
+    )
 
 
-def compare_options(options: CompareOptions, *, progress: Progress = silent) -> Comparison:
+def compare_options(options: ComparisonRequest, *, progress: Progress = silent) -> Comparison:
     """Run a comparison; what is stored already is not run again. See `compare`."""
     from advisor.decision.comparison import conclude, gather
     from advisor.runs.probes import run_probes
@@ -66,21 +68,21 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
     with variables(NO_NETWORK if options.offline else {}):
         prepared = Prepared.of(options)
     with variables(NO_NETWORK if options.offline else {}), Store() as store:
-        bench = prepared.bench(store, progress)
-        runs, specs = _run_all(prepared, bench)
-        sized = _sized(prepared, bench, runs, specs)
+        context = prepared.context(store, progress)
+        runs, specs = _run_all(prepared, context)
+        sized = _sized(prepared, context, runs, specs)
         provenance = Provenance(
             specs=specs,
             skipped=prepared.skipped,
-            notes=_notes(prepared, bench, runs, sized),
-            environment=environment(options, bench.model),
+            notes=_notes(prepared, context, runs, sized),
+            environment=environment(options, context.model),
             test_at_hand=prepared.test_at_hand,
             earlier_looks=_earlier_looks(store, runs, prepared.evalset),
         )
-        beside = _data_findings(prepared, bench, runs)
+        beside = _data_findings(prepared, context, runs)
         evidence = gather(runs, prepared.evalset, options, provenance, findings=beside, sized=sized)
         if options.checks != "none":
-            probed = run_probes(_probe_plan(evidence, runs, prepared, specs), bench)
+            probed = run_probes(_probe_plan(evidence, runs, prepared, specs), context)
             beside = replace(probed, data=beside.data, skipped=(*beside.skipped, *probed.skipped))
             evidence = replace(evidence, findings=beside)
         comparison = conclude(evidence, runs, prepared.evalset, provenance, sized)
@@ -88,7 +90,7 @@ def compare_options(options: CompareOptions, *, progress: Progress = silent) -> 
     return comparison
 
 
-def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[str, str]]:
+def _run_all(prepared: Prepared, context: runner.RunContext) -> tuple[list[Run], dict[str, str]]:
     """Run every strategy with every seed; return the runs, and by run id what was typed for each.
 
     `progress` may have hooks for the start and end of a strategy.
@@ -97,17 +99,17 @@ def _run_all(prepared: Prepared, bench: runner.Bench) -> tuple[list[Run], dict[s
     runs, specs = [], {}
     for at, (spec, seed) in enumerate(todo, 1):
         label = f"{spec} seed {seed}" if len(prepared.seeds_of(spec)) > 1 else spec
-        strategy_started(bench.progress, label, at, len(todo))
-        run = runner.run_strategy(spec, seed, bench)
+        strategy_started(context.progress, label, at, len(todo))
+        run = runner.run_strategy(spec, seed, context)
         runs.append(run)
         specs[run.id] = spec
-        strategy_finished(bench.progress, label, runner.note(run))
+        strategy_finished(context.progress, label, runner.note(run))
     if all(run.error for run in runs):
         raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
     return runs, specs
 
 
-def _data_findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run]) -> Findings:
+def _data_findings(prepared: Prepared, context: runner.RunContext, runs: Sequence[Run]) -> Findings:
     """Find out, for the guards, what the scores do not say; what cannot be looked at never stops a comparison.
 
     Only where a strategy was tuned: the guards stand before a yes to fine-tuning, and before nothing else.
@@ -118,7 +120,7 @@ def _data_findings(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run])
         return Findings(skipped=(Skipped("data", "", "looked at only where a strategy was tuned"),))
     try:
         rng = np.random.default_rng(prepared.options.seed)
-        data = look_at_data(prepared.evalset, bench.embed, rng, bench.progress)
+        data = look_at_data(prepared.evalset, context.embed, rng, context.progress)
     except Exception as error:
         return Findings(skipped=(Skipped("data", "", f"could not be looked at: {type(error).__name__}: {error}"),))
     return Findings(data=data)
@@ -130,7 +132,9 @@ def _earlier_looks(store: Store, runs: Sequence[Run], evalset: EvalSet) -> tuple
     return store.earlier_looks(evalset.name, model, len(evalset.test))
 
 
-def _sized(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], specs: Mapping[str, str]) -> list[SizedRun]:
+def _sized(
+    prepared: Prepared, context: runner.RunContext, runs: Sequence[Run], specs: Mapping[str, str]
+) -> list[SizedRun]:
     """Run what the learning curves need beside the comparison's `runs`; those count as the largest size."""
     from advisor.runs.curve_runs import run_parts
     from advisor.stats.curve_points import SizedRun
@@ -142,12 +146,14 @@ def _sized(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], specs: 
     labels = {specs[run.id]: group.label for group in group_runs(runs) for run in group.runs}
     whole = [SizedRun(labels[specs[run.id]], len(prepared.evalset.train), run) for run in runs]
     kept = {labels[spec] for spec in parts.strategies}
-    found = run_parts(parts, bench, labels, prepared.options.seed)
+    found = run_parts(parts, context, labels, prepared.options.seed)
     return [one for one in whole if one.label in kept] + found
 
 
-def _notes(prepared: Prepared, bench: runner.Bench, runs: Sequence[Run], sized: Sequence[SizedRun]) -> tuple[str, ...]:
-    own = bench.model.notes if isinstance(bench.model, HasNotes) else ()
+def _notes(
+    prepared: Prepared, context: runner.RunContext, runs: Sequence[Run], sized: Sequence[SizedRun]
+) -> tuple[str, ...]:
+    own = context.model.notes if isinstance(context.model, HasNotes) else ()
     return (*prepared.evalset.notes, *own, *prepared.curve_notes, *_broken(sized), *_unread(runs))
 
 

@@ -7,7 +7,7 @@
       requests_per_month: [5000, 20000]     # a number, or a 90 % range
       usd_per_correct_answer: $0.40         # so are 20k, 1.5M, and for a share 40%
 
-The keys are the options of `CompareOptions` and `Economics`; an unknown one is an error with the nearest name.
+The keys are the options of `ComparisonRequest` and `Economics`; an unknown one is an error with the nearest name.
 `json_schema` is published as ``docs/comparison.schema.json``.
 """
 
@@ -32,7 +32,7 @@ from pydantic import (
 from advisor._util import files
 from advisor._util.strict_yaml import StrictLoader
 from advisor.core.errors import ConfigurationError, did_you_mean
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.definition import Option, declared_options
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
@@ -91,22 +91,22 @@ ECONOMICS = block(
 COMPARISON = block(
     "ComparisonFile",
     "One comparison; every key is the flag of the same name.",
-    declared_options(CompareOptions),
+    declared_options(ComparisonRequest),
     output=list[str],
     economics=ECONOMICS,
 )
 
 
-def options_of(said: Said, config: str = "") -> CompareOptions:
+def options_of(said: Said, config: str = "") -> ComparisonRequest:
     """Return the options that are said, the defaults for everything else; `config` is the file they were read from.
 
     Raises:
         ConfigurationError: two of them contradict each other.
     """
-    chosen = {name: value for name, value in said.items() if name in declared_options(CompareOptions)}
+    chosen = {name: value for name, value in said.items() if name in declared_options(ComparisonRequest)}
     if "strategies" in chosen:
         chosen["strategies"] = tuple(chosen["strategies"])
-    return CompareOptions(**chosen, economics=economics_of(said.get("economics", {})), config=config)
+    return ComparisonRequest(**chosen, economics=economics_of(said.get("economics", {})), config=config)
 
 
 def economics_of(said: Said) -> Economics:

@@ -115,23 +115,23 @@ def label_of_part(part: Part) -> str:
     return f"{part.spec} seed {part.seed}, {part.size} examples"
 
 
-def run_parts(parts: Parts, bench: runner.Bench, labels: Mapping[str, str], first_seed: int) -> list[SizedRun]:
-    """Run all parts on `bench`; what is stored is not run again, and one that breaks stops no other.
+def run_parts(parts: Parts, context: runner.RunContext, labels: Mapping[str, str], first_seed: int) -> list[SizedRun]:
+    """Run all parts on `context`; what is stored is not run again, and one that breaks stops no other.
 
     Args:
         parts: what to run.
-        bench: a `runner.Bench` of the whole eval set.
+        context: a `runner.RunContext` of the whole eval set.
         labels: by specification, the label of the strategy's row.
         first_seed: where seeds start.
     """
-    found, benches = [], dict[tuple[int, int], runner.Bench]()
+    found, contexts = [], dict[tuple[int, int], runner.RunContext]()
     for at, part in enumerate(parts.parts, 1):
-        strategy_started(bench.progress, label_of_part(part), at, len(parts.parts))
+        strategy_started(context.progress, label_of_part(part), at, len(parts.parts))
         place = (part.size, part.seed)
-        if place not in benches:
-            small = part.of(bench.evalset, first_seed)
-            benches[place] = replace(bench, evalset=small, pool=bench.evalset.train, kept=None)
-        run = runner.run_strategy(part.spec, part.seed, benches[place])
+        if place not in contexts:
+            small = part.of(context.evalset, first_seed)
+            contexts[place] = replace(context, evalset=small, pool=context.evalset.train, kept=None)
+        run = runner.run_strategy(part.spec, part.seed, contexts[place])
         found.append(SizedRun(labels[part.spec], part.size, run))
-        strategy_finished(bench.progress, label_of_part(part), runner.note(run))
+        strategy_finished(context.progress, label_of_part(part), runner.note(run))
     return found

@@ -59,23 +59,23 @@ class Meter:
 
 
 @dataclass(slots=True)
-class Purse:
+class Budget:
     """The budget of a whole comparison; `price` gives the USD of a usage, or `None` where no price is known."""
 
-    budget_usd: float | None = None
+    limit_usd: float | None = None
     price: CallPrice = lambda usage: None
     spent_usd: float = 0.0
 
     @property
-    def is_empty(self) -> bool:
+    def is_reached(self) -> bool:
         """Whether the budget is reached."""
-        return self.budget_usd is not None and self.spent_usd >= self.budget_usd
+        return self.limit_usd is not None and self.spent_usd >= self.limit_usd
 
     def check(self) -> None:
         """Raise `BudgetReached` if nothing is left."""
-        if self.is_empty:
+        if self.is_reached:
             raise BudgetReached(
-                f"the budget of ${self.budget_usd:g} is reached (${self.spent_usd:.4f} spent); "
+                f"the budget of ${self.limit_usd:g} is reached (${self.spent_usd:.4f} spent); "
                 "everything answered so far is stored",
                 hint="run the same command again with a larger --budget to go on",
             )
@@ -86,15 +86,15 @@ class Purse:
 
 
 class MeteredModel:
-    """A model with a meter, a purse and a memory; behaves as the model it wraps.
+    """A model with a meter, a budget and a memory; behaves as the model it wraps.
 
-    `price` is given where it is not the model that the purse has the price of; `run` is what the calls are made for.
+    `price` is given where it is not the model that the budget has the price of; `run` is what the calls are made for.
     """
 
     def __init__(
-        self, model: Model, store: Store, meter: Meter, purse: Purse, *, price: CallPrice | None = None, run: str = ""
+        self, model: Model, store: Store, meter: Meter, budget: Budget, *, price: CallPrice | None = None, run: str = ""
     ) -> None:
-        self._model, self._store, self._meter, self._purse = model, store, meter, purse
+        self._model, self._store, self._meter, self._purse = model, store, meter, budget
         self._price, self._run = price, run
         self._samples_of, self._sampled = run or uuid.uuid4().hex, Counter[str]()
         self.name = model.name
@@ -160,7 +160,7 @@ class MeteredModel:
 
     def _is_over(self, missing: Mapping[str, Request], answers: Mapping[str, Completion]) -> bool:
         """Say whether nothing new may be started though there is more to ask."""
-        return len(answers) < len(missing) and (self._purse.is_empty or bool(interrupts.requested()))
+        return len(answers) < len(missing) and (self._purse.is_reached or bool(interrupts.requested()))
 
     def _key(self, request: Request) -> str:
         plain = [getattr(request, name) for name in Request.__slots__]

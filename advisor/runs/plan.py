@@ -21,7 +21,7 @@ from advisor.core.shipped import load_suite
 from advisor.core.specs import Spec
 from advisor.core.strategy import AnswersFromDocuments, Context, traits_of
 from advisor.core.types import Task, Usage
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.money import request_cost
 from advisor.runs.curve_runs import Part, label_of_part
 from advisor.runs.prepare import Prepared
@@ -70,7 +70,7 @@ class Plan:
         return total(row.seconds for row in self.rows)
 
 
-def plan(options: CompareOptions) -> Plan:
+def plan(options: ComparisonRequest) -> Plan:
     """Estimate a comparison without asking any model.
 
     Raises:
@@ -101,7 +101,7 @@ def plan(options: CompareOptions) -> Plan:
     )
 
 
-def _check_model(options: CompareOptions) -> None:
+def _check_model(options: ComparisonRequest) -> None:
     """Refuse a model that there is not; weights are not loaded, and a key may still be missing."""
     from advisor.models.opening import EMBEDDED, open_model
 

@@ -16,13 +16,13 @@ from advisor.core.progress import Progress
 from advisor.core.shipped import load_evalset, load_suite
 from advisor.core.strategy import Strategy, traits_of
 from advisor.core.types import EvalSet, Task
-from advisor.decision.request import ALL, CompareOptions
+from advisor.decision.request import ALL, ComparisonRequest
 from advisor.economics.horizon import refuse_past_shutdown
 from advisor.economics.ledger import price_pair
 from advisor.economics.money import request_cost
 from advisor.economics.prices import Prices, prices_for
 from advisor.runs import runner
-from advisor.runs.metering import CallPrice, Purse
+from advisor.runs.metering import Budget, CallPrice
 from advisor.runs.store import Store
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ class Prepared:
     `test_at_hand` counts the test examples before the limit.
     """
 
-    options: CompareOptions
+    options: ComparisonRequest
     evalset: EvalSet
     strategies: tuple[str, ...]
     skipped: Mapping[str, str]
     test_at_hand: int = 0
 
     @classmethod
-    def of(cls, options: CompareOptions) -> Prepared:
+    def of(cls, options: ComparisonRequest) -> Prepared:
         """Load the eval set and settle which strategies run.
 
         Raises:
@@ -60,13 +60,13 @@ class Prepared:
         chosen, skipped = _choose(options.strategies, Task.of(evalset))
         return cls(options, evalset, chosen, skipped, len(loaded.test))
 
-    def bench(self, store: Store, progress: Progress) -> runner.Bench:
+    def context(self, store: Store, progress: Progress) -> runner.RunContext:
         """Open the model and put together what all strategies share."""
         from advisor.models.local.embeddings import Embedder
         from advisor.models.opening import open_model
 
         options = self.options
-        return runner.Bench(
+        return runner.RunContext(
             evalset=self.evalset,
             model=open_model(options.model, jobs=options.jobs, offline=options.offline, progress=progress),
             metric=metrics.for_task(self.evalset.metric, Task.of(self.evalset)),
@@ -75,7 +75,7 @@ class Prepared:
             workdir=home() / "work",
             model_spec=options.model,
             progress=progress,
-            purse=Purse(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
+            budget=Budget(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
             open_other=partial(self._open_other, progress=progress),
             kept=None if options.checks == "none" else {},
         )

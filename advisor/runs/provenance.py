@@ -9,12 +9,12 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from advisor.core.model import DescribesItself
-from advisor.decision.request import CompareOptions, command_line
+from advisor.decision.request import ComparisonRequest, command_line
 
 _REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
 
 
-def environment(options: CompareOptions, model: object = None) -> dict[str, str]:
+def environment(options: ComparisonRequest, model: object = None) -> dict[str, str]:
     """Return by name what a reader needs to do this comparison again."""
     described = model.description if isinstance(model, DescribesItself) else {}
     return {

@@ -24,7 +24,7 @@ from advisor.core.specs import Spec
 from advisor.core.strategy import Context, Strategy, traits_of
 from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
 from advisor.runs.interception import Switch, SwitchableModel
-from advisor.runs.metering import CallPrice, Meter, MeteredModel, Purse, shares
+from advisor.runs.metering import Budget, CallPrice, Meter, MeteredModel, shares
 from advisor.runs.plugin_calls import BrokenStrategyError, calling, checked, listed, recorded, score_of, summaries_of
 from advisor.runs.provenance import versions
 
@@ -44,7 +44,7 @@ Opener = Callable[[str], tuple[Model, CallPrice]]
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunContext:
     """What all strategies of one comparison share.
 
     `kept` is where fitted strategies wait for their probes, by run id; `None` if there are none. One with a tuned model
@@ -59,7 +59,7 @@ class Bench:
     workdir: Path
     model_spec: str = ""
     progress: Progress = silent
-    purse: Purse = field(default_factory=Purse)
+    budget: Budget = field(default_factory=Budget)
     open_other: Opener | None = None
     kept: dict[str, Attempt] | None = None
     pool: tuple[Example, ...] = ()
@@ -75,7 +75,7 @@ class Bench:
         return self.evalset.fingerprint
 
 
-def run_strategy(spec: str, seed: int, bench: Bench) -> Run:
+def run_strategy(spec: str, seed: int, context: RunContext) -> Run:
     """Run what `spec` names and return its `Run`; examples that are stored already are not answered again.
 
     A stored failure is no answer: it is tried again.
@@ -88,10 +88,10 @@ def run_strategy(spec: str, seed: int, bench: Bench) -> Run:
         ModelError: the model cannot be reached at all.
         IncompleteError: the budget is reached.
     """
-    attempt = Attempt.of(spec, seed, bench)
+    attempt = Attempt.of(spec, seed, context)
     run = attempt.run()
-    if bench.kept is not None and attempt.fitted and not attempt.switch.tunings and not run.error:
-        bench.kept[run.id] = attempt
+    if context.kept is not None and attempt.fitted and not attempt.switch.tunings and not run.error:
+        context.kept[run.id] = attempt
     return run
 
 
@@ -108,24 +108,24 @@ def note(run: Run) -> str:
 class Attempt:
     """One strategy, fitted if anything is left to answer, answering what is missing."""
 
-    def __init__(self, strategy: Strategy, seed: int, bench: Bench) -> None:
-        self.strategy, self.bench = strategy, bench
+    def __init__(self, strategy: Strategy, seed: int, context: RunContext) -> None:
+        self.strategy, self.context = strategy, context
         self.meter, self.switch, self.fitted = Meter(), Switch(), False
         self.others: list[tuple[Meter, CallPrice]] = []
-        self.header = _header(strategy, seed, bench)
+        self.header = _header(strategy, seed, context)
 
     @classmethod
-    def of(cls, spec: str, seed: int, bench: Bench) -> Attempt:
+    def of(cls, spec: str, seed: int, context: RunContext) -> Attempt:
         """Make the strategy that `spec` names; one that was fitted and kept comes as it is."""
-        made = cls(registry.make("strategies", spec), seed, bench)
-        return (bench.kept or {}).get(made.header.id, made)
+        made = cls(registry.make("strategies", spec), seed, context)
+        return (context.kept or {}).get(made.header.id, made)
 
     def run(self) -> Run:
         """Answer what is missing, and return all."""
-        store, test = self.bench.store, self.bench.evalset.test
+        store, test = self.context.store, self.context.evalset.test
         header, answered = self._stored()
         if self._missing(answered):
-            with store.claimed(self.header.id, self.bench.progress, self.strategy.name):
+            with store.claimed(self.header.id, self.context.progress, self.strategy.name):
                 header, answered = self._stored()  # whoever had it may have answered meanwhile
                 if missing := self._missing(answered):
                     header = self._answered(header, missing)
@@ -133,20 +133,20 @@ class Attempt:
         outcomes = tuple(answered[example.id] for example in test if example.id in answered)
         answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
         pairs = [(answers[example.id], example) for example in test if example.id in answers]
-        return replace(header, outcomes=outcomes, summaries=summaries_of(self.bench.metric, pairs))
+        return replace(header, outcomes=outcomes, summaries=summaries_of(self.context.metric, pairs))
 
     def _stored(self) -> tuple[Run, dict[str, Outcome]]:
-        outcomes = self.bench.store.outcomes(self.header.id)  # first: where there are any, the header was kept before
-        return self.bench.store.run(self.header.id) or self.header, outcomes
+        outcomes = self.context.store.outcomes(self.header.id)  # first: where there are any, the header was kept before
+        return self.context.store.run(self.header.id) or self.header, outcomes
 
     def _missing(self, answered: Mapping[str, Outcome]) -> list[Example]:
-        test = self.bench.evalset.test
+        test = self.context.evalset.test
         return [example for example in test if example.id not in answered or answered[example.id].error]
 
     def _answered(self, header: Run, missing: Sequence[Example]) -> Run:
         try:
             header = self._fit(header)
-            self.answer(missing, header.id, done=len(self.bench.evalset.test) - len(missing))
+            self.answer(missing, header.id, done=len(self.context.evalset.test) - len(missing))
         except BrokenStrategyError as error:
             return replace(header, error=str(error))
         return header
@@ -154,28 +154,28 @@ class Attempt:
     def fit(self) -> None:
         """Fit, if that was not done yet; what was asked or trained before is taken from the store."""
         if not self.fitted:
-            with self.bench.store.claimed(self.header.id, self.bench.progress, self.strategy.name):
-                self._fit(self.bench.store.run(self.header.id) or self.header)
+            with self.context.store.claimed(self.header.id, self.context.progress, self.strategy.name):
+                self._fit(self.context.store.run(self.header.id) or self.header)
 
     def _fit(self, stored: Run) -> Run:
         """Fit, and keep what it cost the first time; a resumed fit is cheaper than the real one."""
-        bench = self.bench
-        workdir = bench.workdir / self.header.id
+        context = self.context
+        workdir = context.workdir / self.header.id
         workdir.mkdir(parents=True, exist_ok=True)
         ctx = Context(
             seed=self.header.seed,
             workdir=workdir,
-            model=SwitchableModel(self._metered(bench.model, self.meter), self.switch),
-            task=bench.task,
-            dev=_copies(bench.evalset.dev),
-            metric=bench.metric,
-            embed=bench.embed,
-            progress=bench.progress,
-            pool=_copies(bench.pool),
-            **({"other_model": partial(self._other_model, bench.open_other)} if bench.open_other else {}),
+            model=SwitchableModel(self._metered(context.model, self.meter), self.switch),
+            task=context.task,
+            dev=_copies(context.evalset.dev),
+            metric=context.metric,
+            embed=context.embed,
+            progress=context.progress,
+            pool=_copies(context.pool),
+            **({"other_model": partial(self._other_model, context.open_other)} if context.open_other else {}),
         )
         started = time.perf_counter()
-        self._calling("fit", lambda: self.strategy.fit(_copies(bench.evalset.train), ctx))
+        self._calling("fit", lambda: self.strategy.fit(_copies(context.evalset.train), ctx))
         self.fitted = True
         if stored is not self.header:
             return stored
@@ -185,7 +185,7 @@ class Attempt:
             fit_cost=FitCost(
                 seconds=time.perf_counter() - started,
                 usage=self.meter.usage,
-                examples=len(bench.evalset.train),
+                examples=len(context.evalset.train),
                 training_seconds=math.fsum(report.seconds for report in reports),
                 training_tokens=sum(report.tokens for report in reports),
                 other_usd=self._other_usd(),
@@ -193,18 +193,18 @@ class Attempt:
             tuned=bool(reports) or traits_of(self.strategy).tunes,
             selection=self._calling("fit", lambda: recorded(traits_of(self.strategy).selection, "selection")),
         )
-        bench.store.add_run(header)
+        context.store.add_run(header)
         return header
 
     def _other_model(self, open_other: Opener, spec: str) -> Model:
-        """Open a model that helps `fit`, with a meter and a price of its own and the same purse and store."""
+        """Open a model that helps `fit`, with a meter and a price of its own and the same budget and store."""
         model, price = open_other(spec)
         meter = Meter()
         self.others.append((meter, price))
         return self._metered(model, meter, price)
 
     def _metered(self, model: Model, meter: Meter, price: CallPrice | None = None) -> MeteredModel:
-        return MeteredModel(model, self.bench.store, meter, self.bench.purse, price=price, run=self.header.id)
+        return MeteredModel(model, self.context.store, meter, self.context.budget, price=price, run=self.header.id)
 
     def _other_usd(self) -> float | None:
         return total(price(meter.usage) for meter, price in self.others if meter.usage.calls)
@@ -230,20 +230,20 @@ class Attempt:
             beside: what else is kept in the same step as outcomes.
         """
         what, total = what or self.strategy.name, done + len(examples)
-        self.bench.progress(what, done, total)
+        self.context.progress(what, done, total)
         waiting, since = list[Outcome](), time.monotonic()
         try:
             for start in range(0, len(examples), CHUNK):
                 chunk = examples[start : start + CHUNK]
                 waiting += self._outcomes(chunk, way or self._plain)
                 if time.monotonic() - since >= WAIT_SECONDS:
-                    self.bench.store.add_outcomes(key, [*waiting, *beside()])
+                    self.context.store.add_outcomes(key, [*waiting, *beside()])
                     waiting, since = [], time.monotonic()
-                    self.bench.progress(what, done + start + len(chunk), total)
+                    self.context.progress(what, done + start + len(chunk), total)
         finally:
             if waiting:
-                self.bench.store.add_outcomes(key, [*waiting, *beside()])
-        self.bench.progress(what, total, total)
+                self.context.store.add_outcomes(key, [*waiting, *beside()])
+        self.context.progress(what, total, total)
 
     def ask(self, examples: Sequence[Example]) -> list[Prediction]:
         """Answer some examples and keep nothing; the strategy is fitted."""
@@ -277,7 +277,7 @@ class Attempt:
         return calling(self.strategy, what, call, tune_error=lambda: self.meter.tune_error)
 
     def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
-        score = score_of(self.bench.metric, prediction.output, example)
+        score = score_of(self.context.metric, prediction.output, example)
         trace = self._calling("predict", lambda: recorded(prediction.trace, "the trace of an answer"))
         return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
 
@@ -287,7 +287,7 @@ def _copies(examples: Sequence[Example]) -> tuple[Example, ...]:
     return tuple(replace(each, metadata=deepcopy(each.metadata)) if each.metadata else each for each in examples)
 
 
-def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
+def _header(strategy: Strategy, seed: int, context: RunContext) -> Run:
     """Describe the run before it starts; its id is the content of all that can change an answer."""
     params = params_of(strategy)
     code = source_digest(strategy)
@@ -296,21 +296,21 @@ def _header(strategy: Strategy, seed: int, bench: Bench) -> Run:
         strategy.name,
         params,
         code,
-        bench.fingerprint,
+        context.fingerprint,
         seed,
-        bench.model.fingerprint,
+        context.model.fingerprint,
     )
-    if Spec.parse(bench.evalset.metric).target not in registry.built_in_order("metrics"):
-        key = (*key, source_digest(bench.metric))  # the eval set knows its own metric by its name only
+    if Spec.parse(context.evalset.metric).target not in registry.built_in_order("metrics"):
+        key = (*key, source_digest(context.metric))  # the eval set knows its own metric by its name only
     return Run(
         id=digest(key),
         strategy=strategy.name,
         params=params,
         seed=seed,
-        model=bench.model_spec or bench.model.name,
-        evalset=bench.evalset.name,
-        evalset_fingerprint=bench.fingerprint,
-        metric=bench.metric.name,
+        model=context.model_spec or context.model.name,
+        evalset=context.evalset.name,
+        evalset_fingerprint=context.fingerprint,
+        metric=context.metric.name,
         outcomes=(),
         kind=traits_of(strategy).kind,
         tuned=traits_of(strategy).tunes,

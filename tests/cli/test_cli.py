@@ -17,7 +17,7 @@ from advisor.cli.common import pairs
 from advisor.cli.compare import settle
 from advisor.cli.progress import ProgressLine, seconds
 from advisor.core.errors import ConfigurationError
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from tests.cli.command import HEAVY, ROOT, Advise, refused
@@ -61,11 +61,11 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
     assert options.economics.requests_per_month == Range(10, 20)
     assert options.economics.usd_per_correct_answer == Range(0.1, 0.2)
     assert options.economics.horizon_months == 6
-    assert options.seeds == CompareOptions().seeds
+    assert options.seeds == ComparisonRequest().seeds
 
 
 def test_no_options_are_the_defaults() -> None:
-    assert settle({}) == (CompareOptions(), ())
+    assert settle({}) == (ComparisonRequest(), ())
     assert settle({})[0].economics == Economics()
 
 
@@ -75,7 +75,7 @@ def test_every_plain_flag_arrives() -> None:
         "train_limit": 5, "seed": 6, "jobs": 7, "budget": 8.0, "offline": True, "output": ["r.md"],
     }  # fmt: skip
     options, outputs = settle(given)
-    expected = CompareOptions(
+    expected = ComparisonRequest(
         evalset="e", model="m", strategies=("a", "b"), columns={"input": "q"}, seeds=3, limit=4,
         train_limit=5, seed=6, jobs=7, budget_usd=8.0, offline=True,
     )  # fmt: skip

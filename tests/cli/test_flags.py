@@ -18,13 +18,13 @@ from advisor.cli import app
 from advisor.cli.compare import settle
 from advisor.cli.flags import typed_keys, with_flags
 from advisor.core.errors import ConfigurationError
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.amounts import USD, Amount, Range
 from advisor.economics.definition import Bounds, Option, declared_options, typed_flags, words_of
 from advisor.economics.inputs import Economics
 from advisor.runs.comparison_file import block, json_schema, validate_keys
 
-ECONOMICS, OPTIONS = declared_options(Economics), declared_options(CompareOptions)
+ECONOMICS, OPTIONS = declared_options(Economics), declared_options(ComparisonRequest)
 WITH_FLAG = [one for one in (*ECONOMICS.values(), *OPTIONS.values()) if one.flag]
 OTHER: dict[str, Any] = {
     "evalset": "mine", "model": "openai:x", "strategies": ("a", "b(k=1)"), "columns": {"input": "q"}, "config": "",
@@ -102,7 +102,7 @@ def test_help_names_every_flag_its_variable_and_its_text() -> None:
         assert not one.flag or (one.help in shown and f"[env var: {one.variable}]" in shown)
 
 
-@pytest.mark.parametrize("kind", [Economics, CompareOptions])
+@pytest.mark.parametrize("kind", [Economics, ComparisonRequest])
 def test_the_default_that_the_help_names_is_the_one_that_counts(kind: Any) -> None:
     usual = kind()
     named = {name: re.search(r"Default: ([0-9.]+)\.$", one.help) for name, one in declared_options(kind).items()}
@@ -137,8 +137,8 @@ NUMBERS = [one for one in (*ECONOMICS.values(), *OPTIONS.values()) if one.unit i
 @pytest.mark.parametrize("one", NUMBERS, ids=lambda one: one.name)
 @pytest.mark.parametrize("value", [-1.0, 0.0, 0.02, 0.5, 0.7, 1.0, 1.5, 3.0, 1e16, float("nan"), float("inf")])
 def test_bounds_are_the_same_from_python_from_a_file_and_in_the_schema(one: Option, value: float) -> None:
-    kind: Any = Economics if one.name in ECONOMICS else CompareOptions
-    said = {one.name: value} if kind is CompareOptions else {"economics": {one.name: value}}
+    kind: Any = Economics if one.name in ECONOMICS else ComparisonRequest
+    said = {one.name: value} if kind is ComparisonRequest else {"economics": {one.name: value}}
     allowed = 0.0 <= value <= 1e15 and not one.bounds.broken(value)
     if allowed:
         assert getattr(kind(**{one.name: value}), one.name) == value

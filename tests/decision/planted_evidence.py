@@ -11,7 +11,7 @@ import numpy as np
 from advisor.core.types import FitCost, Interval, Usage
 from advisor.decision.evidence import Evidence
 from advisor.decision.next_steps import inform
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
 from advisor.economics.money import weigh_ledger
@@ -113,7 +113,7 @@ def evidence(*plants: Plant, economics: Economics | None = None, model: str = "s
         test_ids=tuple(f"t{at}" for at in range(500)),
         draws=drawn,
         pivot=pivot.label,
-        request=CompareOptions("support tickets", model, economics=economics),
+        request=ComparisonRequest("support tickets", model, economics=economics),
         metric="label_accuracy",
         n_train=400,
         n_dev=0,

@@ -9,7 +9,7 @@ import pytest
 from advisor.core.errors import ConfigurationError
 from advisor.core.types import EvalSet, Example, Outcome, Run, Usage
 from advisor.decision.comparison import Comparison, compare_runs, conclude, gather
-from advisor.decision.request import CompareOptions, Provenance
+from advisor.decision.request import ComparisonRequest, Provenance
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import Panel
 from advisor.stats.paired import paired_statistics
@@ -193,7 +193,7 @@ def test_same_runs_same_seed_same_comparison_whatever_the_order_of_outcomes() ->
 def test_provenance_is_carried_along() -> None:
     runs, whole = [run("zero", [1.0, 0.0])], evalset(2)
     known = Provenance(skipped={"rag": "no documents"}, notes=("n",), environment={"python": "3"})
-    comparison = conclude(gather(runs, whole, CompareOptions("toy", draws=500), known), runs, whole, known)
+    comparison = conclude(gather(runs, whole, ComparisonRequest("toy", draws=500), known), runs, whole, known)
     assert (comparison.skipped, comparison.notes, comparison.environment) == (
         {"rag": "no documents"},
         ("n",),

@@ -18,7 +18,7 @@ from advisor.core.model import Completion, Model, Request, TuningJob, TuningRepo
 from advisor.core.types import Message, Usage
 from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint.concurrency import WorkerPool
-from advisor.runs.metering import Meter, MeteredModel, Purse
+from advisor.runs.metering import Budget, Meter, MeteredModel
 from advisor.runs.store import Store
 from tests.faults.sheet import Sheet, trials
 from tests.models.fake_server import FakeServer, Seen, answer
@@ -35,7 +35,7 @@ class Costly:
     def __init__(self, jobs: int, rng: random.Random) -> None:
         self.jobs, self.lock = jobs, threading.Lock()
         self.waits = [rng.choice([0.0, 0.0, 0.0005]) for _ in range(50)]
-        self.purse: Purse | None = None
+        self.money: Budget | None = None
         self.begun_after_the_end = 0
         self.begun: list[int] = []
 
@@ -50,10 +50,10 @@ class Costly:
 
     def _one(self, request: Request) -> Completion:
         number, cents, fails = (int(part) for part in request.messages[0].content.split())
-        assert self.purse
+        assert self.money
         with self.lock:
             self.begun.append(number)
-            self.begun_after_the_end += self.purse.is_empty
+            self.begun_after_the_end += self.money.is_reached
         time.sleep(self.waits[number % len(self.waits)])
         usage = Usage(output_tokens=cents, calls=1)
         if fails:
@@ -92,8 +92,8 @@ def spend(batches: list[list[tuple[int, bool]]], budget: int, jobs: int, seed: i
     rng = random.Random(seed)
     model = Costly(jobs, rng)
     model.fingerprint = f"costly {next(MODELS)}"  # each with a memory of its own
-    purse = Purse(budget * CENT, lambda usage: usage.output_tokens * CENT)
-    model.purse, metered, number = purse, MeteredModel(model, store, Meter(), purse), 0
+    money = Budget(budget * CENT, lambda usage: usage.output_tokens * CENT)
+    model.money, metered, number = money, MeteredModel(model, store, Meter(), money), 0
     reached, answered = False, 0
     for batch in batches:
         requests = []
@@ -106,7 +106,7 @@ def spend(batches: list[list[tuple[int, bool]]], budget: int, jobs: int, seed: i
             reached = True
             break
     dearest = max((cents for batch in batches for cents, _ in batch), default=0)
-    spent = round(purse.spent_usd / CENT)
+    spent = round(money.spent_usd / CENT)
     assert model.begun_after_the_end < jobs, "a call was begun after the budget was reached"
     assert spent <= max(budget, 0) + jobs * dearest, f"{spent} of {budget} spent, {jobs} at once, {dearest} the dearest"
     flat = [pair for batch in batches for pair in batch]
@@ -133,16 +133,16 @@ def test_a_server_sees_no_call_after_the_budget(jobs: int, tmp_path: Path, sheet
 
         with FakeServer([], default=late) as server, Store(tmp_path / f"{number}.sqlite") as store:
             model = EndpointModel("m", url=server.url, options=EndpointOptions(jobs=jobs))
-            purse = Purse(rng.randint(1, 40) * 15.0, lambda usage: float(usage.input_tokens + usage.output_tokens))
+            money = Budget(rng.randint(1, 40) * 15.0, lambda usage: float(usage.input_tokens + usage.output_tokens))
             asking = [Request((Message("user", f"question {at}"),)) for at in range(80)]
             with pytest.raises(BudgetReached):
-                MeteredModel(model, store, Meter(), purse).generate(asking)
+                MeteredModel(model, store, Meter(), money).generate(asking)
             calls = len(server.seen)
             time.sleep(0.03)
-            within = purse.spent_usd <= (purse.budget_usd or 0) + jobs * 15 and calls == len(server.seen)
-            again = MeteredModel(model, store, Meter(), Purse())
+            within = money.spent_usd <= (money.limit_usd or 0) + jobs * 15 and calls == len(server.seen)
+            again = MeteredModel(model, store, Meter(), Budget())
             again.generate(asking)
-            broken += not (within and purse.spent_usd == 15 * calls and len(server.seen) == 80)
+            broken += not (within and money.spent_usd == 15 * calls and len(server.seen) == 80)
             model.close()
     sheet.add("H4", f"budget with a real client and server, {jobs} calls at once, then resumed", made, broken)
     assert not broken

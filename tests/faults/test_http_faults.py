@@ -18,7 +18,7 @@ from advisor.core.types import Message, Run, Task
 from advisor.models.endpoint import EndpointModel, EndpointOptions
 from advisor.models.endpoint.concurrency import within
 from advisor.models.endpoint.retry import Retry
-from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.runner import RunContext, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
 from tests.faults.http_faults import FATAL, FAULTS, Fault, sent
@@ -85,8 +85,8 @@ def run(server: FakeServer, store: Store, options: EndpointOptions, folder: Path
     """Return a run, or the sentence with which it stopped."""
     model = EndpointModel("m", url=server.url, options=options)
     try:
-        bench = Bench(EVALSET, model, METRIC, store, toy_task.embed, folder)
-        done = run_strategy("zero_shot", 0, bench)
+        context = RunContext(EVALSET, model, METRIC, store, toy_task.embed, folder)
+        done = run_strategy("zero_shot", 0, context)
         return done, f"the strategy broke: {done.error}" if done.error else ""
     except AdvisorError as error:
         return None, str(error)

@@ -23,7 +23,7 @@ from advisor.core.model import TuningConfig
 from advisor.core.shipped import load_evalset
 from advisor.core.types import Document, EvalSet, Example, Task
 from advisor.models.scripted import ScriptedModel
-from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.runner import RunContext, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
 from tests.faults import payloads
@@ -112,8 +112,8 @@ def test_no_name_of_an_example_or_a_set_becomes_a_path(tmp_path: Path, sheet: Sh
         with Store(inside / "s.sqlite") as store:
             metric = metrics.for_task(named.metric, Task.of(named))
             model = ScriptedModel(lambda request: "billing", name=some[-1])
-            bench = Bench(named, model, metric, store, toy_task.embed, inside / "runs")
-            assert len(run_strategy("zero_shot", 0, bench).outcomes) == len(some)
+            context = RunContext(named, model, metric, store, toy_task.embed, inside / "runs")
+            assert len(run_strategy("zero_shot", 0, context).outcomes) == len(some)
     outside = {name for name in listing(tmp_path) if not name.startswith("work/inside")} - {"work", "advisor-home"}
     deep = [
         name

@@ -21,8 +21,8 @@ from advisor.core.types import Message, Task
 from advisor.models.endpoint import EndpointModel, EndpointOptions, concurrency
 from advisor.models.endpoint.concurrency import WorkerPool, within
 from advisor.models.endpoint.failures import OverdueError
-from advisor.runs.metering import Meter, MeteredModel, Purse
-from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.metering import Budget, Meter, MeteredModel
+from advisor.runs.runner import RunContext, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
 from tests.models.endpoint_calls import MANY, QUICK, Serve
@@ -181,8 +181,8 @@ def test_a_failing_example_is_missing_and_is_paid_for_once(serve: Serve, tmp_pat
     model, server = serve(default=one_fails)
     evalset = toy_task.toy_evalset()
     metric = metrics.for_task(evalset.metric, Task.of(evalset))
-    bench = Bench(evalset, model, metric, Store(tmp_path / "s.sqlite"), toy_task.embed, tmp_path / "work")
-    run = run_strategy("zero_shot", 0, bench)
+    context = RunContext(evalset, model, metric, Store(tmp_path / "s.sqlite"), toy_task.embed, tmp_path / "work")
+    run = run_strategy("zero_shot", 0, context)
     assert [outcome.error for outcome in run.outcomes if outcome.error] == ["HTTP 500: broken"]
     assert len(server.seen) == len(evalset.test) - 1 + QUICK.attempts
 
@@ -196,6 +196,6 @@ def test_what_was_answered_before_the_end_is_kept(tmp_path: Path) -> None:
     with FakeServer([], default=script) as server, Store(tmp_path / "s.sqlite") as store:
         model = EndpointModel("m", url=server.url, options=EndpointOptions(jobs=2))
         with pytest.raises(ModelError, match="refused the key"):
-            MeteredModel(model, store, Meter(), Purse()).generate(asking)
-        kept = MeteredModel(model, store, Meter(), Purse(0.0)).generate(asking[:-2])
+            MeteredModel(model, store, Meter(), Budget()).generate(asking)
+        kept = MeteredModel(model, store, Meter(), Budget(0.0)).generate(asking[:-2])
     assert [done.content for done in kept] == [text.upper() for text in texts[:-2]]

@@ -12,7 +12,7 @@ import pytest
 from advisor.core.errors import CallFailed
 from advisor.core.model import Request
 from advisor.core.types import Message, ToolSpec
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.runs.provenance import environment
 
 if TYPE_CHECKING:
@@ -164,10 +164,10 @@ def test_an_architecture_without_our_attention_is_served_by_plain_generate(local
     from advisor.models.local import attention
 
     expected = [completion.text for completion in local_model.generate(REQUESTS[:2])]
-    assert "generation" not in environment(CompareOptions(), local_model)
+    assert "generation" not in environment(ComparisonRequest(), local_model)
     local_model.network.set_attn_implementation("sdpa")
     try:
-        assert environment(CompareOptions(), local_model)["generation"].startswith("plain generate, one answer")
+        assert environment(ComparisonRequest(), local_model)["generation"].startswith("plain generate, one answer")
         found = local_model.generate([*REQUESTS[:2], asked("Do fish fly?", choices=("yes", "no"))])
     finally:
         local_model.network.set_attn_implementation(attention.NAME)
@@ -211,7 +211,7 @@ def test_precision_is_part_of_the_model_and_bad_ones_are_a_sentence(local_model:
     from advisor.models.local.model import open_local
 
     assert local_model.precision == "fp32"
-    assert "OMP_WAIT_POLICY" in environment(CompareOptions(), local_model)["threads"]
+    assert "OMP_WAIT_POLICY" in environment(ComparisonRequest(), local_model)["threads"]
     other = open_local("smollm2", precision="bf16")
     assert other.precision == "bf16"
     assert other.fingerprint != local_model.fingerprint

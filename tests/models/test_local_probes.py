@@ -12,7 +12,7 @@ from advisor.core import metrics
 from advisor.core.model import TuningExample
 from advisor.core.types import Message, Task, ToolCall, ToolSpec
 from advisor.runs.probes import ProbePlan, Subject, run_probes
-from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.runner import RunContext, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
 
@@ -46,12 +46,13 @@ def test_another_template_when_serving_is_seen(local_model: LocalModel, monkeypa
 @pytest.mark.slow
 def test_a_real_tune_learns_ten_rows_by_heart(local_model: LocalModel, tmp_path: Path) -> None:
     evalset = replace(toy_task.toy_evalset(), dev=(), test=toy_task.toy_evalset().test[:6])
-    bench = Bench(evalset, local_model, metrics.for_task(evalset.metric, Task.of(evalset)), Store(tmp_path / "s"),
+    metric = metrics.for_task(evalset.metric, Task.of(evalset))
+    context = RunContext(evalset, local_model, metric, Store(tmp_path / "s"),
                   toy_task.embed, tmp_path, kept={})  # fmt: skip
-    runs = {name: run_strategy(name, 0, bench) for name in ("zero_shot", "fine_tuning(epochs=1)")}
+    runs = {name: run_strategy(name, 0, context) for name in ("zero_shot", "fine_tuning(epochs=1)")}
     specs = {run.id: name for name, run in runs.items()}
     subjects = tuple(Subject(run.strategy, (run,)) for run in runs.values())
-    found = run_probes(ProbePlan(subjects, specs, "fine_tuning", ("zero_shot",), suite="none.jsonl"), bench)
+    found = run_probes(ProbePlan(subjects, specs, "fine_tuning", ("zero_shot",), suite="none.jsonl"), context)
     [training] = found.training
     assert (training.template_matches, training.asked_as_trained) == (True, True)
     assert training.overfitted is not None

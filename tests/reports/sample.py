@@ -17,7 +17,7 @@ from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import Evidence, Flip, Guard, Verdict, VerdictAnswer
 from advisor.decision.findings import Findings
 from advisor.decision.information import Information, Step
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.amounts import Range
 from advisor.economics.break_even import BreakEven, Dominance
 from advisor.economics.inputs import Economics
@@ -78,7 +78,7 @@ def comparison(answer: VerdictAnswer = "fine_tune", payload: str = "") -> Compar
     runs = tuple(_run(plan, seed, rng, payload) for plan in PLANS for seed in plan.seeds)
     summaries = tuple(_summary(plan, runs, payload) for plan in PLANS)
     evidence = Evidence(
-        request=CompareOptions("support-tickets", "smollm2", economics=ECONOMICS),
+        request=ComparisonRequest("support-tickets", "smollm2", economics=ECONOMICS),
         metric="label_accuracy",
         n_train=400,
         n_dev=80,

@@ -10,7 +10,7 @@ from advisor.core import metrics
 from advisor.core.model import Completion, Request
 from advisor.core.types import EvalSet, Task
 from advisor.models.scripted import ScriptedModel
-from advisor.runs.runner import Bench
+from advisor.runs.runner import RunContext
 from advisor.runs.store import Store
 from advisor.testing import toy_task
 
@@ -47,9 +47,9 @@ class Log:
         return next(label for label, words in toy_task.KEYWORDS.items() if any(word in text for word in words))
 
 
-def bench(tmp_path: Path, answers: Any = None, evalset: EvalSet | None = None, **options: Any) -> Bench:
+def context(tmp_path: Path, answers: Any = None, evalset: EvalSet | None = None, **options: Any) -> RunContext:
     chosen = evalset or toy_task.toy_evalset()
-    return Bench(
+    return RunContext(
         evalset=chosen,
         model=ScriptedModel(answers or Log()),
         metric=metrics.for_task(chosen.metric, Task.of(chosen)),

@@ -12,7 +12,7 @@ import pytest
 from advisor.core.errors import BudgetReached, ModelError
 from advisor.core.model import Completion, Request
 from advisor.models.endpoint.concurrency import WorkerPool
-from advisor.runs.metering import Meter, MeteredModel, Purse
+from advisor.runs.metering import Budget, Meter, MeteredModel
 from advisor.runs.store import Store
 from tests.runs.recording_models import Billed, Recorder, ask
 
@@ -25,7 +25,7 @@ def test_only_calls_that_may_be_billed_stand_in_the_attempt_log(
         opened: list[str] = []
         keep = store.open_attempts
         store.open_attempts = lambda run, keys, failed=(): (opened.extend(keys), keep(run, keys, failed))[1]  # type: ignore[method-assign]
-        MeteredModel(kind(), store, Meter(), Purse(), run="r").generate(ask("a", "b", "fail c"))
+        MeteredModel(kind(), store, Meter(), Budget(), run="r").generate(ask("a", "b", "fail c"))
         assert len(opened) == written
         assert store.unanswered(["r"]) == (1 if written else 0)
 
@@ -68,7 +68,7 @@ def test_an_attempt_is_opened_in_the_step_that_keeps_the_answer_before(tmp_path:
         keep = store.open_attempts
         store.open_attempts = lambda run, keys, failed=(): (alone.extend(keys), keep(run, keys, failed))[1]  # type: ignore[method-assign]
         model = InThreads(store)
-        MeteredModel(model, store, Meter(), Purse(), run="r").generate(ask(*"abcdefgh"))
+        MeteredModel(model, store, Meter(), Budget(), run="r").generate(ask(*"abcdefgh"))
         assert len(alone) == 2
         assert all(rows > before for before, rows in enumerate(sorted(model.rows)))  # a row before each call
         assert _endings(store) == ["answered"] * 8
@@ -86,7 +86,7 @@ def test_what_was_opened_and_never_sent_is_no_call_that_may_be_billed(tmp_path: 
 
         store.add_completions = kept  # type: ignore[method-assign, assignment]
         with pytest.raises(ModelError, match="the key was refused"):
-            MeteredModel(model, store, Meter(), Purse(), run="r").generate(ask("a", "dead b", "dead c"))
+            MeteredModel(model, store, Meter(), Budget(), run="r").generate(ask("a", "dead b", "dead c"))
         assert _endings(store) == ["answered", "unsent"]
         assert store.unanswered(["r"]) == 0
 
@@ -94,7 +94,7 @@ def test_what_was_opened_and_never_sent_is_no_call_that_may_be_billed(tmp_path: 
 def test_what_a_model_answers_without_a_call_is_no_call(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         asked = ask("a", "b", "known c", "known d", "e")
-        MeteredModel(InThreads(store), store, Meter(), Purse(), run="r").generate(asked)
+        MeteredModel(InThreads(store), store, Meter(), Budget(), run="r").generate(asked)
         assert sorted(map(str, _endings(store))) == ["answered"] * 3 + ["unsent"] * 2
         assert store.unanswered(["r"]) == 0
 
@@ -107,13 +107,13 @@ def test_a_model_that_does_not_say_what_it_sends_has_each_call_in_the_attempt_lo
             return super().stream(requests, lambda at: None)
 
     with Store(tmp_path / "s.sqlite") as store:
-        MeteredModel(Silent(store), store, Meter(), Purse(), run="r").generate(ask(*"abcdef"))
+        MeteredModel(Silent(store), store, Meter(), Budget(), run="r").generate(ask(*"abcdef"))
         assert _endings(store) == ["answered"] * 6
 
 
 def test_nothing_is_opened_ahead_once_the_budget_is_reached(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
-        purse = Purse(budget_usd=1.0, price=lambda usage: 1.0)
+        budget = Budget(limit_usd=1.0, price=lambda usage: 1.0)
         with pytest.raises(BudgetReached):
-            MeteredModel(InThreads(store), store, Meter(), purse, run="r").generate(ask(*"abcdefgh"))
+            MeteredModel(InThreads(store), store, Meter(), budget, run="r").generate(ask(*"abcdefgh"))
         assert _endings(store) == ["answered"] * 2

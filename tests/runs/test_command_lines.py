@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from advisor.cli import app
 from advisor.cli.compare import settle
-from advisor.decision.request import CompareOptions, command_line
+from advisor.decision.request import ComparisonRequest, command_line
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
@@ -25,12 +25,16 @@ from tests.small_comparison import SHOTS, Small
 @pytest.mark.parametrize(
     "options",
     [
-        CompareOptions(),
-        CompareOptions(evalset="my set.csv", columns={"input": "the question", "target": "a"}, limit=3, train_limit=4),
-        CompareOptions(strategies=(SHOTS, "mine.py:Mine"), model="http://h/v1#m", seeds=3, seed=1),
-        CompareOptions(economics=Economics(requests_per_month=Range(10, 2e6), usd_per_correct_answer=0.25, margin=0.1)),
-        CompareOptions(economics=Economics(usd_per_hour=2.5, horizon_months=6.0, target_quality=0.9)),
-        CompareOptions(
+        ComparisonRequest(),
+        ComparisonRequest(
+            evalset="my set.csv", columns={"input": "the question", "target": "a"}, limit=3, train_limit=4
+        ),
+        ComparisonRequest(strategies=(SHOTS, "mine.py:Mine"), model="http://h/v1#m", seeds=3, seed=1),
+        ComparisonRequest(
+            economics=Economics(requests_per_month=Range(10, 2e6), usd_per_correct_answer=0.25, margin=0.1)
+        ),
+        ComparisonRequest(economics=Economics(usd_per_hour=2.5, horizon_months=6.0, target_quality=0.9)),
+        ComparisonRequest(
             economics=Economics(
                 usd_per_label=Range(0.1, 0.5),
                 engineering_hours=3.0,
@@ -45,11 +49,11 @@ from tests.small_comparison import SHOTS, Small
         ),
     ],
 )
-def test_the_command_in_the_report_does_the_same(options: CompareOptions) -> None:
+def test_the_command_in_the_report_does_the_same(options: ComparisonRequest) -> None:
     assert parsed(command_line(options)) == options
 
 
-def parsed(line: str) -> CompareOptions:
+def parsed(line: str) -> ComparisonRequest:
     """Return the options of a command line as it is typed."""
     words = shlex.split(line)
     assert words[:2] == ["advisor", "compare"]
@@ -62,7 +66,7 @@ def test_the_line_of_a_step_is_the_same_comparison_plus_the_step(small: Small, t
     """Limits, seeds, the comparison file and every amount stay; only what the step changes is changed."""
     file = tmp_path / "prices.yaml"
     file.write_text("economics:\n  prices: {usd_per_hour: 2.0}\n", encoding="utf-8")
-    wanted = CompareOptions(
+    wanted = ComparisonRequest(
         evalset=str(small.evalset),
         model=small.model,
         strategies=(SHOTS, "zero_shot", "fine_tuning"),

@@ -16,7 +16,7 @@ from advisor.core.errors import AdvisorError, ConfigurationError
 from advisor.core.progress import silent
 from advisor.core.statement import say
 from advisor.decision.comparison import Comparison
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.runs.compare import _data_findings
@@ -56,7 +56,7 @@ def test_the_checks_before_a_yes_are_run_once_and_kept(small: Small, tmp_path: P
 ])  # fmt: skip
 def test_options_of_the_checks_are_checked(name: str, value: object, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
-        CompareOptions(**{name: value})  # type: ignore[arg-type]
+        ComparisonRequest(**{name: value})  # type: ignore[arg-type]
 
 
 def test_the_figures_are_those_of_the_answers(small: Small) -> None:
@@ -92,9 +92,9 @@ def test_what_breaks_while_looking_at_the_examples_is_a_reason_and_no_stop() -> 
     def broken(texts: object) -> None:
         raise RuntimeError("out of memory")
 
-    prepared = Prepared.of(CompareOptions("harrow_desk", strategies=("majority",)))
-    bench = SimpleNamespace(embed=broken, progress=silent)
-    found = _data_findings(prepared, bench, [SimpleNamespace(tuned=True)])  # type: ignore[arg-type, list-item]
+    prepared = Prepared.of(ComparisonRequest("harrow_desk", strategies=("majority",)))
+    context = SimpleNamespace(embed=broken, progress=silent)
+    found = _data_findings(prepared, context, [SimpleNamespace(tuned=True)])  # type: ignore[arg-type, list-item]
     assert found.data is None
     assert found.why_not("data") == "could not be looked at: RuntimeError: out of memory"
 
@@ -180,7 +180,7 @@ def test_progress_hears_of_every_strategy(small: Small) -> None:
 
 
 def prepared(small: Small, *strategies: str, **options: Any) -> Prepared:
-    return Prepared.of(CompareOptions(evalset=small.evalset, strategies=strategies, **options))
+    return Prepared.of(ComparisonRequest(evalset=small.evalset, strategies=strategies, **options))
 
 
 def test_by_default_all_that_apply_run_and_the_others_say_why_not(small: Small) -> None:
@@ -236,7 +236,7 @@ def test_unknown_option() -> None:
 @pytest.mark.parametrize("name", ["seeds", "limit", "train_limit", "jobs", "draws"])
 def test_counts_start_at_one(name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{name} is 0; it must be a whole number of at least 1"):
-        replace(CompareOptions(), **{name: 0})  # type: ignore[arg-type]
+        replace(ComparisonRequest(), **{name: 0})  # type: ignore[arg-type]
 
 
 def test_nothing_could_be_run(small: Small, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from advisor.core.errors import ConfigurationError
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
@@ -54,7 +54,7 @@ def test_empty_file_is_all_defaults(tmp_path: Path) -> None:
     path = tmp_path / "empty.yaml"
     path.write_text("# nothing\n")
     assert read_comparison(path) == {}
-    assert options_of({}) == CompareOptions()
+    assert options_of({}) == ComparisonRequest()
     assert economics_of({}) == Economics()
 
 

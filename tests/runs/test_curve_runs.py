@@ -15,7 +15,7 @@ from advisor.cli import app
 from advisor.core.errors import ConfigurationError
 from advisor.core.shipped import load_evalset
 from advisor.decision.comparison import Comparison
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.runs.curve_runs import plan_parts, sizes_for
 from advisor.runs.plan import plan
 from advisor.runs.prepare import Prepared
@@ -62,8 +62,8 @@ class Learning:
         self.spec = write_strategy(folder, LEARNER, "learner.py")
         self.model, self.log = write_model(folder), folder / "fitted.txt"
 
-    def options(self, *strategies: str, **changes: Any) -> CompareOptions:
-        return CompareOptions(
+    def options(self, *strategies: str, **changes: Any) -> ComparisonRequest:
+        return ComparisonRequest(
             evalset=str(self.evalset), model=self.model, strategies=(self.spec, *strategies), draws=200,
             learning_curve=True, **changes,
         )  # fmt: skip

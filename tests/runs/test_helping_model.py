@@ -12,9 +12,9 @@ from advisor.core.types import Run
 from advisor.economics.ledger import fit_usd
 from advisor.economics.prices import Prices
 from advisor.models.scripted import ScriptedModel
-from advisor.runs.metering import Purse
-from advisor.runs.runner import Bench, run_strategy
-from tests.runs.one_run import bench, written
+from advisor.runs.metering import Budget
+from advisor.runs.runner import RunContext, run_strategy
+from tests.runs.one_run import context, written
 
 HELPED = """
 from advisor.core.model import Request
@@ -34,15 +34,15 @@ class Helped:
 """
 
 
-def helped(tmp_path: Path, price: float | None, budget: float | None = None) -> tuple[Run, Bench, list[str]]:
+def helped(tmp_path: Path, price: float | None, usd: float | None = None) -> tuple[Run, RunContext, list[str]]:
     opened: list[str] = []
 
     def open_other(spec: str) -> tuple[ScriptedModel, Any]:
         opened.append(spec)
         return ScriptedModel({"what then?": "billing"}, name=spec), lambda usage: price and price * usage.calls
 
-    purse = Purse(budget, lambda usage: 100.0 * usage.calls)
-    used = bench(tmp_path, purse=purse, open_other=open_other)
+    budget = Budget(usd, lambda usage: 100.0 * usage.calls)
+    used = context(tmp_path, budget=budget, open_other=open_other)
     return run_strategy(written(tmp_path, HELPED), 0, used), used, opened
 
 
@@ -50,7 +50,7 @@ def test_a_second_model_is_paid_for_at_its_own_price_out_of_the_same_purse(tmp_p
     run, used, opened = helped(tmp_path, 0.25)
     assert not run.error
     assert opened == ["helper"]
-    assert run.fit_cost.other_usd == used.purse.spent_usd == 0.25
+    assert run.fit_cost.other_usd == used.budget.spent_usd == 0.25
     assert run.fit_cost.usage.calls == 0
     assert {outcome.output for outcome in run.outcomes} == {"billing"}
     assert fit_usd(run.fit_cost, Prices(1.0, 1.0), tuned=False) == 0.25
@@ -64,4 +64,4 @@ def test_an_unknown_price_of_a_second_model_is_unknown_and_never_0(tmp_path: Pat
 
 def test_a_second_model_is_not_asked_past_the_budget(tmp_path: Path) -> None:
     with pytest.raises(BudgetReached, match="budget"):
-        helped(tmp_path, 0.25, budget=0.0)
+        helped(tmp_path, 0.25, usd=0.0)

@@ -15,8 +15,8 @@ from advisor.core.errors import BudgetReached, CallFailed, ModelError
 from advisor.core.model import Completion, Model, Request, TuningExample, TuningJob, TuningReport
 from advisor.core.types import Message, Task, ToolCall, ToolSpec, Usage
 from advisor.models.scripted import ScriptedModel
-from advisor.runs.metering import Meter, MeteredModel, Purse
-from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.metering import Budget, Meter, MeteredModel
+from advisor.runs.runner import RunContext, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
 from tests.runs.recording_models import USAGE, Numbered, Recorder, Streaming, ask
@@ -28,9 +28,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def metered(model: Model, store: Store, purse: Purse | None = None) -> tuple[MeteredModel, Meter]:
+def metered(model: Model, store: Store, budget: Budget | None = None) -> tuple[MeteredModel, Meter]:
     meter = Meter()
-    return MeteredModel(model, store, meter, purse or Purse()), meter
+    return MeteredModel(model, store, meter, budget or Budget()), meter
 
 
 @pytest.mark.parametrize("kind", [Recorder, Streaming])
@@ -67,7 +67,7 @@ def test_sampled_answers_of_a_run_are_there_when_it_goes_on(store: Store) -> Non
 
     def asked(run: str, times: int) -> list[str]:
         inner = Numbered()
-        model = MeteredModel(inner, store, Meter(), Purse(), run=run)
+        model = MeteredModel(inner, store, Meter(), Budget(), run=run)
         written = [done.content for _ in range(times) for done in model.generate(ask("a", "b", temperature=0.7))]
         return [*written, str(inner.count)]
 
@@ -138,10 +138,10 @@ def dollars(usage: Usage) -> float:
 
 
 def test_a_streaming_model_stops_at_the_budget_and_all_that_was_paid_is_kept(store: Store) -> None:
-    model, purse = Streaming(), Purse(1.0, dollars)
+    model, budget = Streaming(), Budget(1.0, dollars)
     with pytest.raises(BudgetReached, match=r"budget of \$1 is reached \(\$1.0000 spent\).*\n.*larger --budget"):
-        metered(model, store, purse)[0].generate(ask(*"abcdefgh"))
-    assert (len(model.asked), model.closed, purse.spent_usd) == (4, True, 1.0)
+        metered(model, store, budget)[0].generate(ask(*"abcdefgh"))
+    assert (len(model.asked), model.closed, budget.spent_usd) == (4, True, 1.0)
     rest = Streaming()
     metered(rest, store)[0].generate(ask(*"abcdefgh"))
     assert sorted(rest.asked) == sorted(set("abcdefgh") - set(model.asked))
@@ -149,10 +149,10 @@ def test_a_streaming_model_stops_at_the_budget_and_all_that_was_paid_is_kept(sto
 
 def test_memory_costs_nothing_and_works_with_an_empty_purse(store: Store) -> None:
     metered(Recorder(), store)[0].generate(ask("a", "b"))
-    purse = Purse(0.01, dollars, spent_usd=0.01)
-    model, meter = metered(Recorder(), store, purse)
+    budget = Budget(0.01, dollars, spent_usd=0.01)
+    model, meter = metered(Recorder(), store, budget)
     assert [done.content for done in model.generate(ask("b", "a"))] == ["B", "A"]
-    assert (purse.spent_usd, meter.usage.calls) == (0.01, 2)
+    assert (budget.spent_usd, meter.usage.calls) == (0.01, 2)
     with pytest.raises(BudgetReached):
         model.generate(ask("c"))
     with pytest.raises(BudgetReached):
@@ -160,35 +160,35 @@ def test_memory_costs_nothing_and_works_with_an_empty_purse(store: Store) -> Non
 
 
 def test_the_last_answer_within_the_budget_is_no_stop(store: Store) -> None:
-    model, _ = metered(Streaming(), store, Purse(1.0, dollars))
+    model, _ = metered(Streaming(), store, Budget(1.0, dollars))
     assert len(model.generate(ask(*"abcd"))) == 4
 
 
 def test_failures_that_cost_are_paid(store: Store) -> None:
-    purse = Purse(9.0, dollars)
-    metered(Recorder(), store, purse)[0].generate(ask("fail 1", "a"))
-    assert purse.spent_usd == 0.5
+    budget = Budget(9.0, dollars)
+    metered(Recorder(), store, budget)[0].generate(ask("fail 1", "a"))
+    assert budget.spent_usd == 0.5
 
 
 def test_without_a_price_nothing_is_counted() -> None:
-    purse = Purse(1.0)
-    purse.pay(USAGE)
-    purse.check()
-    assert purse.spent_usd == 0.0
+    budget = Budget(1.0)
+    budget.pay(USAGE)
+    budget.check()
+    assert budget.spent_usd == 0.0
 
 
 @settings(max_examples=60)
-@given(batches=st.lists(st.integers(1, 9), min_size=1, max_size=6), budget=st.integers(1, 40))
-def test_spending_stays_within_budget_plus_one_call(batches: list[int], budget: int) -> None:
-    purse = Purse(budget * 0.25, dollars)
+@given(batches=st.lists(st.integers(1, 9), min_size=1, max_size=6), quarters=st.integers(1, 40))
+def test_spending_stays_within_budget_plus_one_call(batches: list[int], quarters: int) -> None:
+    budget = Budget(quarters * 0.25, dollars)
     with Store(Path(":memory:")) as store:
-        model, _ = metered(Streaming(), store, purse)
+        model, _ = metered(Streaming(), store, budget)
         try:
             for at, size in enumerate(batches):
                 model.generate(ask(*(f"{at} {n}" for n in range(size))))
         except BudgetReached:
-            assert purse.spent_usd == budget * 0.25
-        assert purse.spent_usd <= budget * 0.25
+            assert budget.spent_usd == quarters * 0.25
+        assert budget.spent_usd <= quarters * 0.25
 
 
 def job() -> TuningJob:
@@ -219,9 +219,9 @@ class Stubborn(ScriptedModel):
         return super().generate(requests)
 
 
-def bench(tmp_path: Path, model: Model) -> Bench:
+def context(tmp_path: Path, model: Model) -> RunContext:
     evalset = toy_task.toy_evalset()
-    return Bench(
+    return RunContext(
         evalset=evalset,
         model=model,
         metric=metrics.for_task(evalset.metric, Task.of(evalset)),
@@ -233,7 +233,7 @@ def bench(tmp_path: Path, model: Model) -> Bench:
 
 def test_a_model_that_cannot_be_tuned_fails_one_strategy_and_a_dead_one_fails_all(tmp_path: Path) -> None:
     model = Stubborn(lambda request: "billing")
-    prepared = bench(tmp_path, model)
+    prepared = context(tmp_path, model)
     assert "this model cannot be tuned" in run_strategy("fine_tuning", 0, prepared).error
     assert not run_strategy("zero_shot", 0, prepared).error
     model.dead = True
@@ -263,8 +263,8 @@ class FallsBack:
 def test_a_dead_model_is_noticed_after_a_failed_tuning_too(tmp_path: Path) -> None:
     (tmp_path / "falls.py").write_text(FALLS_BACK)
     model = Stubborn(lambda request: "billing")
-    assert not run_strategy(f"{tmp_path}/falls.py:FallsBack", 0, bench(tmp_path, model)).error
+    assert not run_strategy(f"{tmp_path}/falls.py:FallsBack", 0, context(tmp_path, model)).error
     model.dead = True
     (tmp_path / "other").mkdir()
     with pytest.raises(ModelError, match="the key was refused"):
-        run_strategy(f"{tmp_path}/falls.py:FallsBack", 0, bench(tmp_path / "other", model))
+        run_strategy(f"{tmp_path}/falls.py:FallsBack", 0, context(tmp_path / "other", model))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError
-from advisor.decision.request import CompareOptions
+from advisor.decision.request import ComparisonRequest
 from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices
 from advisor.runs.compare import compare_options
@@ -21,13 +21,13 @@ from tests.small_comparison import asked, write_evalset, write_model, write_stra
 
 
 @pytest.fixture
-def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CompareOptions:
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ComparisonRequest:
     monkeypatch.setenv("ASKED", str(tmp_path / "asked.txt"))
     place, model = str(write_evalset(tmp_path / "small")), write_model(tmp_path)
-    return CompareOptions(evalset=place, model=model, draws=200, checks="none")
+    return ComparisonRequest(evalset=place, model=model, draws=200, checks="none")
 
 
-def planned(options: CompareOptions, *strategies: str, **changes: object) -> Plan:
+def planned(options: ComparisonRequest, *strategies: str, **changes: object) -> Plan:
     return plan(replace(options, strategies=strategies, **changes))  # type: ignore[arg-type]
 
 
@@ -38,7 +38,7 @@ def row_of(found: Plan, label: str) -> PlanRow:
 @pytest.mark.parametrize(
     "spec", ["zero_shot", "majority", 'few_shot(k=2, pick="fixed")', 'few_shot(pick="fixed")', "fine_tuning"]
 )
-def test_calls_are_those_of_the_real_run(options: CompareOptions, tmp_path: Path, spec: str) -> None:
+def test_calls_are_those_of_the_real_run(options: ComparisonRequest, tmp_path: Path, spec: str) -> None:
     row = planned(options, spec, seeds=1).rows[0]
     real = compare_options(replace(options, strategies=(spec,), seeds=1)).runs[0]
     assert row.calls == real.usage.calls + real.fit_cost.usage.calls
@@ -47,7 +47,7 @@ def test_calls_are_those_of_the_real_run(options: CompareOptions, tmp_path: Path
     assert bool(row.training_tokens) == real.tuned
 
 
-def test_tokens_are_of_the_right_size(options: CompareOptions) -> None:
+def test_tokens_are_of_the_right_size(options: ComparisonRequest) -> None:
     row = planned(options, "zero_shot").rows[0]
     words = compare_options(replace(options, strategies=("zero_shot",))).runs[0].usage
     assert row.input_tokens is not None
@@ -56,19 +56,19 @@ def test_tokens_are_of_the_right_size(options: CompareOptions) -> None:
     assert row.output_tokens >= words.output_tokens
 
 
-def test_choosing_on_dev_is_counted(options: CompareOptions) -> None:
+def test_choosing_on_dev_is_counted(options: ComparisonRequest) -> None:
     fixed = planned(options, 'few_shot(k=2, pick="fixed")').rows[0]
     chosen = planned(options, 'few_shot(pick="fixed")').rows[0]
     assert (fixed.calls, chosen.calls) == (21, 21 + 2 * 6)
 
 
-def test_nothing_is_asked_and_nothing_is_stored(options: CompareOptions, tmp_path: Path, own_home: Path) -> None:
+def test_nothing_is_asked_and_nothing_is_stored(options: ComparisonRequest, tmp_path: Path, own_home: Path) -> None:
     planned(options, "majority", "zero_shot", "few_shot", "fine_tuning")
     assert not asked(tmp_path / "asked.txt")
     assert not own_home.exists()
 
 
-def test_every_built_in_that_applies_is_planned(options: CompareOptions) -> None:
+def test_every_built_in_that_applies_is_planned(options: ComparisonRequest) -> None:
     found = planned(options, "all")
     labels = [row.label for row in found.rows]
     assert {"majority", "few_shot", "rag", "embedding_classifier", "fine_tuning", "fine_tuning_rag"} <= set(labels)
@@ -79,7 +79,7 @@ def test_every_built_in_that_applies_is_planned(options: CompareOptions) -> None
     assert row_of(found, "majority").calls == 0
 
 
-def test_a_strategy_of_ones_own_is_not_run_and_says_so(options: CompareOptions, tmp_path: Path) -> None:
+def test_a_strategy_of_ones_own_is_not_run_and_says_so(options: ComparisonRequest, tmp_path: Path) -> None:
     source = "class Loud:\n    name = 'loud'\n    def fit(self, train, ctx): 1 / 0\n    def predict(self, inputs): ..."
     found = planned(options, "majority", write_strategy(tmp_path, source, "loud.py"))
     row = found.rows[1]
@@ -87,7 +87,7 @@ def test_a_strategy_of_ones_own_is_not_run_and_says_so(options: CompareOptions, 
     assert (found.usd, found.seconds) == (None, None)
 
 
-def test_prices(options: CompareOptions) -> None:
+def test_prices(options: ComparisonRequest) -> None:
     own = Prices(usd_per_1m_input_tokens=1e6, usd_per_1m_output_tokens=0.0)
     row = planned(options, "zero_shot", model="http://h/v1#m", economics=Economics(prices=own)).rows[0]
     assert row.usd == row.input_tokens
@@ -100,7 +100,7 @@ def test_prices(options: CompareOptions) -> None:
     assert slow.seconds > 0
 
 
-def test_mistakes_are_found_by_a_dry_run_too(options: CompareOptions) -> None:
+def test_mistakes_are_found_by_a_dry_run_too(options: ComparisonRequest) -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'few_shot'"):
         planned(options, "few_shots")
     with pytest.raises(ConfigurationError, match="no model 'smolm2'"):
@@ -108,7 +108,7 @@ def test_mistakes_are_found_by_a_dry_run_too(options: CompareOptions) -> None:
     assert planned(options, "zero_shot", model="openai:gpt-4.1-mini").rows[0].calls == 21, "a key is not needed yet"
 
 
-def test_on_the_command_line(options: CompareOptions, own_home: Path) -> None:
+def test_on_the_command_line(options: ComparisonRequest, own_home: Path) -> None:
     words = ["compare", options.evalset, "--model", options.model, "-s", "zero_shot", "--dry-run"]
     done = CliRunner().invoke(app, words, env={"ADVISOR_HOME": str(own_home)})
     assert done.exit_code == 0
@@ -118,7 +118,9 @@ def test_on_the_command_line(options: CompareOptions, own_home: Path) -> None:
     assert [row["calls"] for row in rows] == [21]
 
 
-def test_the_checks_before_a_yes_are_planned_where_something_is_tuned(options: CompareOptions, tmp_path: Path) -> None:
+def test_the_checks_before_a_yes_are_planned_where_something_is_tuned(
+    options: ComparisonRequest, tmp_path: Path
+) -> None:
     suite = str(tmp_path / "suite.jsonl")
     Path(suite).write_text(json.dumps({"id": "q", "input": "2 + 2?", "target": "4", "suite": "retention"}) + "\n")
     alone = planned(options, "zero_shot", checks="quick")
@@ -134,14 +136,14 @@ def test_the_checks_before_a_yes_are_planned_where_something_is_tuned(options: C
     assert not [row for row in planned(options, "fine_tuning").rows if row.label.startswith("checks")]
 
 
-def test_a_search_is_planned_with_its_budget(options: CompareOptions) -> None:
+def test_a_search_is_planned_with_its_budget(options: ComparisonRequest) -> None:
     row = planned(options, "optimised_prompt(budget=50)").rows[0]
     assert row.calls is not None
     assert 21 < row.calls <= 21 + 50
     assert row.note == "about: answers steer the search, which makes at most 50 calls"
 
 
-def test_a_second_model_is_not_estimated_and_says_so(options: CompareOptions) -> None:
+def test_a_second_model_is_not_estimated_and_says_so(options: ComparisonRequest) -> None:
     row = planned(options, 'optimised_prompt(budget=400, reflection="openai:big")').rows[0]
     assert row.usd is None
     assert row.note.endswith("the other model's calls are not estimated")

@@ -20,10 +20,10 @@ from advisor.core.shipped import shipped
 from advisor.core.types import EvalSet, Outcome, Task, Usage
 from advisor.decision.findings import Findings
 from advisor.models.scripted import ScriptedModel
-from advisor.runs.metering import Purse
+from advisor.runs.metering import Budget
 from advisor.runs.probes import ProbePlan, Subject, run_probes
 from advisor.runs.probes.running import SIZES
-from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.runner import RunContext, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
 
@@ -118,15 +118,15 @@ class Wordy:
 
 @dataclass
 class Desk:
-    """A bench with its strategies run, ready to be looked at."""
+    """A context with its strategies run, ready to be looked at."""
 
-    bench: Bench
+    context: RunContext
     folder: Path
 
     @property
     def asked(self) -> list[Request]:
         """Everything the model was asked."""
-        asked: list[Request] = vars(self.bench.model)["asked"]
+        asked: list[Request] = vars(self.context.model)["asked"]
         return asked
 
     def look(self, *names: str, tuned: str = "tunes", suite: str = "none.jsonl", **options: Any) -> Findings:
@@ -136,19 +136,19 @@ class Desk:
         for name in names:
             spec = name if name.islower() else f"{path}:{name}"
             seeds = (0, 1) if name in ("Tunes", "Mute") else (0,)
-            runs = tuple(run_strategy(spec, seed, self.bench) for seed in seeds)
+            runs = tuple(run_strategy(spec, seed, self.context) for seed in seeds)
             specs |= {run.id: spec for run in runs}
             subjects.append(Subject(runs[0].strategy, runs))
         others = tuple(one.label for one in subjects if one.label != tuned)
         plan = ProbePlan(tuple(subjects), specs, tuned, others[:1], suite=suite, **options)
-        return run_probes(plan, self.bench)
+        return run_probes(plan, self.context)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Callable[..., Desk]:
     def make(model: Any = None, evalset: EvalSet | None = None, **options: Any) -> Desk:
         chosen = evalset or toy_task.toy_evalset()
-        bench = Bench(
+        context = RunContext(
             evalset=chosen,
             model=model or Wordy(),
             metric=metrics.for_task(chosen.metric, Task.of(chosen)),
@@ -158,7 +158,7 @@ def desk(tmp_path: Path) -> Callable[..., Desk]:
             kept={},
             **options,
         )
-        return Desk(bench, tmp_path)
+        return Desk(context, tmp_path)
 
     return make
 
@@ -210,7 +210,7 @@ def test_a_second_look_asks_and_trains_nothing(desk: Callable[..., Desk]) -> Non
     ready = desk()
     first = ready.look("Shows", "Tunes")
     asked = len(ready.asked)
-    again = desk(ready.bench.model).look("Shows", "Tunes")
+    again = desk(ready.context.model).look("Shows", "Tunes")
     assert again == first
     assert len(ready.asked) == asked
 
@@ -223,7 +223,7 @@ def test_a_probe_that_breaks_is_noted_and_the_others_go_on(desk: Callable[..., D
 
 
 def test_a_spent_budget_ends_the_probes_and_not_the_comparison(desk: Callable[..., Desk]) -> None:
-    found = desk(purse=Purse(0.5, price=lambda usage: 0.01)).look("Shows", "Tunes")
+    found = desk(budget=Budget(0.5, price=lambda usage: 0.01)).look("Shows", "Tunes")
     assert "the budget of $0.5 is reached" in found.why_not("sampling", "tunes")
 
 

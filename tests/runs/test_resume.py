@@ -40,7 +40,7 @@ TIMES = {"seconds", "latency_seconds", "latency_p50", "latency_p95", "training_s
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunContext:
     """One command, and where its results and the log of its model's calls go."""
 
     folder: Path
@@ -84,12 +84,12 @@ class Bench:
         return sqlite3.connect(self.home / "store.sqlite")
 
 
-def bench(tmp_path: Path, name: str, *, streaming: bool = False) -> Bench:
+def context(tmp_path: Path, name: str, *, streaming: bool = False) -> RunContext:
     folder = tmp_path / ("streaming" if streaming else "batches")
     if not folder.exists():
         write_evalset(folder / "small", dev=DEV, test=EXAMPLES)
         (folder / "c.yaml").write_text(CONFIGURATION)
-    return Bench(folder, folder / name, write_model(folder, streaming=streaming))
+    return RunContext(folder, folder / name, write_model(folder, streaming=streaming))
 
 
 def without_times(value: Any) -> Any:
@@ -98,11 +98,11 @@ def without_times(value: Any) -> Any:
     return [without_times(inner) for inner in value] if isinstance(value, list) else value
 
 
-def report(one: Bench) -> Any:
+def report(one: RunContext) -> Any:
     return without_times(json.loads((one.home / "report.json").read_text(encoding="utf-8")))
 
 
-def killed(one: Bench, rng: random.Random) -> list[str]:
+def killed(one: RunContext, rng: random.Random) -> list[str]:
     """Start, kill at a random moment, and return what the model was asked in between."""
     before = len(asked(one.log))
     process = one.start()
@@ -131,7 +131,7 @@ def check_calls(rounds: Sequence[Sequence[str]], in_flight: int) -> None:
 
 @pytest.mark.parametrize(("streaming", "in_flight", "kills"), [(False, CHUNK, KILLS), (True, 1, 3)])
 def test_killed_at_random_moments(tmp_path: Path, streaming: bool, in_flight: int, kills: int) -> None:
-    whole, one = (bench(tmp_path, name, streaming=streaming) for name in ("undisturbed", "killed"))
+    whole, one = (context(tmp_path, name, streaming=streaming) for name in ("undisturbed", "killed"))
     printed = whole.finish()
     assert len(asked(whole.log)) == CALLS
     assert report(whole)["verdict"]["answer"] in {"fine_tune", "do_not_fine_tune", "not_yet"}
@@ -159,7 +159,7 @@ def test_killed_at_random_moments(tmp_path: Path, streaming: bool, in_flight: in
 
 
 def test_interrupted_by_hand(tmp_path: Path) -> None:
-    one = bench(tmp_path, "interrupted", streaming=True)
+    one = context(tmp_path, "interrupted", streaming=True)
     process = one.start(pause=0.2)
     one.until(process, 5)
     process.send_signal(signal.SIGINT)

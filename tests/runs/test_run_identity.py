@@ -13,11 +13,11 @@ from advisor.runs import runner
 from advisor.runs.runner import CHUNK, Attempt, run_strategy
 from advisor.runs.store import Store
 from advisor.testing import toy_task
-from tests.runs.one_run import ASKS, Log, bench, written
+from tests.runs.one_run import ASKS, Log, context, written
 
 
 def test_an_edited_strategy_runs_again(tmp_path: Path) -> None:
-    prepared = bench(tmp_path)
+    prepared = context(tmp_path)
     first = run_strategy(written(tmp_path, ASKS), 0, prepared)
     second = run_strategy(written(tmp_path, ASKS.replace("[c.text for", "['not ' + c.text for")), 0, prepared)
     assert first.id != second.id
@@ -27,7 +27,7 @@ def test_an_edited_strategy_runs_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", ["seed", "evalset", "model"])
 def test_the_run_id_is_the_content_of_all_that_counts(tmp_path: Path, change: str) -> None:
     spec = written(tmp_path, ASKS)
-    prepared = bench(tmp_path)
+    prepared = context(tmp_path)
     one = run_strategy(spec, 0, prepared)
     if change == "model":
         prepared = replace(prepared, model=ScriptedModel(lambda request: "billing"))
@@ -47,13 +47,13 @@ def interrupted(tmp_path: Path, after: int) -> tuple[Run, Run, int, int]:
     spec = written(tmp_path, ASKS)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    whole = run_strategy(spec, 0, bench(tmp_path / "a", evalset=evalset))
+    whole = run_strategy(spec, 0, context(tmp_path / "a", evalset=evalset))
 
     with pytest.raises(KeyboardInterrupt):
-        run_strategy(spec, 0, bench(tmp_path / "b", Log(interrupted_after=after), evalset))
+        run_strategy(spec, 0, context(tmp_path / "b", Log(interrupted_after=after), evalset))
     stored = len(Store(tmp_path / "b" / "s.sqlite").outcomes(whole.id))
     log = Log()
-    resumed = run_strategy(spec, 0, bench(tmp_path / "b", log, evalset))
+    resumed = run_strategy(spec, 0, context(tmp_path / "b", log, evalset))
     return whole, resumed, stored, len(log.asked)
 
 
@@ -79,7 +79,7 @@ def test_outcomes_that_take_no_time_are_committed_together(
     base = toy_task.toy_evalset()
     inputs = [f"{base.test[at % 18].input} ({at})" for at in range(200)]
     test = tuple(replace(base.test[0], id=f"t{at}", input=each) for at, each in enumerate(inputs))
-    prepared, sizes, asked = bench(tmp_path, evalset=replace(base, test=test)), list[int](), list[int]()
+    prepared, sizes, asked = context(tmp_path, evalset=replace(base, test=test)), list[int](), list[int]()
     keep, generate = prepared.store.add_outcomes, prepared.model.generate
     monkeypatch.setattr(prepared.store, "add_outcomes", lambda run, rows: (sizes.append(len(rows)), keep(run, rows)))
     monkeypatch.setattr(prepared.model, "generate", lambda rows: (asked.append(len(rows)), generate(rows))[1])
@@ -90,7 +90,7 @@ def test_outcomes_that_take_no_time_are_committed_together(
 
 def test_what_stands_beside_outcomes_is_kept_in_the_same_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill between two steps would keep the answers of a probe and lose how many requests it had changed."""
-    prepared = bench(tmp_path)
+    prepared = context(tmp_path)
     attempt = Attempt.of("zero_shot", 0, prepared)
     attempt.fit()
     steps: list[list[str]] = []

@@ -15,14 +15,14 @@ import pytest
 from advisor.core.errors import BudgetReached, ConfigurationError, ModelError
 from advisor.core.model import Request
 from advisor.core.types import Example, Usage
-from advisor.runs.metering import Purse
-from advisor.runs.runner import Bench, run_strategy
+from advisor.runs.metering import Budget
+from advisor.runs.runner import RunContext, run_strategy
 from advisor.testing import toy_task
-from tests.runs.one_run import ASKS, Log, bench, written
+from tests.runs.one_run import ASKS, Log, context, written
 
 
 def test_every_test_example_has_one_outcome_in_order(tmp_path: Path) -> None:
-    prepared = bench(tmp_path)
+    prepared = context(tmp_path)
     run = run_strategy(written(tmp_path, ASKS), 0, prepared)
     assert [outcome.example_id for outcome in run.outcomes] == [example.id for example in prepared.evalset.test]
     assert {outcome.score for outcome in run.outcomes} == {1.0}
@@ -33,7 +33,7 @@ def test_every_test_example_has_one_outcome_in_order(tmp_path: Path) -> None:
 
 def test_a_second_run_asks_nothing(tmp_path: Path) -> None:
     log = Log()
-    prepared = bench(tmp_path, log)
+    prepared = context(tmp_path, log)
     spec = written(tmp_path, ASKS)
     first = run_strategy(spec, 0, prepared)
     asked = len(log.asked)
@@ -43,7 +43,7 @@ def test_a_second_run_asks_nothing(tmp_path: Path) -> None:
 
 def test_a_failed_call_is_missing_and_its_neighbours_are_not(tmp_path: Path) -> None:
     log = Log(fails="invoice looks strange")
-    run = run_strategy(written(tmp_path, ASKS), 0, bench(tmp_path, log))
+    run = run_strategy(written(tmp_path, ASKS), 0, context(tmp_path, log))
     failed = [outcome for outcome in run.outcomes if outcome.error]
     assert [outcome.error for outcome in failed] == ["timed out"]
     assert failed[0].score is None
@@ -53,7 +53,7 @@ def test_a_failed_call_is_missing_and_its_neighbours_are_not(tmp_path: Path) -> 
 
 def test_what_was_answered_before_the_failure_is_not_asked_again(tmp_path: Path) -> None:
     log = Log(fails="invoice looks strange")
-    run_strategy(written(tmp_path, ASKS), 0, bench(tmp_path, log))
+    run_strategy(written(tmp_path, ASKS), 0, context(tmp_path, log))
     good = [text for text in log.asked if "invoice looks strange" not in text]
     assert len(good) == len(set(good))
 
@@ -80,7 +80,7 @@ def test_a_broken_strategy_is_an_error_and_not_a_zero(tmp_path: Path, body: str,
         def predict(self, inputs):
             {body}
     """
-    run = run_strategy(written(tmp_path, source.lstrip("\n")), 0, bench(tmp_path))
+    run = run_strategy(written(tmp_path, source.lstrip("\n")), 0, context(tmp_path))
     assert run.outcomes == ()
     assert re.search(message, run.error), run.error
 
@@ -92,7 +92,7 @@ def test_a_fit_that_breaks_is_an_error(tmp_path: Path) -> None:
         def fit(self, train, ctx): 1 / 0
         def predict(self, inputs): return list(inputs)
     """
-    assert "fit raised ZeroDivisionError" in run_strategy(written(tmp_path, source), 0, bench(tmp_path)).error
+    assert "fit raised ZeroDivisionError" in run_strategy(written(tmp_path, source), 0, context(tmp_path)).error
 
 
 def test_strategies_never_see_test_targets_or_metadata(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_strategies_never_see_test_targets_or_metadata(tmp_path: Path) -> None:
     module.Spy = Spy  # type: ignore[attr-defined]
     sys.modules["spy_module"] = module
     try:
-        prepared = bench(tmp_path, evalset=replace(base, test=test))
+        prepared = context(tmp_path, evalset=replace(base, test=test))
         run = run_strategy("spy_module:Spy", 0, prepared)
     finally:
         del sys.modules["spy_module"]
@@ -126,8 +126,8 @@ def test_strategies_never_see_test_targets_or_metadata(tmp_path: Path) -> None:
 
 
 def test_the_budget_is_a_hard_stop_and_what_was_answered_is_kept(tmp_path: Path) -> None:
-    purse = Purse(budget_usd=0.5, price=lambda usage: 0.1 * usage.calls)
-    prepared = bench(tmp_path, purse=purse)
+    budget = Budget(limit_usd=0.5, price=lambda usage: 0.1 * usage.calls)
+    prepared = context(tmp_path, budget=budget)
     run = run_strategy(written(tmp_path, ASKS), 0, prepared)
     again = written(tmp_path, ASKS.replace("str(i)", "'again ' + str(i)"))
     with pytest.raises(BudgetReached, match=r"\$0.5 is reached"):
@@ -140,11 +140,11 @@ def test_a_dead_model_stops_the_comparison(tmp_path: Path) -> None:
         raise ModelError("the key was refused")
 
     with pytest.raises(ModelError, match="the key was refused"):
-        run_strategy(written(tmp_path, ASKS), 0, bench(tmp_path, dead))
+        run_strategy(written(tmp_path, ASKS), 0, context(tmp_path, dead))
 
 
 def test_usage_of_bare_answers_is_shared_out_without_loss(tmp_path: Path) -> None:
-    run = run_strategy(written(tmp_path, ASKS), 0, bench(tmp_path))
+    run = run_strategy(written(tmp_path, ASKS), 0, context(tmp_path))
     total = sum((outcome.usage for outcome in run.outcomes), Usage())
     assert total.calls == 18
     assert total.input_tokens > 18
@@ -152,7 +152,7 @@ def test_usage_of_bare_answers_is_shared_out_without_loss(tmp_path: Path) -> Non
 
 
 def test_tuning_is_noticed(tmp_path: Path) -> None:
-    run = run_strategy("fine_tuning", 0, bench(tmp_path))
+    run = run_strategy("fine_tuning", 0, context(tmp_path))
     assert run.tuned
     assert run.kind == "fine_tuning"
     assert run.fit_cost.training_tokens > 0
@@ -167,7 +167,7 @@ def test_a_selection_that_cannot_be_recorded_breaks_its_strategy_only(tmp_path: 
             self.selection = {selection}
         def predict(self, inputs): return [str(i) for i in inputs]
     """
-    run = run_strategy(written(tmp_path, source), 0, bench(tmp_path))
+    run = run_strategy(written(tmp_path, source), 0, context(tmp_path))
     assert "selection is a" in run.error
 
 
@@ -180,7 +180,7 @@ def test_what_numpy_counted_can_be_recorded(tmp_path: Path) -> None:
             self.selection = {"k": numpy.int64(3), "rows": numpy.zeros(2)}
         def predict(self, inputs): return [str(i) for i in inputs]
     """
-    run = run_strategy(written(tmp_path, source), 0, bench(tmp_path))
+    run = run_strategy(written(tmp_path, source), 0, context(tmp_path))
     assert run.error == ""
     assert run.selection == {"k": 3, "rows": [0.0, 0.0]}
 
@@ -188,7 +188,7 @@ def test_what_numpy_counted_can_be_recorded(tmp_path: Path) -> None:
 def test_metadata_that_one_strategy_changes_is_whole_for_the_next(tmp_path: Path) -> None:
     toy_set = toy_task.toy_evalset()
     train = tuple(replace(example, metadata={"answers": ["a"]}) for example in toy_set.train)
-    prepared = bench(tmp_path, evalset=replace(toy_set, train=train))
+    prepared = context(tmp_path, evalset=replace(toy_set, train=train))
     source = """
     class Changes:
         name = "changes"
@@ -210,10 +210,10 @@ METRIC = """
 """
 
 
-def own_metric(tmp_path: Path, body: str) -> Bench:
+def own_metric(tmp_path: Path, body: str) -> RunContext:
     path = tmp_path / "metric.py"
     path.write_text(dedent(METRIC.format(body=body)), encoding="utf-8")
-    return bench(tmp_path, evalset=replace(toy_task.toy_evalset(), metric=f"{path}:Metric"))
+    return context(tmp_path, evalset=replace(toy_task.toy_evalset(), metric=f"{path}:Metric"))
 
 
 def test_an_edited_metric_scores_anew(tmp_path: Path) -> None:

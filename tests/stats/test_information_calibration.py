@@ -14,8 +14,8 @@ import pytest
 
 from advisor.decision.evidence import Evidence
 from advisor.decision.guards.enough import rests_on_quality
-from advisor.decision.preposterior import Desk, chance_decides, odds_after
-from advisor.decision.request import CompareOptions
+from advisor.decision.preposterior import Preposterior, chance_decides, odds_after
+from advisor.decision.request import ComparisonRequest
 from advisor.decision.verdict import by_dominance, by_net_benefit
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
@@ -41,7 +41,7 @@ def evidence_of(cells: Any, economics: Any, rng: Any) -> Any:
     ledger = open_ledger(drawn, rows, economics, "smollm2", rng)
     return Evidence(
         strategies=rows, differences=found.differences, money=weigh_ledger(ledger, rows, economics, "smollm2"),
-        draws=drawn, pivot=TUNED.label, request=CompareOptions("x", economics=economics), metric="m", n_train=400,
+        draws=drawn, pivot=TUNED.label, request=ComparisonRequest("x", economics=economics), metric="m", n_train=400,
         n_dev=0, n_test=len(cells), family=found.family, panel=panel, ledger=ledger,
     )  # fmt: skip
 
@@ -76,15 +76,15 @@ def test_steps_decide_as_often_and_bring_as_much_as_was_said(
     for _ in range(TIMES):
         cells = rng.choice(8, size=have, p=truth(lead, discordance))
         before = evidence_of(cells, economics, rng)
-        desk, share = Desk.of(before, before.ledger), more / (more + have)
-        said.append(chance_decides(desk, odds_after(desk, examples=share)))
+        analysis, share = Preposterior.of(before, before.ledger), more / (more + have)
+        said.append(chance_decides(analysis, odds_after(analysis, examples=share)))
         likely = rng.dirichlet(np.bincount(cells, minlength=8) + 1 / 8)
         after = evidence_of(np.concatenate([cells, rng.choice(8, size=more, p=likely)]), economics, rng)
         done.append(decided(after))
-        if desk.means is not None:
-            worth.append(value_of_information.evsi(desk.means, desk.world_parts[0], share))
+        if analysis.means is not None:
+            worth.append(value_of_information.evsi(analysis.means, analysis.world_parts[0], share))
             nets = [float(after.ledger.net_benefit(account).mean()) for account in after.ledger.accounts]
-            brought.append(max(nets) - nets[int(desk.means.argmax())])
+            brought.append(max(nets) - nets[int(analysis.means.argmax())])
     sampling = 3.0 * float(np.std(done)) / TIMES**0.5
     assert np.mean([known(one) for one in said]) == pytest.approx(np.mean(done), abs=sampling + 0.03)
     if worth:

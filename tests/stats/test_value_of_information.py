@@ -16,7 +16,7 @@ from advisor.core.statement import say
 from advisor.core.types import Interval
 from advisor.decision.learning_curve import LearningCurve, MoreLabels
 from advisor.decision.next_steps import inform
-from advisor.decision.preposterior import Desk, Odds, chance_decides
+from advisor.decision.preposterior import Odds, Preposterior, chance_decides
 from advisor.decision.preposterior import _critical as desk_critical
 from advisor.decision.verdict import decide
 from advisor.economics.amounts import Range
@@ -174,12 +174,12 @@ def test_more_examples_are_worth_more_and_cost_more() -> None:
 
 def test_a_larger_test_set_is_held_to_the_wider_brackets_of_the_next_look() -> None:
     found = replace(evidence(FEW, replace(TUNED, quality=0.625), economics=NETTED), looks=2)
-    desk = Desk.of(found, known(found.ledger))
+    analysis = Preposterior.of(found, known(found.ledger))
     now, then = (stats.norm.isf(error_of_differences(0.05, look=look) / 2) for look in (2, 3))
-    assert desk_critical(desk, 3) == pytest.approx(desk_critical(desk, 2) * then / now)
+    assert desk_critical(analysis, 3) == pytest.approx(desk_critical(analysis, 2) * then / now)
     odds = Odds(50.0, 0.0, 2.5, 0.5)  # money is sure, so what decides is whether the lead is real
-    expected = [chance_to_reach(2.5, desk_critical(desk, look), 0.5) for look in (2, 3)]
-    assert [chance_decides(desk, odds, look=look) for look in (False, True)] == pytest.approx(expected)
+    expected = [chance_to_reach(2.5, desk_critical(analysis, look), 0.5) for look in (2, 3)]
+    assert [chance_decides(analysis, odds, look=look) for look in (False, True)] == pytest.approx(expected)
     assert expected[1] < expected[0] - 0.01
 
 

@@ -19,7 +19,7 @@ from advisor.core.shipped import shipped
 from advisor.core.strategy import Context
 from advisor.core.types import Example, Task, Usage
 from advisor.models.scripted import ScriptedModel
-from advisor.runs.metering import Meter, MeteredModel, Purse
+from advisor.runs.metering import Budget, Meter, MeteredModel
 from advisor.runs.store import Store
 from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
 from tests.strategies.recording import MakeContext, MakeRecorder, MakeStrategy
@@ -237,7 +237,7 @@ def test_the_same_seed_searches_alike_and_a_resumed_search_asks_nothing(
     for _ in range(2):
         with Store(tmp_path / "store.sqlite") as store:
             made = strategy("optimised_prompt")
-            made.fit(evalset.train, context(MeteredModel(model, store, Meter(), Purse()), evalset))
+            made.fit(evalset.train, context(MeteredModel(model, store, Meter(), Budget()), evalset))
         selections.append(made.selection)
         asked.append(len(model.requests))
     assert selections[0] == selections[1]
@@ -372,6 +372,6 @@ def test_where_no_other_model_can_be_opened_it_says_so(
 
 
 def test_usage_of_nothing_costs_nothing() -> None:
-    purse = Purse(1.0, lambda usage: 5.0)
-    purse.pay(Usage(), lambda usage: 0.25)
-    assert purse.spent_usd == 0.25
+    budget = Budget(1.0, lambda usage: 5.0)
+    budget.pay(Usage(), lambda usage: 0.25)
+    assert budget.spent_usd == 0.25

@@ -15,7 +15,7 @@ from advisor.decision.findings import Probe, ProbeName
 from advisor.runs.interception import Change
 from advisor.runs.metering import Meter, MeteredModel
 from advisor.runs.plugin_calls import BrokenStrategyError
-from advisor.runs.runner import CHUNK, Attempt, Bench, Predict
+from advisor.runs.runner import CHUNK, Attempt, Predict, RunContext
 
 from . import suites
 
@@ -39,18 +39,18 @@ class Asking:
     """Asks the strategies of one comparison again; a fitted one is kept for its next probe.
 
     Args:
-        bench: what the runs shared.
+        context: what the runs shared.
         specs: by run id, what was typed for the strategy.
     """
 
-    def __init__(self, bench: Bench, specs: dict[str, str]) -> None:
-        self.bench, self._specs = bench, specs
+    def __init__(self, context: RunContext, specs: dict[str, str]) -> None:
+        self.context, self._specs = context, specs
         self._attempts: dict[str, Attempt] = {}
 
     def made(self, run: Run) -> Attempt:
         """Return the strategy behind a run, as it was kept, or new and not fitted yet."""
         if run.id not in self._attempts:
-            self._attempts[run.id] = Attempt.of(self._specs[run.id], run.seed, self.bench)
+            self._attempts[run.id] = Attempt.of(self._specs[run.id], run.seed, self.context)
         return self._attempts[run.id]
 
     def fitted(self, run: Run) -> Attempt:
@@ -77,8 +77,8 @@ class Asking:
     def forget(self, run: Run) -> None:
         """Let a fitted strategy go; it and its models are not needed any more."""
         self._attempts.pop(run.id, None)
-        if self.bench.kept:
-            self.bench.kept.pop(run.id, None)
+        if self.context.kept:
+            self.context.kept.pop(run.id, None)
 
     def strategy(
         self,
@@ -102,7 +102,7 @@ class Asking:
         Raises:
             AdvisorError, BrokenStrategyError: it could not be asked.
         """
-        store, key = self.bench.store, digest(["probe", PROBE_FORMAT, run.id, *identity])
+        store, key = self.context.store, digest(["probe", PROBE_FORMAT, run.id, *identity])
         stored = store.outcomes(key)
         missing = [example for example in examples if example.id not in stored or stored[example.id].error]
         if missing:
@@ -126,13 +126,13 @@ class Asking:
         Raises:
             AdvisorError, BrokenStrategyError: it could not be asked.
         """
-        bench, name = self.bench, suites.suite_of(items[0])
+        context, name = self.context, suites.suite_of(items[0])
         key = digest(["suite", PROBE_FORMAT, suites.fingerprint(items), *identity])
-        stored = bench.store.outcomes(key)
+        stored = context.store.outcomes(key)
         missing = [item for item in items if item.id not in stored or stored[item.id].error]
         if missing:
             self._ask_suite(model(), missing, key, done=len(items) - len(missing))
-        stored = bench.store.outcomes(key)
+        stored = context.store.outcomes(key)
         return Probe(name, "", 0, tuple(stored[item.id] for item in items))
 
     def _ask_suite(self, model: Model, items: Sequence[Example], key: str, *, done: int) -> None:
@@ -146,12 +146,12 @@ class Asking:
                 output = None if answer.error else answer.content
                 trace = {"group": item.group}
                 kept.append(Outcome(item.id, output, known, answer.error, answer.usage, trace, answer.cause))
-            self.bench.store.add_outcomes(key, kept)
-            self.bench.progress(f"{name} questions", done + start + len(chunk), total)
+            self.context.store.add_outcomes(key, kept)
+            self.context.progress(f"{name} questions", done + start + len(chunk), total)
 
     def base(self) -> Model:
         """Return the model nothing was trained on, metered."""
-        return MeteredModel(self.bench.model, self.bench.store, Meter(), self.bench.purse)
+        return MeteredModel(self.context.model, self.context.store, Meter(), self.context.budget)
 
 
 def as_probe(name: ProbeName, label: str, run: Run, asked: Asked, note: str) -> Probe:

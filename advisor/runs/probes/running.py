@@ -15,7 +15,7 @@ from advisor.core.types import Chat, Document, Example, Outcome, Run, Task
 from advisor.decision.findings import Findings, Flips, Probe, Service, Skipped, TrainingFindings
 from advisor.decision.request import ProbeDepth
 from advisor.runs.plugin_calls import score_of
-from advisor.runs.runner import Bench
+from advisor.runs.runner import RunContext
 
 from . import conditions, measures, suites
 from .asking import EXPECTED, Asking, as_probe
@@ -91,9 +91,9 @@ class ProbePlan:
     concurrency: str = ""
 
 
-def run_probes(plan: ProbePlan, bench: Bench) -> Findings:
+def run_probes(plan: ProbePlan, context: RunContext) -> Findings:
     """Run the probes and return what they found; where nothing is tuned there is no yes to check, and none is run."""
-    looking = _Looking(plan, bench)
+    looking = _Looking(plan, context)
     if not plan.tuned:
         return looking.findings()
     leading = [label for label in (plan.tuned, *plan.alternatives) if label]
@@ -105,7 +105,7 @@ def run_probes(plan: ProbePlan, bench: Bench) -> Findings:
         if subject.label in leading:
             looking.conditions(subject)
             looking.oracle(subject)
-        elif any(run.usage.calls for run in subject.answered) and bench.evalset.docs:
+        elif any(run.usage.calls for run in subject.answered) and context.evalset.docs:
             looking.oracle(subject)
         if subject.label == plan.tuned:
             looking.training(subject)
@@ -118,11 +118,11 @@ def run_probes(plan: ProbePlan, bench: Bench) -> Findings:
 class _Looking:
     """Collects what the probes find."""
 
-    def __init__(self, plan: ProbePlan, bench: Bench) -> None:
-        self.plan, self.bench, self.task = plan, bench, bench.task
+    def __init__(self, plan: ProbePlan, context: RunContext) -> None:
+        self.plan, self.context, self.task = plan, context, context.task
         self.sizes = SIZES[plan.checks]
-        self.asking = Asking(bench, dict(plan.specs))
-        self.by_id = {example.id: example for example in bench.evalset.test}
+        self.asking = Asking(context, dict(plan.specs))
+        self.by_id = {example.id: example for example in context.evalset.test}
         self._probes: list[Probe] = []
         self._flips: list[Flips] = []
         self._service: list[Service] = []
@@ -159,7 +159,7 @@ class _Looking:
 
     def repaired(self, subject: Subject) -> None:
         """Score the answers at hand once more, brought into form by rule."""
-        found = repair_for(self.bench.evalset)
+        found = repair_for(self.context.evalset)
         if found is None:
             return
         repair, how = found
@@ -175,7 +175,7 @@ class _Looking:
         if mended == outcome.output:
             return Outcome(outcome.example_id, mended, outcome.score)
         example = self.by_id[outcome.example_id]
-        return Outcome(outcome.example_id, mended, score_of(self.bench.metric, mended, example))
+        return Outcome(outcome.example_id, mended, score_of(self.context.metric, mended, example))
 
     def constrained(self, subject: Subject) -> None:
         """Ask a strategy again with its answers held to labels or schema, if it asks a model once an answer."""
@@ -202,7 +202,7 @@ class _Looking:
 
     def conditions(self, subject: Subject) -> None:
         """Ask again in other words, with demonstrations in another order, and with sampling; compare the seeds."""
-        labelled, label, seed = bool(self.task.labels), subject.label, self.bench_seed
+        labelled, label, seed = bool(self.task.labels), subject.label, self.probe_seed
         self._service.append(measures.service(label, subject.answered, self.task, self.plan.concurrency))
         if len(subject.answered) > 1:
             self._flips.append(measures.seed_flips(label, subject.answered, labelled))
@@ -223,13 +223,13 @@ class _Looking:
                 self._flips.append(replace(found, unchanged=unchanged))
 
     @property
-    def bench_seed(self) -> int:
+    def probe_seed(self) -> int:
         """The seed of the probes: that of the first run, so that the same comparison asks the same."""
         return min(run.seed for subject in self.plan.subjects for run in subject.runs)
 
     def _paraphrase(self, subject: Subject, labelled: bool) -> None:
         drawn = self._drawn(self.sizes.condition)
-        reworded = {example.id: rewordings(example, self.sizes.variants, self.bench_seed) for example in drawn}
+        reworded = {example.id: rewordings(example, self.sizes.variants, self.probe_seed) for example in drawn}
         own = sum(bool(example.metadata.get(PARAPHRASES)) for example in drawn)
         run, repeats = subject.answered[0], []
         note = f"{self._share(drawn)}; {own} with paraphrases of their own, the others reworded by rule"
@@ -247,8 +247,8 @@ class _Looking:
 
     def oracle(self, subject: Subject) -> None:
         """Give a strategy that can take them the gold documents, where the eval set says which they are."""
-        documents = _gold(self.task, self.bench.evalset.test)
-        examples = [example for example in self.bench.evalset.test if example.id in documents]
+        documents = _gold(self.task, self.context.evalset.test)
+        examples = [example for example in self.context.evalset.test if example.id in documents]
         if not examples:
             return
         examples, run = _by_content(examples, self.sizes.oracle), subject.answered[0]
@@ -272,7 +272,7 @@ class _Looking:
         """Look at the loss of every seed, and closer at the first one."""
         first, *others = subject.answered
         self._training += [losses(subject.label, run) for run in others]
-        here = isinstance(self.bench.model, TrainsHere) and self.bench.model.trains_here
+        here = isinstance(self.context.model, TrainsHere) and self.context.model.trains_here
         found = losses(subject.label, first)
         with self._noting("training", subject.label):
             found = look_at_training(subject.label, first, self.asking, overfit=False)
@@ -296,7 +296,7 @@ class _Looking:
 
     def _suite(self, subject: Subject, items: Sequence[Example], of: int) -> None:
         note = f"{len(items)} of {of} questions"
-        base = self.asking.suite(self.asking.base, items, [self.bench.model.fingerprint])
+        base = self.asking.suite(self.asking.base, items, [self.context.model.fingerprint])
         self._probes.append(replace(base, note=note))
         for run in self._seeds(subject):
             probe = self.asking.suite(lambda run=run: self.asking.tuned(run), items, [run.id])  # type: ignore[misc]
@@ -305,10 +305,10 @@ class _Looking:
     # --- which examples ----------------------------------------------------------------------------------------------
 
     def _drawn(self, limit: int | None) -> list[Example]:
-        return _by_content(self.bench.evalset.test, limit)
+        return _by_content(self.context.evalset.test, limit)
 
     def _share(self, examples: Sequence[Example]) -> str:
-        return f"{len(examples)} of {len(self.bench.evalset.test)} test examples"
+        return f"{len(examples)} of {len(self.context.evalset.test)} test examples"
 
 
 _NOTHING = {

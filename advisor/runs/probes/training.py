@@ -42,7 +42,7 @@ def look_at_training(label: str, run: Run, asking: Asking, *, overfit: bool) -> 
         AdvisorError, BrokenStrategyError: the strategy could not be fitted or asked.
     """
     key = digest(["training", PROBE_FORMAT, run.id])
-    store = asking.bench.store
+    store = asking.context.store
     stored = store.outcomes(key)
     found = losses(label, run)
     wanted = {"template", "asked", *(["overfitted"] if overfit else [])}
@@ -66,7 +66,7 @@ def look_at_training(label: str, run: Run, asking: Asking, *, overfit: bool) -> 
 
 def _same_tokens(job: TuningJob, asking: Asking) -> float | None:
     """Return 1 where the first rows are trained on the tokens that are served, else 0; `None` if no model says."""
-    model = asking.bench.model
+    model = asking.context.model
     if not isinstance(model, ShowsTraining):
         return None
     return float(all(model.serves_as_trained(row) for row in job.train[:ROWS]))
@@ -79,7 +79,7 @@ def _asked(attempt: Attempt, job: TuningJob, asking: Asking) -> Outcome:
     """
     if not attempt.switch.asked:
         with attempt.switch.listening():
-            attempt.ask(asking.bench.evalset.train[:SHOWN])
+            attempt.ask(asking.context.evalset.train[:SHOWN])
     trained = {shape for row in job.train for shape in _openings(row.messages)}
     asked = attempt.switch.asked
     return Outcome("asked", None, float(bool(asked & trained)) if asked else None)
