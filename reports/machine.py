@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,15 @@ from typing import Any, get_args, get_type_hints
 
 from advisor._util.redaction import hide_known
 from advisor.advice.advice import Advice
+from advisor.core.statement import Statement
 from advisor.core.types import Outcome, Run
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import NOT_STORED, Guard, Verdict
 from advisor.decision.information import Step
 from advisor.decision.learning_curve import LearningCurve
+from advisor.decision.words import sentence
+from advisor.economics.money import Money
+from advisor.economics.scenarios import Scenario
 
 from .safe import cell
 
@@ -36,6 +40,11 @@ IN_WORDS: Mapping[type, tuple[str, ...]] = {
     LearningCurve: ("refusal",),
 }
 """What is written in words too, beside the values that the words are made from."""
+STATEMENTS: Mapping[type, Mapping[str, str]] = {
+    Money: {"assumptions": "basis", "remarks": "contradictions"},
+    Scenario: {"name": "variant", "assumption": "basis"},
+}
+"""The same for dataclasses below the words: each name with the field whose statements are put into words under it."""
 
 
 def render_json(comparison: Comparison) -> str:
@@ -67,7 +76,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return _finite(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name in written(type(value))}
+        values = {name: _plain(getattr(value, name)) for name in written(type(value))}
+        said = STATEMENTS.get(type(value), {}).items()
+        return values | {name: _in_words(getattr(value, field)) for name, field in said}
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return _plain(value.tolist())
     if isinstance(value, Mapping):
@@ -75,6 +86,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Iterable):
         return [_plain(item) for item in value]
     return str(value)
+
+
+def _in_words(said: Statement | Sequence[Statement] | Mapping[str, Statement]) -> str | list[str] | dict[str, str]:
+    if isinstance(said, Statement):
+        return sentence(said)
+    if isinstance(said, Mapping):
+        return {name: sentence(one) for name, one in said.items()}
+    return [sentence(one) for one in said]
 
 
 @cache

@@ -12,9 +12,10 @@ from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from advisor.core.statement import Statement
 from advisor.decision.comparison import Comparison
 
-from .machine import IN_WORDS, SCHEMA_FILE, SCHEMA_VERSION, written
+from .machine import IN_WORDS, SCHEMA_FILE, SCHEMA_VERSION, STATEMENTS, written
 
 _NUMBER: dict[str, Any] = {
     "description": "A number; an infinite one is written as a text, an undefined one is null where null is allowed.",
@@ -28,6 +29,11 @@ _PLAIN: Mapping[Any, dict[str, Any]] = {
     float: {"$ref": "#/$defs/number"},
     NoneType: {"type": "null"},
     Any: {},
+}
+_IN_WORDS: Mapping[Any, Any] = {
+    Statement: str,
+    tuple[Statement, ...]: tuple[str, ...],
+    Mapping[str, Statement]: Mapping[str, str],
 }
 
 
@@ -54,7 +60,9 @@ def comparison_schema() -> dict[str, Any]:
 def _object(kind: type, found: dict[str, Any]) -> dict[str, Any]:
     hints = get_type_hints(kind)
     hints |= {name: get_type_hints(getattr(kind, name).fget)["return"] for name in IN_WORDS.get(kind, ())}
-    names = written(kind)
+    said = STATEMENTS.get(kind, {})
+    hints |= {name: _IN_WORDS[hints[field]] for name, field in said.items()}
+    names = [*written(kind), *said]
     return {
         "type": "object",
         "description": " ".join((kind.__doc__ or "").split("\n\n")[0].split()),

@@ -9,6 +9,7 @@ from itertools import pairwise
 from advisor.core.types import Interval
 from advisor.decision.comparison import Comparison
 from advisor.decision.information import Information, Step
+from advisor.decision.words import sentence
 
 from . import numbers
 from .markdown_parts import block, folded, table, text
@@ -109,11 +110,11 @@ def what_ifs(comparison: Comparison) -> tuple[WhatIf, ...]:
     return tuple(
         WhatIf(
             label=one.label,
-            name=one.name,
+            name=sentence(one.variant),
             cost=_cost(one.usd_per_1000_requests),
             hosting=numbers.usd(one.hosting_usd_per_month),
             brings=numbers.between(one.net_benefit_usd, numbers.usd),
-            assumption=one.assumption,
+            assumption=sentence(one.basis),
         )
         for one in comparison.money.scenarios
     )

@@ -295,7 +295,7 @@ def money_method(comparison: Comparison) -> str:
 
 def assumptions(comparison: Comparison) -> tuple[Fact, ...]:
     """Return every input of the money side, yours or a default."""
-    return tuple(Fact(name.replace("_", " "), value) for name, value in comparison.money.assumptions.items())
+    return tuple(Fact(name.replace("_", " "), sentence(one)) for name, one in comparison.money.basis.items())
 
 
 def methods(comparison: Comparison) -> str:

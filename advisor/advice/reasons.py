@@ -8,8 +8,8 @@ from advisor.advice.net_benefit import ENOUGH_LABELS, NetBenefit, labels_after_b
 from advisor.advice.overrides import Override, Reason
 from advisor.advice.published import TABLE, arm, band_of, published_tunes, study_headlines
 from advisor.advice.situation import ENGINEERING_HOURS, RETRAINS_PER_YEAR, Costs, Pilot, Situation
+from advisor.decision.words.money import words_of
 from advisor.economics.amounts import Range
-from advisor.economics.definition import words_of
 from advisor.economics.inputs import Economics
 
 MOST = 6

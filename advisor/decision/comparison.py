@@ -295,6 +295,7 @@ def conclude(
     request, verdict = evidence.request, decide(evidence)
     ids = [run.id for run in (*runs, *(one.run for one in sized))]
     guards = [[guard.name, guard.state, guard.found] for guard in verdict.guards]  # it is part of what was compared
+    contradictions = (sentence(one) for one in evidence.money.contradictions)
     made_of = [ids, evalset.fingerprint, repr(request.economics), request.seed, request.draws, evidence.looks, guards]
     return Comparison(
         id=digest(made_of),
@@ -303,7 +304,7 @@ def conclude(
         verdict=verdict,
         runs=tuple(runs),
         skipped=provenance.skipped,
-        notes=(*provenance.notes, *evidence.money.remarks, *look_note(evidence, provenance.earlier_looks)),
+        notes=(*provenance.notes, *contradictions, *look_note(evidence, provenance.earlier_looks)),
         environment=provenance.environment,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor.core.statement import Statement, say
 from advisor.decision.evidence import Evidence, Flip, FlipUnit
-from advisor.economics.amounts import Amount, Range, mean
+from advisor.economics.amounts import Amount, Range, ends, mean
 from advisor.economics.break_even import not_costlier, not_dearer_than_all, pays_back, value_allowed
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Account, Ledger, is_priced
@@ -189,11 +189,11 @@ def turning_point(flip: Flip, evidence: Evidence) -> Statement | None:
         return None
     above = flip.gain_low is None or flip.gain_high is None or flip.gain_high > flip.gain_low
     if flip.name == "value_allowed":
-        return say("turn.value_allowed", at=at, yours=_ends(economics.usd_per_correct_answer))
+        return say("turn.value_allowed", at=at, yours=ends(economics.usd_per_correct_answer))
     if flip.name == "value":
-        return say("turn.value", at=at, above=above, yours=_ends(economics.usd_per_correct_answer))
+        return say("turn.value", at=at, above=above, yours=ends(economics.usd_per_correct_answer))
     if flip.name == "volume":
-        return say("turn.volume", at=at, above=above, yours=_ends(economics.requests_per_month))
+        return say("turn.volume", at=at, above=above, yours=ends(economics.requests_per_month))
     if flip.name == "price":
         return say("turn.price", at=at, above=above)
     if flip.unit == "points":
@@ -211,10 +211,3 @@ def _in_points(flip: Flip, at: float, evidence: Evidence) -> Statement:
         held = evidence.money.dominance
         return say("turn.margin_needless", at=at, now=flip.now, instead=held.instead if held else evidence.alternative)
     return say("turn.margin", at=at, now=flip.now)
-
-
-def _ends(given: Amount | None) -> tuple[float, ...]:
-    """Return an amount as it was given: one number, the two ends of a range, or nothing."""
-    if given is None:
-        return ()
-    return (given.low, given.high) if isinstance(given, Range) else (given,)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from advisor._util.formats import count, months, percent, points, times, usd
 from advisor.core.errors import ConfigurationError
 
 LARGEST, SMALLEST = 1e15, 1e-12
@@ -39,30 +38,37 @@ class Range:
 Amount = float | Range
 
 
+def ends(amount: Amount | None) -> tuple[float, ...]:
+    """Return an amount as it was given: one number, the two ends of a range, or nothing."""
+    if amount is None:
+        return ()
+    return (amount.low, amount.high) if isinstance(amount, Range) else (amount,)
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """What a number counts.
 
     Attributes:
+        name: of the format it has in a report (`advisor.decision.words.money.FORMATS`).
         noun: what it is called in an error, ``"a share"``.
         example: how it may be written.
-        words: how it reads in a report.
         sign: what may be written at it: ``$`` before, ``%`` after the number (``40%`` is 0.4).
     """
 
+    name: str
     noun: str
     example: str
-    words: Callable[[float | None], str]
     sign: Literal["", "$", "%"] = ""
 
 
-COUNT = Unit("a number", "20000 or 20k", count)
-HOURS = Unit("a number of hours", "20", count)
-MONTHS = Unit("a number of months", "12", months)
-FACTOR = Unit("a factor", "1.7", times)
-USD = Unit("a sum of money", "0.40 or $0.40", usd, "$")
-SHARE = Unit("a share", "0.4 or 40%", percent, "%")
-POINTS = Unit("a share", "0.02 or 2%", points, "%")
+COUNT = Unit("count", "a number", "20000 or 20k")
+HOURS = Unit("hours", "a number of hours", "20")
+MONTHS = Unit("months", "a number of months", "12")
+FACTOR = Unit("factor", "a factor", "1.7")
+USD = Unit("usd", "a sum of money", "0.40 or $0.40", "$")
+SHARE = Unit("share", "a share", "0.4 or 40%", "%")
+POINTS = Unit("points", "a share", "0.02 or 2%", "%")
 """A difference of two shares."""
 
 _DIGITS = r"([0-9][0-9_]*(?:\.[0-9][0-9_]*)?|\.[0-9][0-9_]*)"

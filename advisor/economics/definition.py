@@ -16,7 +16,6 @@ from numbers import Real
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from advisor._util.formats import amount
 from advisor.core.errors import ConfigurationError, did_you_mean
 from advisor.economics.amounts import (
     LARGEST,
@@ -189,10 +188,6 @@ class Option:
                 raise ConfigurationError(f"{name} is {value!r}; allowed: {self.bounds.words}")
             refuse_negative(name, value)
 
-    def in_words(self, value: Any) -> str:
-        """Return a number as a report says it: ``$0.40``, or ``$0.10 to $0.50 (90% range)``."""
-        return amount(value, self.unit.words) if self.unit else str(value)
-
     def as_typed(self, value: Any) -> list[str]:
         """Return what stands after the flag, once for each time that it is typed; a switch is empty."""
         if isinstance(value, bool):
@@ -266,10 +261,3 @@ def typed_flags(options: Any) -> list[tuple[str, str]]:
         if one.repeated and one.flag and not one.argument and getattr(options, name) != getattr(usual, name)
         for text in one.as_typed(getattr(options, name))
     ]
-
-
-def words_of(options: Any) -> dict[str, str]:
-    """Return every number that `options` hold in words, by the names of the fields."""
-    kind: Any = type(options)
-    found = declared_options(kind).items()
-    return {name: one.in_words(getattr(options, name)) for name, one in found if one.unit is not None}

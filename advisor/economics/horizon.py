@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.core.errors import ConfigurationError
+from advisor.core.statement import Statement, say
 from advisor.economics.prices import is_local
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ DAYS_PER_MONTH = 365.25 / 12
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """The months that count, and in words why: a line of the assumptions on the base model's last day."""
+    """The months that count, and why: what is known of the base model's last day."""
 
     months: float
-    words: str
+    shutdown: Statement
 
 
 def horizon(economics: Economics, model: str, today: date) -> Horizon:
@@ -40,15 +41,15 @@ def horizon(economics: Economics, model: str, today: date) -> Horizon:
     refuse_past_shutdown(economics, today)
     until = yours or shutdown_of(model)
     if until is None:
-        known = "none: it runs on weights of your own" if is_local(model) else "not known, so none is counted"
-        return Horizon(economics.horizon_months, f"{known} (default)")
-    origin = "yours" if yours else f"{_table()['source']}, {_table()['as_of']}"
+        known = say("shutdown.own_weights") if is_local(model) else say("shutdown.not_known")
+        return Horizon(economics.horizon_months, known)
+    source = "" if yours else f"{_table()['source']}, {_table()['as_of']}"
     left = (until - today).days / DAYS_PER_MONTH
     if left <= 0.0:
-        return Horizon(economics.horizon_months, f"{until} has passed ({origin}); it answers, so it is not counted")
+        return Horizon(economics.horizon_months, say("shutdown.passed", until=str(until), source=source))
     months = min(economics.horizon_months, left)
-    cut = "" if months == economics.horizon_months else f", so only {months:.1f} months count"
-    return Horizon(months, f"{until} ({origin}){cut}")
+    only = None if months == economics.horizon_months else months
+    return Horizon(months, say("shutdown.counted", until=str(until), source=source, only_months=only))
 
 
 def refuse_past_shutdown(economics: Economics, today: date) -> None:

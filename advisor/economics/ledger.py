@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
+from advisor.core.statement import Statement, say
 from advisor.core.types import FitCost
 from advisor.economics.horizon import horizon
 from advisor.economics.prices import Prices, is_local, prices_for, tuned_prices_for, usd_of, usd_of_parts
@@ -75,8 +76,8 @@ class Ledger:
     """The accounts of all strategies that have a score, and what the user says about volume, value and time.
 
     `volume` (requests a month) and `value` (USD of one more correct answer) are float64 (D,), the same draws for every
-    strategy; `None` where the user did not say. `horizon` is the months that count, `horizon_words` the assumption on
-    the base model's last day, `retrains` how often a tuned model is trained anew in the horizon.
+    strategy; `None` where the user did not say. `horizon` is the months that count, `shutdown` what is known of the
+    base model's last day, `retrains` how often a tuned model is trained anew in the horizon.
     """
 
     accounts: tuple[Account, ...]
@@ -84,7 +85,7 @@ class Ledger:
     value: FloatArray | None
     horizon: float
     retrains: float
-    horizon_words: str = ""
+    shutdown: Statement = field(default_factory=lambda: say("shutdown.not_known"))
 
     def fixed(self, account: PricedAccount) -> FloatArray:
         """Return what `account` costs over the horizon beside its requests, USD, float64 (D,)."""
@@ -136,7 +137,7 @@ def open_ledger(
         value=None if value is None else draw(value, size, rng),
         horizon=counted.months,
         retrains=economics.retrains_per_year * counted.months / 12.0,
-        horizon_words=counted.words,
+        shutdown=counted.shutdown,
     )
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor._util.formats import percent, points
+from advisor.core.statement import Statement, say
 from advisor.core.types import Interval, Usage
-from advisor.economics.amounts import Amount, Range
+from advisor.economics.amounts import Amount, Range, ends
 from advisor.economics.break_even import MONEY_LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
-from advisor.economics.definition import words_of
+from advisor.economics.definition import declared_options
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Account, Ledger, is_priced, open_ledger, price_pair
 from advisor.economics.prices import Prices, prices_for, tuned_prices_for, usd_of
@@ -61,8 +61,9 @@ class Money:
     `probability_tuned_best`, `expected_gain_usd` (best tuned minus the best alternative, both picked by expected net
     benefit as in `break_even`; 5-95 %) and `expected_regret_usd` (what choosing now loses against knowing for sure)
     are `None` unless the user gave both the volume and the value of a correct answer, and every price is known.
-    `dominance` needs neither. `months` is the horizon that counts; `scenarios` are rows "what if", from the same draws.
-    `remarks` say what in the user's own figures does not fit together.
+    `dominance` needs neither. `basis` is what the figures rest on: every input by name, and what is taken for granted.
+    `months` is the horizon that counts; `scenarios` are rows "what if", from the same draws. `contradictions` are what
+    in the user's own figures does not fit together.
     """
 
     strategies: tuple[StrategyMoney, ...]
@@ -72,11 +73,11 @@ class Money:
     expected_regret_usd: float | None
     pareto: tuple[str, ...]
     cheapest_at_target: str | None = None
-    assumptions: Mapping[str, str] = field(default_factory=dict)
+    basis: Mapping[str, Statement] = field(default_factory=dict)
     dominance: Dominance | None = None
     months: float = 12.0
     scenarios: tuple[Scenario, ...] = ()
-    remarks: tuple[str, ...] = ()
+    contradictions: tuple[Statement, ...] = ()
 
 
 def weigh(
@@ -117,11 +118,11 @@ def weigh_ledger(ledger: Ledger, strategies: Sequence[StrategySummary], economic
         expected_regret_usd=_regret(netted) if complete else None,
         pareto=_pareto(ledger.accounts),
         cheapest_at_target=_cheapest_at_target(ledger, strategies, economics.target_quality),
-        assumptions=_assumptions(economics, model, ledger.horizon_words),
+        basis=_basis(economics, model, ledger.shutdown),
         dominance=held,
         months=ledger.horizon,
         scenarios=scenarios(ledger, pair, economics, model) if pair else (),
-        remarks=_remarks(ledger, economics),
+        contradictions=_contradictions(ledger, economics),
     )
 
 
@@ -211,39 +212,31 @@ def _cheapest_at_target(ledger: Ledger, strategies: Sequence[StrategySummary], t
     return min(costs, key=lambda label: costs[label]) if costs else None
 
 
-def _remarks(ledger: Ledger, economics: Economics) -> tuple[str, ...]:
+def _contradictions(ledger: Ledger, economics: Economics) -> tuple[Statement, ...]:
     target = economics.target_quality
     gratis = [one for one in ledger.accounts if one.request_usd is not None and not one.request_usd.any()]
     free = [one for one in gratis if target is not None and one.score >= target]
     if not free:
         return ()
     best = max(free, key=lambda account: account.score)
-    return (
-        f"The quality that is needed, {percent(target)}, is below what costs nothing: {best.label} scores "
-        f"{percent(best.score)} and its requests are free, so the target decides nothing.",
-    )
+    return (say("note.free_reaches_target", target=target, label=best.label, score=best.score),)
 
 
-def _assumptions(economics: Economics, model: str, shutdown: str) -> dict[str, str]:
-    """Return every input as ``value (yours)`` or ``value (default)``."""
+def _basis(economics: Economics, model: str, shutdown: Statement) -> dict[str, Statement]:
+    """Return every input by name, the user's or a default, and what is taken for granted beside them."""
     default = Economics()
     found = {}
-    for name, words in words_of(economics).items():
-        mine = getattr(economics, name) != getattr(default, name)
-        found[name] = words if words.startswith("not given") else f"{words} ({'yours' if mine else 'default'})"
+    for name, option in declared_options(Economics).items():
+        if option.unit is not None:
+            value = getattr(economics, name)
+            yours = value != getattr(default, name)
+            found[name] = say("assumption.amount", unit=option.unit.name, ends=ends(value), yours=yours)
     base, tuned = price_pair(economics, model)
     found["base_model_shutdown"] = shutdown
-    found["prices"] = f"{base.source or 'given'} ({'yours' if economics.prices else 'default'})"
-    found["tuned_prices"] = f"{tuned.source or 'given'} ({'yours' if economics.tuned_prices else 'default'})"
-    found["trainings"] = (
-        f"the score of a tuned strategy is taken to vary by {points(SINGLE_SEED_SD)} (standard deviation) from one "
-        f"training to the next where one ran; where several did, {points(SEED_SD_PRIOR)} weighs as one more training "
-        "beside what was measured; both are guesses"
-    )
-    found["unseen_examples"] = (
-        "a share of about 1 in 1 + the number of test examples (or groups) may be of a kind that the test set did not "
-        "show; each strategy may get these all right or all wrong"
-    )
-    found["labels"] = "paid by tuned strategies and trained classifiers only"
-    found["retraining"] = "repeats the measured fit; no new labels and no engineering hours"
+    found["prices"] = say("assumption.prices", source=base.source, yours=economics.prices is not None)
+    found["tuned_prices"] = say("assumption.prices", source=tuned.source, yours=economics.tuned_prices is not None)
+    found["trainings"] = say("assumption.trainings", sd_of_one=SINGLE_SEED_SD, sd_of_more=SEED_SD_PRIOR)
+    found["unseen_examples"] = say("assumption.unseen_examples")
+    found["labels"] = say("assumption.labels")
+    found["retraining"] = say("assumption.retraining")
     return found

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor._util.formats import percent, times, usd
+from advisor.core.statement import Statement, say
 from advisor.core.types import Interval
 from advisor.economics.break_even import spread
 from advisor.economics.horizon import DAYS_PER_MONTH
+from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Account, Ledger, request_usd
 from advisor.economics.prices import Prices, batch_prices_for
 from advisor.stats.bootstrap import FloatArray
 
-if TYPE_CHECKING:
-    from advisor.economics.inputs import Economics
-
-AS_MEASURED = "as measured"
 HOURS_PER_MONTH = 24 * DAYS_PER_MONTH
 
 
@@ -29,16 +25,16 @@ class Scenario:
 
     Attributes:
         label: the strategy.
-        name: what is different; `as measured` for the row to hold the others against.
-        assumption: where its figure comes from, in words.
+        variant: what is different; `scenario.as_measured` for the row to hold the others against.
+        basis: where its figure comes from.
         usd_per_1000_requests: 95 % interval.
         hosting_usd_per_month: fixed cost a month.
         net_benefit_usd: over the horizon; `None` where money cannot be netted.
     """
 
     label: str
-    name: str
-    assumption: str
+    variant: Statement
+    basis: Statement
     usd_per_1000_requests: Interval
     hosting_usd_per_month: float
     net_benefit_usd: Interval | None
@@ -56,32 +52,33 @@ def scenarios(ledger: Ledger, pair: tuple[Account, Account], economics: Economic
     """
     rows = []
     for account in pair:
-        merged = "; the adapter is merged into the weights" if account.tuned and not account.prices.by_token else ""
-        measured = _row(ledger, account, AS_MEASURED, f"priced as in the table above{merged}")
+        basis = say("pricing.as_measured", merged=account.tuned and not account.prices.by_token)
+        measured = _row(ledger, account, say("scenario.as_measured"), basis)
         if measured is None:
             continue
-        others = [_row(ledger, other, name, how) for other, name, how in _variants(account, economics, model)]
+        others = [_row(ledger, *variant) for variant in _variants(account, economics, model)]
         if others:
             rows += [measured, *(row for row in others if row is not None)]
     return tuple(rows)
 
 
-def _row(ledger: Ledger, account: Account, name: str, assumption: str) -> Scenario | None:
+def _row(ledger: Ledger, account: Account, variant: Statement, basis: Statement) -> Scenario | None:
     """Return one row; `None` where the price of a request is unknown."""
     if account.request_usd is None:
         return None
     net = ledger.net_benefit(account)
     return Scenario(
         label=account.label,
-        name=name,
-        assumption=assumption,
+        variant=variant,
+        basis=basis,
         usd_per_1000_requests=spread(account.request_usd * 1000, level=0.95, method="bootstrap"),
         hosting_usd_per_month=account.hosting_usd_per_month,
         net_benefit_usd=None if net is None else spread(net),
     )
 
 
-def _variants(account: Account, economics: Economics, model: str) -> Iterator[tuple[Account, str, str]]:
+def _variants(account: Account, economics: Economics, model: str) -> Iterator[tuple[Account, Statement, Statement]]:
+    """Yield the account priced otherwise, with what is different and where its figure comes from."""
     prices = account.prices
     if prices.by_token:
         yield from _by_batch(account, economics, model)
@@ -93,31 +90,34 @@ def _variants(account: Account, economics: Economics, model: str) -> Iterator[tu
         ):
             parts = {**account.parts, "cached_input_tokens": np.zeros_like(account.parts["cached_input_tokens"])}
             found = request_usd(parts, prices, economics.utilisation)
-            yield replace(account, request_usd=found), "nothing cached", "all input is charged as if sent anew"
+            yield replace(account, request_usd=found), say("scenario.nothing_cached"), say("pricing.all_input_fresh")
     elif account.tuned and prices.usd_per_hour:
         slow = economics.unmerged_slowdown
         parts = {**account.parts, "seconds": account.parts["seconds"] * slow}
         found = request_usd(parts, prices, economics.utilisation)
-        how = f"answers take {times(slow)} as long, {_whose(economics, 'unmerged_slowdown')}"
-        yield replace(account, request_usd=found), "unmerged adapter", how
+        basis = say("pricing.slowdown", times=slow, yours=slow != Economics().unmerged_slowdown)
+        yield replace(account, request_usd=found), say("scenario.unmerged_adapter"), basis
     hour = economics.hosting_usd_per_hour
     if account.tuned and hour is not None:
         free = _paid_by_hosting(account)
         month = hour * HOURS_PER_MONTH
-        how = f"{usd(hour)} an hour around the clock, {usd(month)} a month, and nothing for each request"
-        yield replace(account, request_usd=free, hosting_usd_per_month=month), "a machine of its own", how
+        basis = say("pricing.around_the_clock", usd_per_hour=hour, usd_per_month=month)
+        yield replace(account, request_usd=free, hosting_usd_per_month=month), say("scenario.own_machine"), basis
 
 
-def _by_batch(account: Account, economics: Economics, model: str) -> Iterator[tuple[Account, str, str]]:
+def _by_batch(account: Account, economics: Economics, model: str) -> Iterator[tuple[Account, Statement, Statement]]:
+    by_batch = say("scenario.by_batch")
     if account.request_usd is not None and economics.batch_discount is not None:
-        found: FloatArray | None = account.request_usd * (1.0 - economics.batch_discount)
-        how = f"{percent(economics.batch_discount)} off (yours)"
-    else:
-        prices = None if account.tuned else _batch(account.prices, model)
-        found = None if prices is None else request_usd(account.parts, prices, economics.utilisation)
-        how = f"batch prices of {prices.source}" if prices else ""
+        cheaper = account.request_usd * (1.0 - economics.batch_discount)
+        basis = say("pricing.batch_discount", off=economics.batch_discount)
+        yield replace(account, request_usd=cheaper), by_batch, basis
+        return
+    prices = None if account.tuned else _batch(account.prices, model)
+    if prices is None:
+        return
+    found = request_usd(account.parts, prices, economics.utilisation)
     if found is not None:
-        yield replace(account, request_usd=found), "by batch", f"{how}; answers come within a day"
+        yield replace(account, request_usd=found), by_batch, say("pricing.batch_prices", source=prices.source)
 
 
 def _batch(prices: Prices, model: str) -> Prices | None:
@@ -128,8 +128,3 @@ def _batch(prices: Prices, model: str) -> Prices | None:
 
 def _paid_by_hosting(account: Account) -> FloatArray:
     return np.zeros(len(account.quality))
-
-
-def _whose(economics: Economics, name: str) -> str:
-    default = next(field.default for field in type(economics).__dataclass_fields__.values() if field.name == name)
-    return "a default" if getattr(economics, name) == default else "yours"

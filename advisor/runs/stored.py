@@ -31,12 +31,17 @@ def comparison_of(plain: Any) -> Comparison:
 
 def _check_words(comparison: Comparison) -> None:
     """Put everything that is said into words once, since a statement may have been written by another version."""
+    from advisor.decision.words import sentence
+
     verdict, information = comparison.verdict, comparison.information
     try:
         said: list[object] = [verdict.headline, verdict.reasons, verdict.would_flip, verdict.next_step]
         said += [(one.finding, one.how, one.remedy, one.details) for one in verdict.guards]
         said += [(one.action, one.assumption) for one in (information.steps if information else ())]
         said += [one.refusal for one in comparison.curves]
+        money = comparison.money
+        said += [sentence(one) for one in (*money.basis.values(), *money.contradictions)]
+        said += [(sentence(one.variant), sentence(one.basis)) for one in money.scenarios]
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"what it says cannot be put into words: {error!r}") from error
 
@@ -57,6 +62,7 @@ def _as_now(earlier: Plain) -> Plain:
         evidence["strategies"] = [{**one, "strategy": one["label"].partition("(")[0]} for one in earlier["strategies"]]
         skipped = [{"what": what, "label": "", "reason": why} for what, why in earlier["findings"]["skipped"].items()]
         evidence["findings"] = {**earlier["findings"], "skipped": skipped}
+        evidence["money"] = _money(earlier["money"])
         evidence["information"] = _information(earlier["information"])
         evidence["curves"] = [{**one, "refused": _said(one["refusal"])} for one in earlier["curves"]]
         kept = {name: earlier[name] for name in ("id", "evalset", "runs", "skipped", "notes", "environment")}
@@ -85,6 +91,15 @@ def _verdict(earlier: Plain) -> Plain:
         "action": _action(earlier["next_step"]),
         "guards": guards,
     }
+
+
+def _money(earlier: Plain) -> Plain:
+    scenarios = [
+        {**one, "variant": _said(one["name"]), "basis": _said(one["assumption"])} for one in earlier["scenarios"]
+    ]
+    basis = {name: _said(text) for name, text in earlier["assumptions"].items()}
+    contradictions = [_said(text) for text in earlier["remarks"]]
+    return {**earlier, "basis": basis, "contradictions": contradictions, "scenarios": scenarios}
 
 
 def _information(earlier: Plain | None) -> Plain | None:

@@ -19,8 +19,9 @@ from advisor.cli.compare import settle
 from advisor.cli.flags import typed_keys, with_flags
 from advisor.core.errors import ConfigurationError
 from advisor.decision.request import ComparisonRequest
+from advisor.decision.words.money import words_of
 from advisor.economics.amounts import USD, Amount, Range
-from advisor.economics.definition import Bounds, Option, declared_options, typed_flags, words_of
+from advisor.economics.definition import Bounds, Option, declared_options, typed_flags
 from advisor.economics.inputs import Economics
 from advisor.runs.comparison_file import block, json_schema, validate_keys
 

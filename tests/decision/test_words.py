@@ -13,6 +13,7 @@ from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.words import SENTENCES, instruction, sentence
 from tests.decision.words_of_guards import OF_GUARDS, SHOWN, SHOWN_SAID
+from tests.decision.words_of_money import OF_MONEY
 
 ROOT = Path(__file__).parents[2]
 NEEDED = say("reason.needed", yes=0.975, no=0.9, netted=False, look=1)
@@ -21,6 +22,7 @@ GAIN = Interval(240.0, 200.0, 280.0)
 
 TABLE: list[tuple[Statement, str]] = [
     *OF_GUARDS,
+    *OF_MONEY,
     (say("said", text="it broke"), "it broke"),
     # --- headlines
     (say("headline.nothing_tuned"),
@@ -228,7 +230,8 @@ def test_an_action_ends_with_the_line_to_type() -> None:
 def test_whatever_is_said_in_the_code_has_words_that_take_its_values() -> None:
     calls = [
         node
-        for path in (ROOT / "advisor" / "decision").rglob("*.py")
+        for room in ("decision", "economics")
+        for path in (ROOT / "advisor" / room).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say"
     ]

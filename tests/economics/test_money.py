@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.core.errors import ConfigurationError
+from advisor.core.statement import say
 from advisor.economics.amounts import Range, mean, middle
 from advisor.economics.inputs import Economics
 from advisor.economics.money import weigh
-from advisor.economics.prices import Prices
+from advisor.economics.prices import Prices, prices_for
 from advisor.economics.sampling import draw
 from tests.decision.planted_evidence import DRAWS, FEW, TUNED, Plant, draws_of, summary
 
@@ -228,12 +229,13 @@ def test_the_pareto_front_and_the_target() -> None:
 
 
 def test_every_input_is_an_assumption_with_its_owner() -> None:
-    words = money(FEW, TUNED, economics=Economics(Range(500, 2000), margin=0.03)).assumptions
-    assert words["requests_per_month"] == "500 to 2,000 (90% range) (yours)"
-    assert words["margin"] == "3 points (yours)"
-    assert words["horizon_months"] == "12 months (default)"
-    assert words["usd_per_correct_answer"] == "not given"
-    assert "seconds" in words["prices"]
+    basis = money(FEW, TUNED, economics=Economics(Range(500, 2000), margin=0.03)).basis
+    assert basis["requests_per_month"] == say("assumption.amount", unit="count", ends=(500, 2000), yours=True)
+    assert basis["margin"] == say("assumption.amount", unit="points", ends=(0.03,), yours=True)
+    assert basis["horizon_months"] == say("assumption.amount", unit="months", ends=(12.0,), yours=False)
+    assert basis["usd_per_correct_answer"] == say("assumption.amount", unit="usd", ends=(), yours=False)
+    assert basis["prices"] == say("assumption.prices", source=prices_for("smollm2").source, yours=False)
+    assert basis["base_model_shutdown"] == say("shutdown.own_weights")
 
 
 # --- invariants ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from advisor.core.errors import ConfigurationError
+from advisor.core.statement import say
 from advisor.economics.horizon import horizon, shutdown_of
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
@@ -27,7 +28,7 @@ def money(*plants: Any, economics: Any = NETTED, model: str = "smollm2") -> Any:
 
 
 def rows(found: Any) -> Any:
-    return {(row.label, row.name): row for row in found.scenarios}
+    return {(row.label, row.variant.key.removeprefix("scenario.")): row for row in found.scenarios}
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -35,30 +36,30 @@ def rows(found: Any) -> Any:
 
 def test_an_unmerged_adapter_costs_the_slowdown_and_nothing_else() -> None:
     found = rows(money(FEW, TUNED))
-    merged, unmerged = found["fine_tuning", "as measured"], found["fine_tuning", "unmerged adapter"]
+    merged, unmerged = found["fine_tuning", "as_measured"], found["fine_tuning", "unmerged_adapter"]
     factor = unmerged.usd_per_1000_requests.estimate / merged.usd_per_1000_requests.estimate
     assert factor == pytest.approx(1.7)
-    assert "1.7 times as long, a default" in unmerged.assumption
+    assert unmerged.basis == say("pricing.slowdown", times=1.7, yours=False)
     dearer = 12 * 10_000 * 0.7 * merged.usd_per_1000_requests.estimate / 1000
     assert merged.net_benefit_usd.estimate - unmerged.net_benefit_usd.estimate == pytest.approx(dearer)
-    assert (FEW.label, "unmerged adapter") not in found
+    assert (FEW.label, "unmerged_adapter") not in found
 
 
 def test_the_measured_row_is_the_one_of_the_table() -> None:
     found = money(FEW, TUNED)
     table = {row.label: row for row in found.strategies}
-    measured = rows(found)["fine_tuning", "as measured"]
+    measured = rows(found)["fine_tuning", "as_measured"]
     assert measured.usd_per_1000_requests == table["fine_tuning"].usd_per_1000_requests
     assert measured.net_benefit_usd == table["fine_tuning"].net_benefit_usd
 
 
 def test_a_machine_of_its_own_is_paid_by_the_month_and_not_by_the_request() -> None:
     found = rows(money(FEW, TUNED, economics=replace(NETTED, hosting_usd_per_hour=2.0)))
-    hosted = found["fine_tuning", "a machine of its own"]
+    hosted = found["fine_tuning", "own_machine"]
     assert hosted.hosting_usd_per_month == pytest.approx(2.0 * 730.5)
     assert hosted.usd_per_1000_requests.estimate == 0.0
-    paid = found["fine_tuning", "as measured"].usd_per_1000_requests.estimate / 1000 * 10_000 * 12
-    gap = found["fine_tuning", "as measured"].net_benefit_usd.estimate - hosted.net_benefit_usd.estimate
+    paid = found["fine_tuning", "as_measured"].usd_per_1000_requests.estimate / 1000 * 10_000 * 12
+    gap = found["fine_tuning", "as_measured"].net_benefit_usd.estimate - hosted.net_benefit_usd.estimate
     assert gap == pytest.approx(12 * 2.0 * 730.5 - paid)
 
 
@@ -69,15 +70,15 @@ def test_batch_prices_are_the_tables_or_the_users_discount() -> None:
     )
     found = rows(money(FEW, TUNED, economics=own, model="openai:nobody-knows"))
     for label in (FEW.label, "fine_tuning"):
-        whole, batch = (found[label, name].usd_per_1000_requests.estimate for name in ("as measured", "by batch"))
+        whole, batch = (found[label, name].usd_per_1000_requests.estimate for name in ("as_measured", "by_batch"))
         assert batch == pytest.approx(whole / 2)
-    assert "50% off (yours)" in found[FEW.label, "by batch"].assumption
+    assert found[FEW.label, "by_batch"].basis == say("pricing.batch_discount", off=0.5)
     table = rows(money(FEW, TUNED, model="openai:gpt-4.1-mini"))
     assert batch_prices_for("openai:gpt-4.1-mini").usd_per_1m_output_tokens == pytest.approx(
         known(known(prices_for("openai:gpt-4.1-mini")).usd_per_1m_output_tokens) / 2
     )
-    assert "genai-prices" in table[FEW.label, "by batch"].assumption
-    assert ("fine_tuning", "by batch") not in table  # nobody states a batch price of the tuned model
+    assert "genai-prices" in table[FEW.label, "by_batch"].basis.values["source"]
+    assert ("fine_tuning", "by_batch") not in table  # nobody states a batch price of the tuned model
 
 
 @pytest.mark.parametrize("model", ["smollm2", "http://host/v1#m", "openai:nobody-knows"])
@@ -92,7 +93,7 @@ def test_without_a_cache_all_input_is_charged_as_fresh() -> None:
     economics = replace(NETTED, prices=prices, tuned_prices=replace(prices, usd_per_1m_training_tokens=5.0))
     summaries = [summary(FEW), summary(TUNED)]
     found = rows(weigh(replace(drawn, usage=usage), summaries, economics, "openai:m", np.random.default_rng(0)))
-    cached, fresh = (found[FEW.label, name] for name in ("as measured", "nothing cached"))
+    cached, fresh = (found[FEW.label, name] for name in ("as_measured", "nothing_cached"))
     more = fresh.usd_per_1000_requests.estimate - cached.usd_per_1000_requests.estimate
     assert more == pytest.approx(1000 * 100 * 0.9e-6)  # 100 tokens at $0.90 a million more
 
@@ -121,11 +122,12 @@ def test_a_tuned_model_ends_with_its_base_model(model: str, until: Any) -> None:
 def test_months_that_count_are_the_fewer() -> None:
     own = replace(NETTED, base_model_shutdown=date(2027, 5, 25))
     assert horizon(own, "smollm2", TODAY).months == pytest.approx(5.98, abs=0.01)
-    assert "2027-05-25 (yours), so only 6.0 months count" in horizon(own, "smollm2", TODAY).words
+    cut = horizon(own, "smollm2", TODAY)
+    assert cut.shutdown == say("shutdown.counted", until="2027-05-25", source="", only_months=cut.months)
     assert horizon(replace(own, horizon_months=3.0), "smollm2", TODAY).months == 3.0
     table = horizon(NETTED, "openai:gpt-4.1-mini", TODAY)
     assert table.months == pytest.approx(51 / 30.4375)
-    assert "openai.com" in table.words
+    assert "openai.com" in str(table.shutdown.values["source"])
     assert horizon(NETTED, "openai:nobody-knows", TODAY).months == 12.0
 
 
@@ -141,7 +143,7 @@ def test_the_horizon_of_the_ledger_and_of_its_retrainings_is_cut() -> None:
 def test_a_date_of_the_table_that_has_passed_is_not_believed_and_the_users_own_is_refused() -> None:
     late = date(2030, 1, 1)
     found = horizon(NETTED, "openai:gpt-4.1-mini", late)
-    assert (found.months, "has passed" in found.words) == (12.0, True)
+    assert (found.months, found.shutdown.key) == (12.0, "shutdown.passed")
     with pytest.raises(ConfigurationError, match=r"base_model_shutdown is 2027-05-25, which has passed"):
         horizon(replace(NETTED, base_model_shutdown=date(2027, 5, 25)), "smollm2", late)
 
@@ -162,5 +164,7 @@ def test_amounts_outside_their_range_are_refused(wrong: Any) -> None:
 def test_a_target_below_what_is_free_is_said() -> None:
     free = Plant("majority", 0.30, seconds=0.0, calls=0, kind="floor")
     found = money(free, FEW, TUNED, economics=replace(NETTED, target_quality=0.25))
-    assert "below what costs nothing: majority scores 30%" in found.remarks[0]
-    assert money(free, FEW, TUNED, economics=replace(NETTED, target_quality=0.5)).remarks == ()
+    assert found.contradictions == (
+        say("note.free_reaches_target", target=0.25, label="majority", score=pytest.approx(0.30)),
+    )
+    assert money(free, FEW, TUNED, economics=replace(NETTED, target_quality=0.5)).contradictions == ()

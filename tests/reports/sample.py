@@ -31,6 +31,7 @@ ECONOMICS = Economics(
 )
 N = 200
 PIVOT = "fine_tuning"
+OWN_MACHINE = say("pricing.around_the_clock", usd_per_hour=0.1, usd_per_month=73.05)
 COMMAND = "advisor compare support-tickets --model smollm2 --seeds 2 --output report.html"
 HOSTILE = (
     "<script>alert(1)</script><img src=http://evil.invalid/x onerror=alert(2)>\x1b[31m\x1b]0;owned\x07\x9b2J\u202e"
@@ -240,17 +241,17 @@ def _money(answer: VerdictAnswer) -> Money:
     return Money(
         tuple(strategies), point, chance, Interval(312.0, -95.0, 840.0), 41.0,
         ("majority", "nearest_example", "embedding_classifier", PIVOT),
-        assumptions={
-            "requests_per_month": "20,000 to 60,000 (yours)",
-            "usd_per_correct_answer": "$0.0020 (yours)",
-            "usd_per_hour": "$0.10 (default)",
+        basis={
+            "requests_per_month": say("assumption.amount", unit="count", ends=(20_000.0, 60_000.0), yours=True),
+            "usd_per_correct_answer": say("assumption.amount", unit="usd", ends=(0.002,), yours=True),
+            "usd_per_hour": say("assumption.amount", unit="usd", ends=(0.1,), yours=False),
         },
         scenarios=tuple(
             Scenario(PIVOT, name, how, Interval(usd, usd * 0.9, usd * 1.1), month, Interval(500.0 - month, 9.0, 900.0))
             for name, how, usd, month in (
-                ("as measured", "priced as in the table above", 0.029, 0.0),
-                ("unmerged adapter", "answers take 1.7 times as long, a default", 0.0493, 0.0),
-                ("a machine of its own", "$0.10 an hour around the clock, $73.05 a month", 0.0, 73.05),
+                (say("scenario.as_measured"), say("pricing.as_measured", merged=False), 0.029, 0.0),
+                (say("scenario.unmerged_adapter"), say("pricing.slowdown", times=1.7, yours=False), 0.0493, 0.0),
+                (say("scenario.own_machine"), OWN_MACHINE, 0.0, 73.05),
             )
         ),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from advisor.cli import app
 from advisor.core.errors import StoreError
 from advisor.core.statement import say
 from advisor.decision.comparison import Comparison
+from advisor.decision.words import sentence
 from advisor.runs.store import Store
 from advisor.runs.stored import comparison_of
 from tests.reports.sample import comparison
@@ -54,6 +55,10 @@ def test_an_earlier_comparison_says_what_it_said(earlier: dict[str, Any]) -> Non
     steps = [[one.action, one.command, one.assumption, one.usd] for one in found.information.steps]
     before = earlier["information"]["steps"]
     assert steps == [[one["action"], one["command"], one["assumption"], one["usd"]] for one in before]
+    money = earlier["money"]
+    assert {name: sentence(one) for name, one in found.money.basis.items()} == money["assumptions"]
+    rows = [(sentence(one.variant), sentence(one.basis)) for one in found.money.scenarios]
+    assert rows == [(one["name"], one["assumption"]) for one in money["scenarios"]]
     assert [one.refusal for one in found.curves] == [one["refusal"] for one in earlier["curves"]]
     assert {one.label: one.strategy for one in found.strategies}["few_shot(k=4)"] == "few_shot"
     assert found.model == "smollm2"
@@ -84,11 +89,15 @@ def a_huge_number(row: dict[str, Any]) -> None:
     row["verdict"]["grounds"][0]["values"]["n"] = 10**400
 
 
+def unknown_words_of_money(row: dict[str, Any]) -> None:
+    row["evidence"]["money"]["basis"]["usd_per_hour"]["values"]["unit"] = "pounds"
+
+
 def no_evidence(row: dict[str, Any]) -> None:
     del row["evidence"]
 
 
-@pytest.mark.parametrize("change", [unknown_words, other_values, a_huge_number, no_evidence])
+@pytest.mark.parametrize("change", [unknown_words, other_values, a_huge_number, unknown_words_of_money, no_evidence])
 def test_what_another_version_wrote_is_refused_in_one_sentence(
     change: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

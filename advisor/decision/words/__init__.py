@@ -11,7 +11,7 @@ from typing import Any
 
 from advisor.core.statement import Action, Statement
 
-from . import curves, data_guards, guards, headlines, probe_guards, reasons, steps, turning_points
+from . import curves, data_guards, guards, headlines, money, probe_guards, reasons, steps, turning_points
 
 
 def _said(*, text: str) -> str:
@@ -22,6 +22,7 @@ SENTENCES: Mapping[str, Callable[..., str]] = {
     "said": _said,  # what was put into words elsewhere: an error, a probe's remark, an earlier version of this program
     **headlines.SENTENCES,
     **reasons.SENTENCES,
+    **money.SENTENCES,
     **turning_points.SENTENCES,
     **steps.SENTENCES,
     **guards.SENTENCES,
