@@ -8,6 +8,7 @@ from typing import Any
 from advisor.core.types import Interval
 from advisor.decision.comparison import Comparison
 from advisor.decision.learning_curve import BandPoint, Crossing, LearningCurve, MoreLabels
+from advisor.decision.request import command_line
 
 from . import drawing, numbers
 from .layout import Axis
@@ -26,9 +27,8 @@ METHOD = (
 
 def not_run(comparison: Comparison) -> Typed:
     """Return what to type where no learning curve was asked for."""
-    asked = comparison.environment.get("command", f"advisor compare {comparison.evalset}")
     words = "Not run: what more training examples would bring. It is measured with:"
-    return Typed(words, f"{asked} --learning-curve")
+    return Typed(words, command_line(comparison.evidence.request, None, "--learning-curve"))
 
 
 def facts(curve: LearningCurve) -> tuple[Fact, ...]:

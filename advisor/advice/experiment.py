@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from advisor._util.formats import count, points
 from advisor.advice.forecast import LiftDraws
 from advisor.advice.situation import Situation
-from advisor.economics.definition import typed_flags
+from advisor.decision.request import ComparisonRequest, command_line
 from advisor.economics.inputs import Economics
 from advisor.stats.bootstrap import FloatArray
 from advisor.stats.power import required_examples
@@ -65,14 +64,11 @@ def design(
     finest = required_examples(margin, DISCORDANCE) if margin > 0.0 else None
     train = TRAIN if situation.examples is None else min(TRAIN, max(situation.examples, 10))
     strategies = _strategies(situation)
-    words = ["advisor", "compare", place[0], *(["--model", place[1]] if place[1] else [])]
-    for name in strategies:
-        words += ["--strategy", name]
-    words += ["--limit", str(items), "--train-limit", str(train), "--seeds", str(SEEDS)]
-    words += _amounts(economics)
+    options = ComparisonRequest(place[0], place[1], tuple(strategies), economics=_of_the_user(economics))
+    line = command_line(options, None, f"--limit {items}", f"--train-limit {train}", f"--seeds {SEEDS}")
     tuned = next((name for name in strategies if name.startswith("fine_tuning")), None)
     flips = _flips(drawn, right, items, economics) if tuned else _first(strategies)
-    return Experiment(" ".join(shlex.quote(word) for word in words), items, finest, train, flips)
+    return Experiment(line, items, finest, train, flips)
 
 
 def _strategies(situation: Situation) -> list[str]:
@@ -92,10 +88,9 @@ def _strategies(situation: Situation) -> list[str]:
     return ["few_shot", *optimised, *extra, "fine_tuning"]
 
 
-def _amounts(economics: Economics) -> list[str]:
-    """Return the amounts that only the user can know, as they are typed."""
-    known = Economics(economics.requests_per_month, economics.usd_per_correct_answer)
-    return [word for flag_and_value in typed_flags(known) for word in flag_and_value]
+def _of_the_user(economics: Economics) -> Economics:
+    """Return the amounts that only the user can know."""
+    return Economics(economics.requests_per_month, economics.usd_per_correct_answer)
 
 
 def _first(strategies: list[str]) -> str:

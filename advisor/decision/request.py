@@ -148,11 +148,11 @@ def command_line(options: ComparisonRequest, strategies: Sequence[str] | None = 
     """Return the `advisor compare` line that gives the same figures; prices of one's own are in the file it names.
 
     Args:
-        options: what was asked for.
+        options: what was asked for; an empty model is left out.
         strategies: what is typed for each strategy, in place of those that were asked for.
         flags: further words, as they are typed (``--seeds 3``); they win over what was asked for.
     """
-    words = ["advisor", "compare", options.evalset, "--model", options.model]
+    words = ["advisor", "compare", options.evalset, *(["--model", options.model] if options.model else [])]
     for spec in options.strategies if strategies is None else strategies:
         words += ["--strategy", spec]
     settled = {"--model", "--strategy", *(flag.split()[0] for flag in flags)}

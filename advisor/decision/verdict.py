@@ -7,8 +7,6 @@ from advisor.decision.guards import MISSING, judge_guards
 from advisor.decision.reasons import better_now, conclusion, grounds, next_action, turning_points
 from advisor.decision.sensitivity import flips
 
-__all__ = ["Evidence", "Guard", "Verdict", "decide"]
-
 NET_BENEFIT = "expected net benefit"
 DOMINANCE = "dominance"
 _TINY = 1e-9

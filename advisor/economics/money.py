@@ -11,32 +11,17 @@ import numpy as np
 
 from advisor.core.statement import Statement, say
 from advisor.core.types import Interval, Usage
-from advisor.economics.amounts import Amount, Range, ends
+from advisor.economics.amounts import ends
 from advisor.economics.break_even import MONEY_LEVEL, BreakEven, Dominance, break_even, dominance, pick, spread
 from advisor.economics.definition import declared_options
 from advisor.economics.inputs import Economics
-from advisor.economics.ledger import Account, Ledger, is_priced, open_ledger, price_pair
-from advisor.economics.prices import Prices, prices_for, tuned_prices_for, usd_of
+from advisor.economics.ledger import Account, Ledger, is_priced, price_pair
+from advisor.economics.prices import Prices, usd_of
 from advisor.economics.scenarios import Scenario, scenarios
-from advisor.stats.bootstrap import SEED_SD_PRIOR, SINGLE_SEED_SD, Draws, FloatArray
+from advisor.stats.bootstrap import SEED_SD_PRIOR, SINGLE_SEED_SD, FloatArray
 
 if TYPE_CHECKING:
     from advisor.stats.summaries import StrategySummary
-
-__all__ = [
-    "Amount",
-    "BreakEven",
-    "Dominance",
-    "Economics",
-    "Money",
-    "Prices",
-    "Range",
-    "StrategyMoney",
-    "prices_for",
-    "request_cost",
-    "tuned_prices_for",
-    "weigh",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +63,6 @@ class Money:
     months: float = 12.0
     scenarios: tuple[Scenario, ...] = ()
     contradictions: tuple[Statement, ...] = ()
-
-
-def weigh(
-    draws: Draws, strategies: Sequence[StrategySummary], economics: Economics, model: str, rng: np.random.Generator
-) -> Money:
-    """Open the books of all strategies and weigh them. See `open_ledger` and `weigh_ledger`."""
-    return weigh_ledger(open_ledger(draws, strategies, economics, model, rng), strategies, economics, model)
 
 
 def weigh_ledger(ledger: Ledger, strategies: Sequence[StrategySummary], economics: Economics, model: str) -> Money:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from advisor.decision.next_steps import inform
 from advisor.decision.request import ComparisonRequest
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
-from advisor.economics.money import weigh_ledger
+from advisor.economics.money import Money, weigh_ledger
 from advisor.stats.bootstrap import Draws, Panel
 from advisor.stats.paired import Difference
 from advisor.stats.summaries import StrategySummary
@@ -78,6 +78,13 @@ def draws_of(*plants: Plant, seed: int = 0) -> Draws:
     table = {name: np.broadcast_to(row, shape).copy() for name, row in usage.items()}
     table["seconds"] = np.broadcast_to(np.array([p.seconds for p in plants]), shape).copy()
     return Draws(tuple(p.label for p in plants), quality, table)
+
+
+def weigh(
+    draws: Draws, summaries: Sequence[StrategySummary], economics: Economics, model: str, rng: np.random.Generator
+) -> Money:
+    """Return what the strategies cost and bring."""
+    return weigh_ledger(open_ledger(draws, summaries, economics, model, rng), summaries, economics, model)
 
 
 def panel_of(*plants: Plant, n: int = 500) -> Panel:

@@ -16,8 +16,7 @@ from advisor.decision.sensitivity import flips
 from advisor.decision.verdict import decide
 from advisor.economics.amounts import Range
 from advisor.economics.inputs import Economics
-from advisor.economics.money import weigh
-from tests.decision.planted_evidence import FEW, TUNED, draws_of, evidence, summary
+from tests.decision.planted_evidence import FEW, TUNED, draws_of, evidence, summary, weigh
 
 SLOW = replace(TUNED, seconds=2.0)
 FULL = Economics(

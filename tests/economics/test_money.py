@@ -14,10 +14,9 @@ from advisor.core.errors import ConfigurationError
 from advisor.core.statement import say
 from advisor.economics.amounts import Range, mean, middle
 from advisor.economics.inputs import Economics
-from advisor.economics.money import weigh
 from advisor.economics.prices import Prices, prices_for
 from advisor.economics.sampling import draw
-from tests.decision.planted_evidence import DRAWS, FEW, TUNED, Plant, draws_of, summary
+from tests.decision.planted_evidence import DRAWS, FEW, TUNED, Plant, draws_of, summary, weigh
 
 FREE = Plant("majority", 0.30, seconds=0.0, calls=0, kind="floor")
 

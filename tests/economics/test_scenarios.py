@@ -14,9 +14,8 @@ from advisor.core.statement import say
 from advisor.economics.horizon import horizon, shutdown_of
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import open_ledger
-from advisor.economics.money import weigh
 from advisor.economics.prices import Prices, batch_prices_for, prices_for
-from tests.decision.planted_evidence import FEW, TUNED, Plant, draws_of, summary
+from tests.decision.planted_evidence import FEW, TUNED, Plant, draws_of, summary, weigh
 from tests.known import known
 
 TODAY = date(2026, 11, 24)
