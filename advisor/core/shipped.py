@@ -4,7 +4,8 @@ Installed, the three are sub-packages of `advisor`. In a bare checkout they are 
 under the same names, so that there is only ever one import name and a user's own ``strategies.py`` is never in the way.
 What a user asks for by name (a strategy, a reader, a report format) goes through `advisor.core.registry`.
 
-The core may not know what stands above it: where a report is shown, a comparison or an advice is an `object` here.
+The core may not know what stands above it: of a comparison, a plan or an advice it knows a part, enough to tell them
+apart (`ShownComparison`, `ShownPlan`, `ShownAdvice`, `ShownSkill`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from advisor.core.data_check import DataChange, DataCheckSettings, DataFindings, DataReport
 from advisor.core.errors import AdvisorError, RegistryError
 from advisor.core.progress import Progress, silent
-from advisor.core.types import Embed, EvalSet, Example
+from advisor.core.types import Embed, EvalSet, Example, Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,18 +183,66 @@ def look_at_data(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progr
 # --- reports ---------------------------------------------------------------------------------------------------------
 
 
-def show_comparison(comparison: object) -> None:
+class ShownComparison(Protocol):
+    """What the core knows of an `advisor.Comparison`."""
+
+    @property
+    def id(self) -> str:
+        """The id under which it is stored."""
+
+    @property
+    def evalset(self) -> str:
+        """The name of the eval set."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs it was made from."""
+
+
+class ShownPlan(Protocol):
+    """What the core knows of a `Plan` of ``advisor compare --dry-run``."""
+
+    @property
+    def n_test(self) -> int:
+        """How many test examples would be asked."""
+
+    @property
+    def usd(self) -> float | None:
+        """What all would cost; `None` if a part is unknown."""
+
+
+class ShownAdvice(Protocol):
+    """What the core knows of the `Advice` of ``advisor ask``."""
+
+    @property
+    def disclaimer(self) -> str:
+        """Says that nothing was run."""
+
+    @property
+    def because(self) -> str:
+        """What decides it."""
+
+
+class ShownSkill(Protocol):
+    """What the core knows of a `ForecastSkill`."""
+
+    @property
+    def arm(self) -> str:
+        """Which way of forecasting was measured."""
+
+
+def show_comparison(comparison: ShownComparison) -> None:
     """Print a `Comparison` on the terminal."""
     _neighbour("reports.console").show(comparison)
 
 
-def comparison_json(comparison: object) -> str:
+def comparison_json(comparison: ShownComparison) -> str:
     """Return a `Comparison` as the JSON report."""
     text: str = _neighbour("reports.machine").render_json(comparison)
     return text
 
 
-def save_comparison(comparison: object, path: str | os.PathLike[str]) -> Path:
+def save_comparison(comparison: ShownComparison, path: str | os.PathLike[str]) -> Path:
     """Write a `Comparison` in the format that the extension names, and return the path.
 
     Raises:
@@ -204,24 +253,24 @@ def save_comparison(comparison: object, path: str | os.PathLike[str]) -> Path:
     return written
 
 
-def plan_text(plan: object) -> str:
+def plan_text(plan: ShownPlan) -> str:
     """Return a `Plan` as it is printed by ``advisor compare --dry-run``."""
     text: str = _neighbour("reports.plan").as_text(plan)
     return text
 
 
-def show_advice(advice: object) -> None:
+def show_advice(advice: ShownAdvice) -> None:
     """Print the `Advice` of ``advisor ask`` on the terminal."""
     _neighbour("reports.advice").show(advice)
 
 
-def advice_json(advice: object) -> str:
+def advice_json(advice: ShownAdvice) -> str:
     """Return the `Advice` of ``advisor ask`` as JSON."""
     text: str = _neighbour("reports.machine").render_advice(advice)
     return text
 
 
-def show_calibration(measured: Sequence[object]) -> None:
+def show_calibration(measured: Sequence[ShownSkill]) -> None:
     """Print the measured `Calibration` of each arm on the terminal."""
     _neighbour("reports.advice").show_calibration(tuple(measured))
 

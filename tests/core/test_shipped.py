@@ -19,6 +19,8 @@ from advisor.core.types import Example
 ROOT = Path(__file__).parents[2]
 BARE = "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]\n"
 BEHIND = {
+    "load_evalset": "evalsets.loading:load",
+    "split_file": "evalsets.loading:load_split",
     "check_data": "evalsets.data_checks:check_data",
     "fix_data": "evalsets.fixing:fix_data",
     "look_at_data": "evalsets.quality:look_at_data",
@@ -29,6 +31,16 @@ BEHIND = {
     "evalset_yaml": "evalsets.writing:evalset_yaml",
     "split_lines": "evalsets.writing:split_lines",
     "save_evalset": "evalsets.writing:write_folder",
+    "show_comparison": "reports.console:show",
+    "comparison_json": "reports.machine:render_json",
+    "save_comparison": "reports.writing:save",
+    "plan_text": "reports.plan:as_text",
+    "show_advice": "reports.advice:show",
+    "advice_json": "reports.machine:render_advice",
+    "show_calibration": "reports.advice:show_calibration",
+    "show_data_report": "reports.data_report:show",
+    "data_report_json": "reports.data_report:as_json",
+    "save_data_report": "reports.data_report:save",
 }
 
 
@@ -65,6 +77,13 @@ def test_what_stands_behind_a_door_gives_what_the_door_says(name: str, place: st
     behind = inspect.signature(getattr(import_module(f"advisor.{module}"), attribute))
     assert door.return_annotation == behind.return_annotation
     assert len(door.parameters) <= len(behind.parameters)
+
+
+def test_every_door_is_compared() -> None:
+    here = {
+        name for name, one in vars(shipped).items() if inspect.isfunction(one) and one.__module__ == shipped.__name__
+    }
+    assert {name for name in here if name[0] != "_"} - {"imported", "shipped"} == set(BEHIND)
 
 
 def test_items_of_the_shipped_suite_are_scored() -> None:
