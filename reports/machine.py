@@ -26,7 +26,7 @@ from advisor.economics.scenarios import Scenario
 
 from .safe import cell
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
 COLUMNS = (
     "comparison", "evalset", "model", "strategy", "kind", "tuned", "params", "seed", "example_id", "score", "output",

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from advisor.runs.comparison_file import Said
 
 OWN_PILOT, HOW = "A pilot of your own", "How to answer"
-_SPELLED = spelled(CASE) | spelled(LINE) | spelled(MONEY, "economics") | spelled(PILOT, "pilot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,14 @@ def settle(given: Mapping[str, Any], *, ask_more: bool = False) -> Question:
 
     wanted = AskFlags(**typed_values(given, _WANTED))
     file = read_answers(wanted.config) if wanted.config else {}
-    answers = merged(file, validate_answers(_typed(given), "the command line", _SPELLED))
+    answers = merged(
+        file,
+        validate_answers(
+            _typed(given),
+            "the command line",
+            spelled(CASE) | spelled(LINE) | spelled(MONEY, "economics") | spelled(PILOT, "pilot"),
+        ),
+    )
     pilot = None
     if wanted.from_run:
         if "pilot" in answers:

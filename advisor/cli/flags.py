@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeVar, get_origin
 
@@ -84,5 +85,10 @@ def typed_values(given: Mapping[str, Any], options: Mapping[str, Option]) -> dic
 
 
 def spelled(options: Mapping[str, Option], block: str = "") -> dict[str, str]:
-    """Return what is typed for each key; those of a block are written ``block.key``."""
-    return {f"{block}{'.' if block else ''}{key}": one.flag for key, one in options.items() if one.flag}
+    """Return what is typed for each key, with its variable where that is set; a block's keys are ``block.key``."""
+    before = f"{block}." if block else ""
+    return {f"{before}{key}": _typed_as(one) for key, one in options.items() if one.flag}
+
+
+def _typed_as(one: Option) -> str:
+    return f"{one.flag} (or {one.variable})" if one.variable in os.environ else one.flag

@@ -50,7 +50,12 @@ def score(metric: str, output: str, target: str) -> float | None:
 
     Raises:
         RegistryError: there is no such metric.
+        ConfigurationError: an answer is no text.
     """
+    for name, value in (("output", output), ("target", target)):
+        given: object = value
+        if not isinstance(given, str):
+            raise ConfigurationError(f"{name} is {given!r}; a text is needed", hint='advisor.score(metric, "4", "4")')
     return cast(Metric, registry.make("metrics", metric)).score(output, Example("", "", target))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from advisor.core.errors import ConfigurationError
 from advisor.core.fingerprints import digest
 from advisor.core.shipped import save_comparison
 from advisor.core.statement import say
@@ -214,6 +215,12 @@ def compare_runs(
     Raises:
         ConfigurationError: no runs, runs that do not belong together, or outcomes from another test split.
     """
+    given: object = evalset
+    if not isinstance(given, EvalSet):
+        raise ConfigurationError(
+            f"evalset is {given!r}; an eval set is needed, since its test examples are what the runs are paired by",
+            hint='compare_runs(runs, advisor.load_evalset("my-evalset"))',
+        )
     model = next((run.model for run in runs if run.model), "")
     request = ComparisonRequest(evalset.name, model, economics=economics or Economics(), seed=seed, draws=draws)
     provenance = Provenance(earlier_looks=tuple(earlier_looks))

@@ -71,9 +71,10 @@ SHARE = Unit("share", "a share", "0.4 or 40%", "%")
 POINTS = Unit("points", "a share", "0.02 or 2%", "%")
 """A difference of two shares."""
 
-_DIGITS = r"([0-9][0-9_]*(?:\.[0-9][0-9_]*)?|\.[0-9][0-9_]*)"
-_POWER = r"([eE][+-]?[0-9]{1,4}|[kKmM])?"
-_POWERS = {"": 0, "k": 3, "m": 6}
+_DIGITS = r"([0-9]+(?:_[0-9]+)*(?:\.[0-9]+(?:_[0-9]+)*)?|\.[0-9]+(?:_[0-9]+)*)"
+_POWER = r"([eE][+-]?[0-9]{1,4}|[kKM])?"
+_POWERS = {"": 0, "k": 3, "K": 3, "M": 6}
+"""No small m: after a number of months it could be read as their unit."""
 _NUMBER = re.compile(rf"\+?(\$?){_DIGITS}{_POWER}(%?)")
 
 
@@ -114,7 +115,7 @@ def _parse_text(text: str, unit: Unit) -> float:
     for sign, kind in ((dollar, USD), (percent_sign, SHARE)):
         if sign and sign != unit.sign:
             raise WrongUnitError(f"{text!r} is {kind.noun}; {unit.noun} is needed, such as {unit.example}")
-    exponent = _POWERS[power.lower()] if power.lower() in _POWERS else int(power[1:])
+    exponent = _POWERS[power] if power in _POWERS else int(power[1:])
     exponent -= 2 if percent_sign else 0
     size = float(f"{digits.replace('_', '')}e{exponent}")  # read at once, not multiplied: 2.3k is 2300 exactly
     return -size if bare.startswith("-") else size

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, MISSING, dataclass, fields, replace
+from datetime import date
 from functools import cache
 from keyword import iskeyword
 from numbers import Real
@@ -98,7 +99,8 @@ class Option:
         argument: typed without a flag; `flags` is then how it is called in errors.
         repeated: part of a line to type again; not so where no figure depends on it.
         in_file: a key of a YAML file too.
-        name, kind, required: of the field, filled in by `declared_options`; required is one without a default.
+        name, kind, required, optional: of the field, filled in by `declared_options`; required is one without a
+            default, optional one that may be `None`.
     """
 
     help: str = ""
@@ -113,6 +115,7 @@ class Option:
     name: str = ""
     kind: Any = None
     required: bool = False
+    optional: bool = False
 
     @property
     def flag(self) -> str:
@@ -175,8 +178,12 @@ class Option:
             ConfigurationError: it cannot be used.
         """
         name = name or self.name
-        if value is None or (isinstance(value, Range) and self.may_be_range):
+        if (value is None and self.optional) or (isinstance(value, Range) and self.may_be_range):
             return
+        if value is None:
+            raise ConfigurationError(f"{name} is None; leave it out, and its default counts")
+        if self.kind is date and not isinstance(value, date):
+            raise ConfigurationError(f"{name} is {value!r}; a date is needed, such as datetime.date(2027, 3, 1)")
         if get_origin(self.kind) is Literal and value not in get_args(self.kind):
             raise ConfigurationError(f"{name} is {value!r}; {did_you_mean(str(value), get_args(self.kind))}")
         if self.kind is int and (not _is(value, int) or self.bounds.broken(value)):
@@ -185,7 +192,8 @@ class Option:
             raise ConfigurationError(f"{name} is {value!r}; {allowed}")
         if self.unit is not None:
             if not _is(value, Real) or self.bounds.broken(value):
-                raise ConfigurationError(f"{name} is {value!r}; allowed: {self.bounds.words}")
+                or_range = ", or a range: advisor.Range(5, 20)" if self.may_be_range else ""
+                raise ConfigurationError(f"{name} is {value!r}; allowed: {self.bounds.words}{or_range}")
             refuse_negative(name, value)
 
     def as_typed(self, value: Any) -> list[str]:
@@ -209,8 +217,9 @@ def declared_options(kind: Any) -> Mapping[str, Option]:
                 if isinstance(one, Option):
                     flags = (_flag_of(field.name),) if one.flags is None else one.flags
                     required = field.default is MISSING and field.default_factory is MISSING
+                    optional = NoneType in get_args(bare)
                     kept = {"name": field.name, "flags": flags, "kind": _without_none(bare), "required": required}
-                    found[field.name] = replace(one, **kept)
+                    found[field.name] = replace(one, **kept, optional=optional)
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
+from advisor.core.errors import ConfigurationError
 from advisor.economics.amounts import COUNT, FACTOR, HOURS, MONTHS, POINTS, SHARE, USD, Amount
 from advisor.economics.definition import Bounds, Option, validate_options
 from advisor.economics.prices import Prices
@@ -88,3 +89,7 @@ class Economics:
 
     def __post_init__(self) -> None:
         validate_options(self)
+        for name, value in (("prices", self.prices), ("tuned_prices", self.tuned_prices)):
+            given: object = value
+            if given is not None and not isinstance(given, Prices):
+                raise ConfigurationError(f"{name} is {given!r}; advisor.Prices(...) is needed")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,8 +59,7 @@ def _as_now(earlier: Plain) -> Plain:
     """Return what an earlier version wrote as it is written now; what it said stays in the words it was said in."""
     try:
         evidence = {name: earlier[name] for name in _EVIDENCE}
-        request = {"evalset": earlier["evalset"], "model": earlier["model"], "economics": earlier["money"]["economics"]}
-        evidence["request"] = request
+        evidence["request"] = _request(earlier)
         evidence["strategies"] = [{**one, "strategy": one["label"].partition("(")[0]} for one in earlier["strategies"]]
         skipped = [{"what": what, "label": "", "reason": why} for what, why in earlier["findings"]["skipped"].items()]
         evidence["findings"] = {**earlier["findings"], "skipped": skipped}
@@ -69,6 +70,16 @@ def _as_now(earlier: Plain) -> Plain:
         return {**kept, "evidence": evidence, "verdict": _verdict(earlier["verdict"])}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"a part of it is missing: {error}") from error
+
+
+def _request(earlier: Plain) -> Plain:
+    """Return what was asked for, as far as the line that was typed says it."""
+    found = {"evalset": earlier["evalset"], "model": earlier["model"], "economics": earlier["money"]["economics"]}
+    words = shlex.split(earlier["environment"].get("command", ""))
+    said = list(pairwise(words))
+    found["strategies"] = [value for flag, value in said if flag == "--strategy"]
+    numbers = {"--limit": "limit", "--train-limit": "train_limit", "--seeds": "seeds", "--seed": "seed"}
+    return found | {numbers[flag]: int(value) for flag, value in said if flag in numbers}
 
 
 def _verdict(earlier: Plain) -> Plain:
@@ -116,6 +127,10 @@ def _step(earlier: Plain) -> Plain:
 
 
 def _action(text: str, command: str = "") -> Plain:
+    """Return something to do; the line to type stood at the end of its text."""
+    if not command and ": advisor " in text:
+        text, _, rest = text.partition(": advisor ")
+        command = f"advisor {rest}"
     return {"what": _said(text), "command": command}
 
 

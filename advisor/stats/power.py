@@ -30,6 +30,8 @@ def power(n: int, difference: float, discordance: float, *, level: float = 0.95,
     """
     _refuse_outside(0.5, level, design_effect)
     _refuse_difference(difference, discordance)
+    if not n >= 0:
+        raise ConfigurationError(f"n is {n!r}; allowed: a number of examples from 0 on")
     normal, moment = NormalDist(), max(discordance, difference)
     beyond = difference * math.sqrt(n / design_effect) - normal.inv_cdf((1 + level) / 2) * math.sqrt(moment)
     spread = math.sqrt(moment - difference**2)

@@ -23,7 +23,7 @@ def test_json_follows_the_published_schema(case: Any) -> None:
     Draft202012Validator.check_schema(SCHEMA)
     plain = json.loads(machine.render_json(CASES[case]))
     Draft202012Validator(SCHEMA).validate(plain)
-    assert plain["schema_version"] == 1
+    assert plain["schema_version"] == 2
 
 
 def test_the_published_schema_is_the_one_the_dataclasses_give() -> None:
