@@ -1,4 +1,5 @@
 # make compare   the default comparison, from nothing: environment, weights, run, report.html
+# make quick     what most changes can break, without weights, faults and packaging: a minute and a half on two cores
 # make test      style, types and all tests, as .ci/run does
 # make peers     the environment with other tools that benchmarks/ measures beside ours
 # make faults    the full sweeps of the fault suite (hours), and their table of figures in faults.md
@@ -6,18 +7,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := advisor strategies evalsets reports tests benchmarks
 TYPED := advisor strategies evalsets reports tests
+TESTS := $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
 
-.PHONY: compare test test-all lint faults peers clean
+.PHONY: compare quick test test-all lint faults peers clean
 .DEFAULT_GOAL := compare
 
 compare: .venv/.installed
 	$(BIN)/advisor compare --limit 100 --train-limit 300 -o report.html -o results.json
 
+quick: .venv/.installed-dev
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not weights and not slow and not slower" --ignore tests/faults --ignore tests/packaging
+
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90 -m "not slow"
+	$(TESTS) -m "not slow"
 
 test-all: lint
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+	$(TESTS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check $(SOURCES)

@@ -22,6 +22,48 @@ settings.register_profile(
 settings.load_profile("the same everywhere")
 """The same examples on every machine, however slow: a failure is in the code, not in the day."""
 
+SLOWER = (
+    "advice/test_stored.py",
+    "cli/test_bad_input.py::test_a_full_disk",
+    "cli/test_bad_input.py::test_no_network",
+    "decision/test_degenerate.py",
+    "decision/test_learning_curve.py",
+    "evalsets/test_data_checks.py",
+    "evalsets/test_loading.py",
+    "evalsets/test_public.py",
+    "evalsets/test_quality.py",
+    "evalsets/test_readers.py::test_damaged",
+    "models/test_local_generation.py",
+    "reports/test_browser.py",
+    "runs/test_archive.py",
+    "runs/test_compare.py::test_a_larger_test_set",
+    "runs/test_compare.py::test_going_down",
+    "runs/test_compare.py::test_other_sets",
+    "runs/test_curve_runs.py",
+    "runs/test_resume.py",
+    "stats/test_hypothesis_tests.py::test_holm",
+    "strategies/test_contract.py",
+    "test_docs.py::test_the_words_explained",
+    "testing",
+)
+"""What `make quick` leaves out because of its time; `make test` runs it."""
+
+TOGETHER = ("faults", "packaging")
+"""Folders whose tests kill processes, fill disks or install: one at a time, also where `make test` runs two."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make quick` leaves out, and what two processes of pytest must not do at once."""
+    for item in items:
+        where = item.nodeid.partition("tests/")[2]
+        if where.startswith(SLOWER):
+            item.add_marker(pytest.mark.slower)
+        room = where.partition("/")[0]
+        if item.get_closest_marker("weights"):  # the model is opened once, and two trainings want the same cores
+            item.add_marker(pytest.mark.xdist_group("weights"))
+        elif room in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(room))
+
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -128,7 +128,7 @@ def no_doc(a: int) -> int:
     return a
 
 
-def no_hint(a: Any, b: int) -> None:
+def no_hint(a, b: int) -> None:  # type: ignore[no-untyped-def]
     """Do."""
 
 
