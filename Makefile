@@ -1,5 +1,5 @@
 # make compare   the default comparison, from nothing: environment, weights, run, report.html
-# make quick     what most changes can break, without weights, faults and packaging: a minute and a half on two cores
+# make quick     what most changes can break: no weights, no faults, no packaging, nothing that takes long
 # make test      style, types and all tests, as .ci/run does
 # make peers     the environment with other tools that benchmarks/ measures beside ours
 # make faults    the full sweeps of the fault suite (hours), and their table of figures in faults.md
