@@ -9,17 +9,10 @@ import pytest
 
 from advisor.core.errors import ModelError
 from advisor.core.model import TuningConfig, TuningJob
+from tests.models.tuning_jobs import job, learned
 
 if TYPE_CHECKING:
     from advisor.models.local.model import LocalModel
-from tests.models.tuning_jobs import job, learned
-
-pytestmark = [
-    pytest.mark.weights,
-    # peft 0.21 asks transformers 5.23 for a property by its old name; ours keeps that quiet, plain peft does not
-    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
-]
-
 
 pytestmark = [
     pytest.mark.weights,
