@@ -36,7 +36,7 @@ def test_an_older_report_is_replaced_and_a_link_stays_a_link(tmp_path: Path) -> 
     link.symlink_to(real)
     writing.save(comparison(), link)
     assert link.is_symlink()
-    assert json.loads(real.read_text("utf-8"))["schema_version"] == 1
+    assert json.loads(real.read_text("utf-8"))["schema_version"] == 2
 
 
 def test_a_failed_write_leaves_the_old_report_and_no_draft(tmp_path: Path) -> None:
