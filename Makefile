@@ -7,7 +7,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := advisor strategies evalsets reports tests benchmarks
 TYPED := advisor strategies evalsets reports tests
-TESTS := $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+PYTEST := $(BIN)/python -m pytest
+COVERED := --cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=90
 
 .PHONY: compare quick test test-all lint faults peers clean
 .DEFAULT_GOAL := compare
@@ -16,13 +17,16 @@ compare: .venv/.installed
 	$(BIN)/advisor compare --limit 100 --train-limit 300 -o report.html -o results.json
 
 quick: .venv/.installed-dev
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not weights and not slow and not slower" --ignore tests/faults --ignore tests/packaging
+	$(PYTEST) -q -n 2 --dist worksteal -m "not alone and not slow and not slower"
 
+# Two processes where that helps; one for what uses the cores or the disk by itself (marked `alone` in tests/conftest.py).
 test: lint
-	$(TESTS) -m "not slow"
+	$(PYTEST) -n 2 --dist worksteal -m "not alone and not slow" --cov --cov-report=
+	$(PYTEST) -m "alone and not slow" $(COVERED)
 
 test-all: lint
-	$(TESTS)
+	$(PYTEST) -n 2 --dist worksteal -m "not alone" --cov --cov-report=
+	$(PYTEST) -m alone $(COVERED)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check $(SOURCES)

@@ -26,27 +26,33 @@ SLOWER = (
     "advice/test_stored.py",
     "cli/test_ask.py",
     "cli/test_bad_input.py",
-    "core/test_metrics.py::test_every_accepted",
-    "core/test_metrics.py::test_macro",
-    "core/test_metrics.py::test_the_order_of_keys",
-    "core/test_metrics.py::test_token_f1_is_symmetric",
+    "cli/test_cli.py",
+    "core/test_metrics.py",
     "decision/test_degenerate.py",
     "decision/test_learning_curve.py",
+    "decision/test_probe_guards.py",
     "evalsets/test_data_checks.py",
+    "evalsets/test_evalset_file.py",
     "evalsets/test_house_voice.py",
     "evalsets/test_loading.py",
     "evalsets/test_public.py",
     "evalsets/test_quality.py",
     "evalsets/test_readers.py::test_damaged",
+    "models/test_endpoint_concurrency.py",
+    "models/test_endpoint_tuning.py",
     "models/test_local_generation.py",
     "models/test_local_layers.py",
     "reports/test_browser.py",
+    "reports/test_charts.py",
     "reports/test_curves.py",
     "reports/test_data.py",
+    "reports/test_guard_list.py",
     "reports/test_html.py",
+    "reports/test_machine.py",
     "reports/test_prompt_search.py",
     "reports/test_steps.py",
     "runs/test_archive.py",
+    "runs/test_command_lines.py",
     "runs/test_compare.py",
     "runs/test_curve_runs.py",
     "runs/test_plan.py",
@@ -63,21 +69,19 @@ SLOWER = (
 )
 """What `make quick` leaves out because of its time; `make test` runs it."""
 
-TOGETHER = ("faults", "packaging")
-"""Folders whose tests kill processes, fill disks or install: one at a time, also where `make test` runs two."""
+ALONE = ("faults", "packaging")
+"""Folders whose tests kill processes, fill disks or install: one after the other, in one process."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make quick` leaves out, and what two processes of pytest must not do at once."""
     for item in items:
         where = item.nodeid.partition("tests/")[2]
         if where.startswith(SLOWER):
             item.add_marker(pytest.mark.slower)
-        room = where.partition("/")[0]
-        if item.get_closest_marker("weights"):  # the model is opened once, and two trainings want the same cores
-            item.add_marker(pytest.mark.xdist_group("weights"))
-        elif room in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(room))
+        if item.get_closest_marker("weights") or where.partition("/")[0] in ALONE:
+            item.add_marker(pytest.mark.alone)  # two trainings want the same cores
 
 
 @pytest.fixture(autouse=True)

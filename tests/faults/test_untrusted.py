@@ -236,7 +236,7 @@ def dangerous(called: str, said: dict[str, str], name: str) -> bool:
     if called in ("torch.load", "torch_load"):
         return said.get("weights_only") != "True"
     if called == "exec":
-        return name != "advisor/core/tools.py"  # tools.py of an eval set is code, and SECURITY.md says so
+        return name != "advisor/core/tool_files.py"  # tools.py of an eval set is code, and SECURITY.md says so
     if "Auto" in called and called.endswith("from_pretrained") and "gguf_file" not in said:
         return said.get("trust_remote_code") != "False"
     switched_on = {"trust_remote_code", "allow_pickle", "shell"} & {
