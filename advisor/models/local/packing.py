@@ -32,7 +32,8 @@ class PackedLinears:
         linear = list(dict.fromkeys(found))
         fits = sum(module.weight.nbytes for module in linear) <= MOST_BYTES
         fits = fits and all(module.weight.device.type == "cpu" for module in linear)
-        self._linear = [(module, _pack(module.weight)) for module in linear] if fits and _supported() else []
+        fits = fits and all(_supported(dtype) for dtype in {module.weight.dtype for module in linear})
+        self._linear = [(module, _pack(module.weight)) for module in linear] if fits else []
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -64,10 +65,10 @@ def _pack(weight: Tensor) -> Tensor:
     return found
 
 
-def _supported() -> bool:
-    """Say whether this build of torch can pack for this processor; an operator it lacks or changed says no."""
+def _supported(dtype: torch.dtype = torch.float32) -> bool:
+    """Say whether torch can pack weights of this type for this processor; an operator it lacks or changed says no."""
     try:
-        weight, states = torch.eye(32), torch.arange(64.0).view(2, 32)
+        weight, states = torch.eye(32, dtype=dtype), torch.arange(64.0, dtype=dtype).view(2, 32)
         packed = torch.ops.mkldnn._reorder_linear_weight(weight, _TOKENS)
         return torch.equal(_Product(packed, None)(states), states)
     except (AttributeError, RuntimeError, TypeError, NotImplementedError):
