@@ -101,6 +101,7 @@ class Trainable(Protocol):
     network: Any
     chat: ChatFormat
     frozen: dict[str, Any]
+    compared_tokens: int
 
 
 def training_rows(model: Trainable, job: TuningJob, first: int) -> Rows:

@@ -198,6 +198,7 @@ class LocalModel:
         self.tokenizer = tokenizer
         self.chat = ChatFormat(tokenizer)
         self.frozen: dict[str, Any] = {}
+        self.compared_tokens = 0
 
     @property
     def precision(self) -> str:

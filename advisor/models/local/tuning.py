@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from advisor._util.files import whole_folder
 from advisor.core.errors import ModelError
@@ -42,14 +41,12 @@ from advisor.models.local.frozen import (
     read_for,
     training_rows,
 )
+from advisor.models.local.layer_check import check_layers
 from advisor.models.local.runtime import give_back, memory_errors
 from advisor.models.local.training_loop import SURE, TopLayers, TrainingLoop, too_large
 
 ADAPTER = "adapter_model.safetensors"
-_ELSEWHERE = "train it at an endpoint, choose another --model, or leave fine-tuning out with --strategy"
 _ANEW = "delete this folder and run the same command again: it is trained anew"
-SAME_LOSS = 0.2
-"""Rounding alone makes two ways to compute a loss differ by less."""
 
 
 def tune(model: Trainable, job: TuningJob) -> tuple[Any, TuningReport, str]:
@@ -135,7 +132,7 @@ def _train(model: Trainable, job: TuningJob, folder: Path) -> None:
             f"no training example has its answer within {longest(model):,} tokens, which is as far as training reads",
             hint="shorten the inputs, or leave fine-tuning out with --strategy",
         )
-    _check_layers(model, train, first)
+    check_layers(model, train)
     total = int(model.network.config.num_hidden_layers)
     lora = LoraConfig(
         r=config.rank,
@@ -153,33 +150,6 @@ def _train(model: Trainable, job: TuningJob, folder: Path) -> None:
     layers = f"LoRA on the top {total - first} of {total} layers"
     spent = _spent(len(history["train_loss"]), train, job, started - epochs.earlier_seconds, layers)
     _save(network, folder, history, spent)
-
-
-@torch.inference_mode()
-def _check_layers(model: Trainable, rows: Rows, first: int) -> None:
-    """Make sure that the layers, run one by one, say of the longest row what the whole network says.
-
-    Raises:
-        ModelError: they do not; the architecture does more than its layers show.
-    """
-    item = max(rows.items, key=lambda item: len(item.ids))
-    length, window = len(rows.ids) + len(item.ids), getattr(model.network.config, "sliding_window", None)
-    if window and window < length:
-        raise ModelError(
-            f"{model.name} cannot be trained here: its layers see the last {window:,} tokens only, and the longest "
-            f"training example has {length:,}",
-            hint=_ELSEWHERE,
-        )
-    ours, _ = TopLayers(model.network, first).losses(rows.prefix, [item])
-    ids, at = torch.cat([rows.ids, item.ids]), len(rows.ids) + item.places
-    logits = model.network(input_ids=ids.unsqueeze(0)).logits[0, at - 1].float()
-    theirs = functional.cross_entropy(logits, ids[at])
-    if abs(float(ours.mean() - theirs)) > SAME_LOSS:
-        raise ModelError(
-            f"{model.name} cannot be trained here: its loss is {float(theirs):.2f}, its layers alone give "
-            f"{float(ours.mean()):.2f}",
-            hint=_ELSEWHERE,
-        )
 
 
 def _linear_names(layer: Any) -> list[str]:
