@@ -10,10 +10,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
-from advisor.core.errors import Cause, EvalSetError
+from advisor.core.errors import EvalSetError
 from advisor.core.fingerprints import digest
+from advisor.core.outcomes import Outcome as Outcome
+from advisor.core.outcomes import Outcomes as Outcomes
+from advisor.core.outcomes import Prediction as Prediction
+from advisor.core.outcomes import Usage as Usage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,59 +224,6 @@ def _refuse_duplicates(what: str, ids: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What answering took. `seconds` is the share of machine time, `latency_seconds` what a caller waited.
-
-    Counts are whole numbers, and fractions in a mean of several usages.
-    """
-
-    input_tokens: int | float = 0
-    cached_input_tokens: int | float = 0
-    output_tokens: int | float = 0
-    calls: int | float = 0
-    seconds: float = 0.0
-    latency_seconds: float = 0.0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(*map(operator.add, _parts(self), _parts(other)))
-
-    def __sub__(self, other: Usage) -> Usage:
-        return Usage(*map(operator.sub, _parts(self), _parts(other)))
-
-
-_parts = operator.attrgetter(*Usage.__slots__)
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A strategy's answer to one input. A bare `str` is accepted in its place.
-
-    `trace` is for people: retrieved ids, tool calls, whatever explains the answer (JSON-like).
-    """
-
-    output: str
-    usage: Usage | None = None
-    trace: JSONObject = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One example's result: an output with its score, or an error. A failure is never a zero.
-
-    `score` is in [0, 1], or `None` where the metric is undefined or the call failed; `cause` says what kind of failure
-    `error` describes.
-    """
-
-    example_id: str
-    output: str | None
-    score: float | None
-    error: str = ""
-    usage: Usage = field(default_factory=Usage)
-    trace: JSONObject = field(default_factory=dict)
-    cause: Cause = ""
-
-
-@dataclass(frozen=True, slots=True)
 class FitCost:
     """What `fit` took, once. `usage` counts model calls spent on choosing (on train and dev, never on test).
 
@@ -303,7 +255,7 @@ class Run:
     evalset: str
     evalset_fingerprint: str
     metric: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...] | Outcomes
     fit_cost: FitCost = field(default_factory=FitCost)
     tuned: bool = False
     kind: str = "custom"
@@ -315,7 +267,9 @@ class Run:
     @property
     def usage(self) -> Usage:
         """Summed over all outcomes."""
-        return sum((outcome.usage for outcome in self.outcomes), Usage())
+        if not isinstance(self.outcomes, Outcomes):
+            return sum((outcome.usage for outcome in self.outcomes), Usage())
+        return Usage(*(reduce(operator.add, self.outcomes.usage(name), 0) for name in Usage.__slots__))
 
 
 @dataclass(frozen=True, slots=True)

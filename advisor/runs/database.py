@@ -47,6 +47,7 @@ class Database:
         path: the file; it is made if it is not there.
         tables: statements that make what is missing; each may be executed again.
         version: the format these make; an older file is brought to it, after a copy of it was made beside it.
+        upgrade: what is to be done for that beside making tables, in the same step; it is told the older format.
         patience_seconds: how long to wait for other processes.
 
     Raises:
@@ -54,7 +55,13 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, tables: tuple[str, ...], version: int, *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        path: Path,
+        tables: tuple[str, ...],
+        version: int,
+        *,
+        upgrade: Callable[[sqlite3.Connection, int], None] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.path, self._patience = path, patience_seconds
         self._lock, self._random = threading.RLock(), random.Random()
@@ -65,7 +72,7 @@ class Database:
             )
         try:
             self._patiently(self._set_up)
-            self._prepare(tables, version)
+            self._prepare(tables, version, upgrade)
         except BaseException:
             self._connection.close()
             raise
@@ -134,7 +141,9 @@ class Database:
             self._connection.execute(f"PRAGMA journal_mode = {mode}")
         self._connection.execute("PRAGMA synchronous = FULL")
 
-    def _prepare(self, tables: tuple[str, ...], version: int) -> None:
+    def _prepare(
+        self, tables: tuple[str, ...], version: int, upgrade: Callable[[sqlite3.Connection, int], None] | None
+    ) -> None:
         found = self._version()
         if found > version:
             raise StoreError(
@@ -153,6 +162,8 @@ class Database:
                 self._copy(older)
             for statement in tables:
                 connection.execute(statement)
+            if older and upgrade:
+                upgrade(connection, older)
             connection.execute(f"PRAGMA user_version = {version}")
 
         self.transaction(bring_up)

@@ -22,7 +22,7 @@ from advisor.core.model import Model
 from advisor.core.progress import Progress, silent
 from advisor.core.specs import Spec
 from advisor.core.strategy import Context, Strategy, traits_of
-from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Prediction, Run, Task, Usage
+from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Outcomes, Prediction, Run, Task, Usage
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Budget, CallPrice, Meter, MeteredModel, shares
 from advisor.runs.plugin_calls import BrokenStrategyError, calling, checked, listed, recorded, score_of, summaries_of
@@ -99,8 +99,8 @@ def note(run: Run) -> str:
     """Return a run in a few words, for progress: its mean score, or what went wrong."""
     if run.error:
         return f"failed: {run.error}"
-    scores = [outcome.score for outcome in run.outcomes if outcome.score is not None]
-    failed = sum(bool(outcome.error) for outcome in run.outcomes)
+    outcomes = Outcomes.of(run.outcomes)
+    scores, failed = [score for score in outcomes.scores if not math.isnan(score)], sum(outcomes.failed)
     mean = f"{run.metric} {sum(scores) / len(scores):.3f} on {len(scores)}" if scores else "no scores"
     return f"{mean}, {failed} failed" if failed else mean
 
@@ -122,26 +122,29 @@ class Attempt:
 
     def run(self) -> Run:
         """Answer what is missing, and return all."""
-        store, test = self.context.store, self.context.evalset.test
-        header, answered = self._stored()
-        if self._missing(answered):
-            with store.claimed(self.header.id, self.context.progress, self.strategy.name):
-                header, answered = self._stored()  # whoever had it may have answered meanwhile
-                if missing := self._missing(answered):
+        header, outcomes = self._stored()
+        if self._missing(outcomes):
+            with self.context.store.claimed(self.header.id, self.context.progress, self.strategy.name):
+                header, outcomes = self._stored()  # whoever had it may have answered meanwhile
+                if missing := self._missing(outcomes):
                     header = self._answered(header, missing)
-            answered = store.outcomes(self.header.id)
-        outcomes = tuple(answered[example.id] for example in test if example.id in answered)
-        answers = {outcome.example_id: outcome.output for outcome in outcomes if not outcome.error}
-        pairs = [(answers[example.id], example) for example in test if example.id in answers]
+                    outcomes = self._kept()
+        by_id = {example.id: example for example in self.context.evalset.test}
+        found = zip(outcomes.ids, outcomes.outputs(), outcomes.failed, strict=True)
+        pairs = [(output, by_id[identity]) for identity, output, failed in found if not failed]
         return replace(header, outcomes=outcomes, summaries=summaries_of(self.context.metric, pairs))
 
-    def _stored(self) -> tuple[Run, dict[str, Outcome]]:
-        outcomes = self.context.store.outcomes(self.header.id)  # first: where there are any, the header was kept before
+    def _kept(self) -> Outcomes:
+        return self.context.store.outcomes_in_order(self.header.id, [one.id for one in self.context.evalset.test])
+
+    def _stored(self) -> tuple[Run, Outcomes]:
+        outcomes = self._kept()  # first: where there are any, the header was kept before
         return self.context.store.run(self.header.id) or self.header, outcomes
 
-    def _missing(self, answered: Mapping[str, Outcome]) -> list[Example]:
-        test = self.context.evalset.test
-        return [example for example in test if example.id not in answered or answered[example.id].error]
+    def _missing(self, outcomes: Outcomes) -> list[Example]:
+        found = zip(outcomes.ids, outcomes.failed, strict=True)
+        answered = {identity for identity, failed in found if not failed}
+        return [example for example in self.context.evalset.test if example.id not in answered]
 
     def _answered(self, header: Run, missing: Sequence[Example]) -> Run:
         try:

@@ -21,14 +21,15 @@ from advisor._util.redaction import hide_known_in
 from advisor.core.errors import StoreError
 from advisor.core.paths import home
 from advisor.core.progress import Progress, silent
-from advisor.core.types import Outcome, Run
+from advisor.core.types import Outcome, Outcomes, Run
+from advisor.runs import members
 from advisor.runs.database import Database
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
 
-SCHEMA_VERSION = 3
-"""2 had no attempt log and no `members`."""
+SCHEMA_VERSION = 4
+"""2 had no attempt log and no `members`; up to 3 each comparison had the outcomes of its runs once more in itself."""
 Ending = Literal["answered", "failed", "unsent"]
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -38,8 +39,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS comparisons ("
     "id TEXT PRIMARY KEY, created TEXT NOT NULL, evalset TEXT NOT NULL, model TEXT NOT NULL, answer TEXT NOT NULL, "
     "value TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS members ("
-    "comparison TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (comparison, run)) WITHOUT ROWID",
+    *members.TABLES,
     "CREATE TABLE IF NOT EXISTS looks ("
     "evalset TEXT NOT NULL, model TEXT NOT NULL, n_test INTEGER NOT NULL, first TEXT NOT NULL, "
     "PRIMARY KEY (evalset, model, n_test)) WITHOUT ROWID",
@@ -59,7 +59,7 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or home() / "store.sqlite"
-        self._database = Database(self.path, _TABLES, SCHEMA_VERSION)
+        self._database = Database(self.path, _TABLES, SCHEMA_VERSION, upgrade=members.upgrade)
 
     def close(self) -> None:
         """Close the file."""
@@ -181,7 +181,11 @@ class Store:
     def outcomes(self, run_id: str) -> dict[str, Outcome]:
         """Return what is stored of a run, by example id."""
         rows = self._database.read("SELECT example, value FROM outcomes WHERE run = ?", (run_id,))
-        return {example: _adapter(Outcome).validate_python(json.loads(value)) for example, value in rows}
+        return {example: _outcome(value) for example, value in rows}
+
+    def outcomes_in_order(self, run_id: str, examples: Sequence[str]) -> Outcomes:
+        """Return what is stored of a run, in the order of these examples, without ever holding all of it as objects."""
+        return Outcomes(_outcome(text) for _, text in members.outcomes_of(self._database.read, run_id, examples))
 
     def add_outcomes(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
         """Keep outcomes; they are durable when this returns."""
@@ -215,8 +219,6 @@ class Store:
                 if not run.error:
                     header = (run.id, _now(), _dump(Run, replace(run, outcomes=(), summaries={})))
                     connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", header)
-                rows = [(run.id, outcome.example_id, _dump(Outcome, outcome)) for outcome in run.outcomes]
-                connection.executemany("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", rows)
             if not connection.execute("SELECT 1 FROM comparisons WHERE id = ?", (comparison.id,)).fetchone():
                 _keep(connection, comparison)
 
@@ -263,14 +265,19 @@ class Store:
             )
         rows = self._database.read("SELECT value FROM comparisons WHERE id = ?", (ids[0],))
         try:
-            return comparison_of(json.loads(rows[0][0]))
+            found = comparison_of(json.loads(rows[0][0]))
         except ValueError as error:
             raise StoreError(
                 f"comparison {ids[0]!r} was stored by another version of tuneworthy and cannot be shown by this one",
                 hint="make it again, its answers are kept: advisor compare",
             ) from error
+        return replace(found, runs=tuple(self._with_outcomes(found.id, run) for run in found.runs))
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _with_outcomes(self, comparison_id: str, run: Run) -> Run:
+        shown = members.shown(self._database.read, comparison_id, run.id)
+        return run if run.outcomes or shown is None else replace(run, outcomes=Outcomes(map(_outcome, shown)))
 
     def _write(self, statement: str, rows: list[tuple[str | int, ...]]) -> None:
         if rows:
@@ -282,13 +289,25 @@ def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
     from advisor.stats.intervals import LEAST_CLUSTERS
 
     now, answer = _now(), comparison.verdict.answer
-    row = (comparison.id, now, comparison.evalset, comparison.model, answer, _dump(Kept, comparison))
+    bare = replace(comparison, runs=tuple(replace(run, outcomes=()) for run in comparison.runs))
+    row = (comparison.id, now, comparison.evalset, comparison.model, answer, _dump(Kept, bare))
     if any(one.tuned for one in comparison.strategies) and comparison.n_test >= LEAST_CLUSTERS:
         look = (comparison.evalset, comparison.model, comparison.n_test, now)
         connection.execute("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", look)
     connection.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", row)
-    members = [(comparison.id, run.id) for run in comparison.runs]
-    connection.executemany("INSERT OR IGNORE INTO members VALUES (?, ?)", members)
+    members.keep(connection, comparison.id, ((run.id, _texts(run.outcomes)) for run in comparison.runs))
+
+
+def _texts(outcomes: Iterable[Outcome]) -> Iterator[members.Kept]:
+    for some in members.batches(outcomes):
+        texts = hide_known_in(_json(Outcome, outcome) for outcome in some)
+        for outcome, text in zip(some, texts, strict=True):
+            yield members.Kept(outcome.example_id, text, bool(outcome.error))
+
+
+def _outcome(text: str) -> Outcome:
+    found: Outcome = _adapter(Outcome).validate_python(json.loads(text))
+    return found
 
 
 def _open(connection: sqlite3.Connection, run: str, keys: Sequence[str]) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from advisor.core.types import Example, Run
+from advisor.core.types import Example, Outcomes, Run
 from advisor.stats.bootstrap import FloatArray, IntArray, Panel, resampled_totals
 from advisor.stats.curve_fit import Measured
 from advisor.stats.summaries import clusters_of
@@ -64,7 +64,8 @@ def tabulate(label: str, sized: Sequence[SizedRun], test: Sequence[Example]) -> 
     by_place = {(one.size, one.run.seed): one for one in sized}
     kept, points, rows = [], [], []
     for (size, seed), one in sorted(by_place.items(), key=lambda item: item[0]):
-        scores = {o.example_id: o.score for o in one.run.outcomes if o.score is not None}
+        outcomes = Outcomes.of(one.run.outcomes)
+        scores = dict(zip(outcomes.ids, outcomes.scores, strict=True))
         row = np.array([scores.get(example.id, np.nan) for example in test], dtype=np.float64)
         if (known := int(np.isfinite(row).sum())) and not one.run.error:
             kept.append(one)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from advisor.core.errors import ConfigurationError
 from advisor.core.fingerprints import digest
 from advisor.core.specs import Spec
-from advisor.core.types import EvalSet, Example, FitCost, Interval, Outcome, Run, Usage
+from advisor.core.types import EvalSet, Example, FitCost, Interval, Outcomes, Run, Usage
 from advisor.stats.bootstrap import FloatArray, IntArray, Panel
 
 SHOWN_DISAGREEMENTS = 12
@@ -37,13 +38,17 @@ class Table:
     """One group's outcomes on the test examples.
 
     Attributes:
-        outcomes: per answered run, one a test example; `None` where the run never got there.
+        outcomes: per answered run, its outcomes.
+        places: int (R, n), where the outcome of a test example stands in them; -1 where the run never got there.
         scores: float64 (R, n), NaN where missing.
+        answered: bool (R, n), whether there is an answer.
         usage: per `Usage` field float64 (n,), mean over the seeds that answered; NaN where none did.
     """
 
-    outcomes: tuple[tuple[Outcome | None, ...], ...]
+    outcomes: tuple[Outcomes, ...]
+    places: IntArray
     scores: FloatArray
+    answered: NDArray[np.bool_]
     usage: Mapping[str, FloatArray]
 
     @property
@@ -108,34 +113,39 @@ def tabulate(group: Group, test: Sequence[Example]) -> Table:
     """
     ids = [example.id for example in test]
     known = set(ids)
-    rows = []
+    found, places = [], []
     for run in group.answered:
-        by_id = {outcome.example_id: outcome for outcome in run.outcomes}
-        strange = next((identity for identity in by_id if identity not in known), None)
+        outcomes = Outcomes.of(run.outcomes)
+        place = {identity: at for at, identity in enumerate(outcomes.ids)}
+        strange = next((identity for identity in place if identity not in known), None)
         if strange is not None:
             raise ConfigurationError(
                 f"run {run.id!r} of {run.strategy!r} has an outcome for example {strange!r}, which the test split of "
                 f"{run.evalset!r} does not have",
                 hint="compare runs on the eval set they were made on",
             )
-        rows.append(tuple(by_id.get(identity) for identity in ids))
-    scores = np.array([[_score(outcome) for outcome in row] for row in rows], dtype=np.float64)
-    return Table(tuple(rows), scores.reshape(len(rows), len(ids)), _usage_by_example(rows, len(ids)))
+        found.append(outcomes)
+        places.append([place.get(identity, -1) for identity in ids])
+    at = np.array(places, dtype=np.intp).reshape(len(found), len(ids))
+    scores = _aligned([np.frombuffer(one.scores) for one in found], at, np.nan)
+    answered = _aligned([np.frombuffer(one.answered, np.uint8) for one in found], at, 0.0) > 0.0
+    return Table(tuple(found), at, scores, answered, _usage_by_example(found, at, answered))
 
 
-def _score(outcome: Outcome | None) -> float:
-    return np.nan if outcome is None or outcome.score is None else float(outcome.score)
+def _aligned(columns: Sequence[NDArray[Any]], places: IntArray, otherwise: float) -> FloatArray:
+    """Return columns in the order of the test examples, float64 (R, n)."""
+    rows = [np.where(at >= 0, column[at], otherwise) for column, at in zip(columns, places, strict=True)]
+    return np.array(rows, dtype=np.float64).reshape(places.shape)
 
 
-def _usage_by_example(rows: Sequence[Sequence[Outcome | None]], n: int) -> dict[str, FloatArray]:
-    found = {}
-    answered = np.array([[o is not None and o.output is not None for o in row] for row in rows]).reshape(len(rows), n)
+def _usage_by_example(
+    outcomes: Sequence[Outcomes], places: IntArray, answered: NDArray[np.bool_]
+) -> dict[str, FloatArray]:
+    found, n = {}, places.shape[1]
     seeds = answered.sum(axis=0)
     for name in Usage.__slots__:
-        values = np.array(
-            [[getattr(o.usage, name) if o is not None else 0.0 for o in row] for row in rows], dtype=float
-        )
-        total = np.where(answered, values.reshape(len(rows), n), 0.0).sum(axis=0)
+        values = _aligned([np.asarray(one.usage(name), dtype=np.float64) for one in outcomes], places, 0.0)
+        total = np.where(answered, values, 0.0).sum(axis=0)
         found[name] = np.divide(total, seeds, out=np.full(n, np.nan), where=seeds > 0)
     return found
 
@@ -165,9 +175,9 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
     A run that failed as a whole counts every test example as failed and is named in `errors`.
     """
     first = (group.answered or group.runs)[0]
-    flat = [outcome for row in table.outcomes for outcome in row]
-    answers = [outcome for outcome in flat if outcome is not None and outcome.output is not None]
-    waits = [o.usage.latency_seconds for o in answers if o.usage.latency_seconds > 0.0]
+    answers = int(table.answered.sum())
+    used = {name: _of_answers(table, name) for name in Usage.__slots__}
+    waits = used["latency_seconds"][used["latency_seconds"] > 0.0]
     silent = (len(group.runs) - len(group.answered)) * len(test)
     return StrategySummary(
         label=group.label,
@@ -176,25 +186,32 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
         tuned=any(run.tuned for run in group.runs),
         seeds=tuple(run.seed for run in group.answered or group.runs),
         n=int(np.isfinite(table.common).sum()),
-        failed=len(flat) - len(answers) + silent,
-        undefined=sum(outcome.score is None for outcome in answers),
+        failed=table.answered.size - answers + silent,
+        undefined=int(np.isnan(table.scores[table.answered]).sum()),
         quality=quality,
-        usage=_mean_usage([outcome.usage for outcome in answers]),
-        latency_p50=float(np.percentile(waits, 50)) if waits else None,
-        latency_p95=float(np.percentile(waits, 95)) if waits else None,
+        usage=_means(used),
+        latency_p50=float(np.percentile(waits, 50)) if waits.size else None,
+        latency_p95=float(np.percentile(waits, 95)) if waits.size else None,
         fit=mean_fit([run.fit_cost for run in group.answered]),
         selection=first.selection,
         summaries=first.summaries,
         slices=_slices(table.common, test),
-        errors=_errors(group, flat),
+        errors=_errors(group, table),
     )
 
 
-def _mean_usage(usages: Sequence[Usage]) -> Usage:
+def _of_answers(table: Table, name: str) -> FloatArray:
+    """Return one field of `Usage` of all answers, run by run, each in the order of the test examples."""
+    columns = [np.asarray(one.usage(name), dtype=np.float64) for one in table.outcomes]
+    rows = [column[at[known]] for column, at, known in zip(columns, table.places, table.answered, strict=True)]
+    return np.concatenate(rows) if rows else np.empty(0)
+
+
+def _means(used: Mapping[str, FloatArray]) -> Usage:
     """The mean of one request: the whole-number fields become fractions."""
-    if not usages:
+    if not used["calls"].size:
         return Usage()
-    means: dict[str, Any] = {name: float(np.mean([getattr(u, name) for u in usages])) for name in Usage.__slots__}
+    means: dict[str, Any] = {name: float(np.mean(values)) for name, values in used.items()}
     return Usage(**means)
 
 
@@ -206,7 +223,7 @@ def mean_fit(costs: Sequence[FitCost]) -> FitCost:
     means: dict[str, Any] = {name: float(np.mean([getattr(cost, name) for cost in costs])) for name in names}
     others = [cost.other_usd for cost in costs if cost.other_usd is not None]
     other = float(np.mean(others)) if len(others) == len(costs) else None
-    return FitCost(**means, usage=_mean_usage([cost.usage for cost in costs]), other_usd=other)
+    return FitCost(**means, usage=_means({name: np.array([getattr(c.usage, name) for c in costs], dtype=float) for name in Usage.__slots__}), other_usd=other)
 
 
 def _slices(scores: FloatArray, test: Sequence[Example]) -> dict[str, tuple[float, int]]:
@@ -217,9 +234,10 @@ def _slices(scores: FloatArray, test: Sequence[Example]) -> dict[str, tuple[floa
     return {name: (float(np.mean(values)), len(values)) for name, values in sorted(found.items())}
 
 
-def _errors(group: Group, outcomes: Iterable[Outcome | None]) -> dict[str, int]:
+def _errors(group: Group, table: Table) -> dict[str, int]:
     counted = Counter(run.error for run in group.runs if run.error)
-    counted.update(outcome.error for outcome in outcomes if outcome is not None and outcome.error)
+    for outcomes, places in zip(table.outcomes, table.places.tolist(), strict=True):
+        counted.update(outcomes[at].error for at in places if at >= 0 and outcomes.failed[at])
     missing = sum(len(run.outcomes) == 0 and not run.error for run in group.runs)
     if missing:
         counted["the run has no outcomes and gives no reason"] += missing
@@ -241,12 +259,14 @@ def disagreements(groups: Sequence[Group], tables: Sequence[Table], evalset: Eva
         if variance[index] <= _TINY:
             break
         example = evalset.test[index]
-        answers = {g.label: _answer(t.outcomes[0][index]) for g, t in zip(groups, tables, strict=True) if t.outcomes}
+        answers = {g.label: _answer(t, index) for g, t in zip(groups, tables, strict=True) if t.outcomes}
         found.append(Disagreement(example.id, str(example.input), example.target, answers))
     return tuple(found)
 
 
-def _answer(outcome: Outcome | None) -> tuple[str, float | None]:
+def _answer(table: Table, index: int) -> tuple[str, float | None]:
+    at = int(table.places[0, index])
+    outcome = table.outcomes[0][at] if at >= 0 else None
     if outcome is None or outcome.output is None:
         return (f"[no answer: {outcome.error if outcome else 'not run'}]", None)
     return (outcome.output, outcome.score)
