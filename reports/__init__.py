@@ -10,4 +10,4 @@ BUILT_INS: dict[str, dict[str, str]] = {
         "csv": "advisor.reports.machine:render_csv",
     }
 }
-"""Report formats by file extension; each is a function ``render(comparison) -> str``."""
+"""Report formats by file extension; each is a function ``render(comparison)`` that returns a text, or one in pieces."""

@@ -16,6 +16,7 @@ _ESCAPE = re.compile(
     "|\x1b[\\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"  # OSC, DCS, SOS, PM, APC: titles, links, clipboard
     "|\x1b[@-Z\\\\^_]|\x9b[0-?]*[ -/]*[@-~]"
 )
+_HARMLESS = re.compile("(?:[A-Za-z0-9][A-Za-z0-9_ .,-]*)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -40,6 +41,8 @@ def cell(text: str) -> str:
     A blank before the sign does not help a formula past this, and the full-width signs count too (OWASP, "CSV
     Injection").
     """
+    if _HARMLESS.fullmatch(text):
+        return text
     kept = _UNPRINTABLE.sub("", _ESCAPE.sub("", text))
     shapes = (text, text.lstrip(), kept, kept.lstrip())
     return f"'{kept}" if any(shape.startswith(_FORMULA) for shape in shapes) else kept

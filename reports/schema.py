@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from advisor.core.statement import Statement
+from advisor.core.types import Outcome, Outcomes
 from advisor.decision.comparison import Comparison
 
 from .machine import IN_WORDS, SCHEMA_FILE, SCHEMA_VERSION, STATEMENTS, written
@@ -84,6 +85,8 @@ def _schema(hint: Any, found: dict[str, Any]) -> dict[str, Any]:
             found[hint.__name__] = {}  # before its fields are read, as a dataclass may hold its own kind
             found[hint.__name__] = _object(hint, found)
         return {"$ref": f"#/$defs/{hint.__name__}"}
+    if hint is Outcomes:
+        return {"type": "array", "items": _schema(Outcome, found)}
     if origin is tuple and inside[-1] is not Ellipsis:
         parts = [_schema(part, found) for part in inside]
         return {"type": "array", "prefixItems": parts, "minItems": len(parts), "maxItems": len(parts)}

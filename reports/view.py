@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from advisor.core.types import Outcomes
 from advisor.decision.comparison import Comparison
 from advisor.decision.evidence import VerdictAnswer
 from advisor.decision.words import sentence
@@ -223,9 +224,8 @@ def _first_examples(comparison: Comparison) -> dict[tuple[str, str], str]:
     first: dict[tuple[str, str], str] = {}
     for group in group_runs(comparison.runs) if comparison.runs else ():
         for run in group.runs:
-            for outcome in run.outcomes:
-                if outcome.error:
-                    first.setdefault((group.label, outcome.error), shorten(line(outcome.example_id), 60))
+            for outcome in Outcomes.of(run.outcomes).failures():
+                first.setdefault((group.label, outcome.error), shorten(line(outcome.example_id), 60))
     return first
 
 

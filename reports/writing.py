@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -24,12 +24,11 @@ def save(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
         StoreError: the file cannot be written.
     """
     target = Path(path)
-    text = renderer(target)(comparison)
-    write_atomically(target, text)
+    write_atomically(target, renderer(target)(comparison))
     return target
 
 
-def renderer(path: Path) -> Callable[[Comparison], str]:
+def renderer(path: Path) -> Callable[[Comparison], str | Iterable[str]]:
     """Return the function that renders a report for the extension of `path`.
 
     Raises:
@@ -46,11 +45,11 @@ def renderer(path: Path) -> Callable[[Comparison], str]:
             f"allowed: {', '.join(f'.{name}' for name in allowed)}",
             hint=f"write for example --output {path.stem or 'report'}.html",
         )
-    return cast("Callable[[Comparison], str]", registry.load("reports", extension))
+    return cast("Callable[[Comparison], str | Iterable[str]]", registry.load("reports", extension))
 
 
-def write_atomically(target: Path, text: str) -> None:
-    """Write UTF-8 `text` beside `target`, flush it to disk, and rename it into place.
+def write_atomically(target: Path, text: str | Iterable[str]) -> None:
+    """Write UTF-8 `text`, whole or in pieces, beside `target`, flush it to disk, and rename it into place.
 
     Raises:
         StoreError: the folder or the file cannot be written; nothing is left behind.
@@ -58,7 +57,7 @@ def write_atomically(target: Path, text: str) -> None:
     final = Path(os.path.realpath(target))  # a link stays a link: what it points to is replaced
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(final, hide_known(text).encode())
+        write_whole(final, (hide_known(piece).encode() for piece in ([text] if isinstance(text, str) else text)))
     except OSError as error:
         raise StoreError(
             f"the report cannot be written to {str(target)!r}: {error.strerror or error}",

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,10 +69,11 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
     return content
 
 
-def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
+def write_whole(path: Path, content: bytes | Iterable[bytes], mode: int = 0o666) -> None:
     """Write beside `path`, have it on disk, and put it in its place: a crash leaves the old file or the new one.
 
-    What a killed process had begun is named ``.NAME.HEX.part``. `mode` is less what the user's umask takes away.
+    `content` may come in pieces. What a killed process had begun is named ``.NAME.HEX.part``. `mode` is less what the
+    user's umask takes away.
 
     Raises:
         OSError: it cannot be written; nothing is left behind.
@@ -80,7 +81,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

@@ -146,11 +146,13 @@ def show(comparison: Any) -> None:
     show_comparison(comparison)
 
 
-def as_json(comparison: Any) -> str:
-    """Return a comparison as the JSON report."""
+def print_json(comparison: Any) -> None:
+    """Print a comparison as the JSON report, piece by piece."""
     from advisor.core.shipped import comparison_json
 
-    return comparison_json(comparison)
+    for piece in comparison_json(comparison):
+        typer.echo(piece, nl=False)
+    typer.echo()
 
 
 def save(comparison: Any, paths: Iterable[str], *, quiet: bool = False) -> None:

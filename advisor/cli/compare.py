@@ -76,7 +76,7 @@ def compare(**given: Any) -> None:
     comparison = _run(asked, silent)
     try:
         if wanted.as_json:
-            typer.echo(common.as_json(comparison))
+            common.print_json(comparison)
         elif wanted.quiet:
             typer.echo(comparison.verdict.headline)
         else:

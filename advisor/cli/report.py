@@ -38,7 +38,7 @@ def report(
     with Store() as store:
         comparison = store.load_comparison(run)
     if as_json:
-        typer.echo(common.as_json(comparison))
+        common.print_json(comparison)
     elif quiet:
         typer.echo(comparison.verdict.headline)
     elif not outputs:

@@ -120,6 +120,10 @@ class Outcomes(Sequence[Outcome]):
         for at in range(len(self._blocks)):
             yield from (texts[0] for texts in self._unpacked(at))
 
+    def failures(self) -> Iterator[Outcome]:
+        """Go through those that have an error."""
+        return (self[at] for at, failed in enumerate(self.failed) if failed)
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -155,7 +159,8 @@ class Outcomes(Sequence[Outcome]):
         return core_schema.is_instance_schema(
             cls,
             serialization=core_schema.plain_serializer_function_ser_schema(
-                list, return_schema=core_schema.list_schema(handler.generate_schema(Outcome))  # type: ignore[attr-defined]
+                list,
+                return_schema=core_schema.list_schema(handler.generate_schema(Outcome)),  # type: ignore[attr-defined]
             ),
         )
 

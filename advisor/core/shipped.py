@@ -14,7 +14,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -236,10 +236,10 @@ def show_comparison(comparison: ShownComparison) -> None:
     _neighbour("reports.console").show(comparison)
 
 
-def comparison_json(comparison: ShownComparison) -> str:
-    """Return a `Comparison` as the JSON report."""
-    text: str = _neighbour("reports.machine").render_json(comparison)
-    return text
+def comparison_json(comparison: ShownComparison) -> Iterator[str]:
+    """Return a `Comparison` as the JSON report, in pieces."""
+    pieces: Iterator[str] = _neighbour("reports.machine").render_json(comparison)
+    return pieces
 
 
 def save_comparison(comparison: ShownComparison, path: str | os.PathLike[str]) -> Path:

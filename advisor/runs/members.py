@@ -1,8 +1,8 @@
 """The runs of stored comparisons: every outcome stands in the store once, however many comparisons show it.
 
-A comparison keeps of each run the order of its examples, and in full only those outcomes that the table of outcomes does
-not hold, or may not hold for long: a failure is replaced once it was tried again, and what came from elsewhere never
-replaces what is here.
+A comparison keeps of each run the order of its examples, and in full only those outcomes that the table of outcomes
+does not hold, or may not hold for long: a failure is replaced once it was tried again, and what came from elsewhere
+never replaces what is here.
 """
 
 from __future__ import annotations
@@ -10,16 +10,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
+from advisor._util.batches import batches
 from advisor.core.fingerprints import digest
 
-T = TypeVar("T")
 Read = Callable[[str, tuple[Any, ...]], list[Any]]
 """Executes a statement and returns all rows."""
-AT_ONCE = 500
-"""Examples asked for in one statement."""
 TABLES = (
     "CREATE TABLE IF NOT EXISTS members (comparison TEXT NOT NULL, run TEXT NOT NULL, examples TEXT NOT NULL, "
     "own TEXT NOT NULL, PRIMARY KEY (comparison, run)) WITHOUT ROWID",
@@ -49,7 +46,9 @@ def keep(connection: sqlite3.Connection, comparison: str, runs: Iterable[tuple[s
             here = dict(outcomes_of(read, run, [one.example for one in some]))
             new = [(run, one.example, one.text) for one in some if one.example not in here]
             connection.executemany("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", new)
-            own.update((one.example, one.text) for one in some if one.fails or here.get(one.example, one.text) != one.text)
+            own.update(
+                (one.example, one.text) for one in some if one.fails or here.get(one.example, one.text) != one.text
+            )
             order.extend(one.example for one in some)
         connection.execute("INSERT OR IGNORE INTO orders VALUES (?, ?)", (digest(order), json.dumps(order)))
         connection.execute("INSERT INTO members VALUES (?, ?, ?, ?)", (comparison, run, digest(order), json.dumps(own)))
@@ -66,7 +65,8 @@ def outcomes_of(read: Read, run: str, examples: Iterable[str]) -> Iterator[tuple
 def shown(read: Read, comparison: str, run: str) -> Iterator[str] | None:
     """Go through the outcomes of a run as a comparison showed them; `None` where nothing is known of that."""
     rows = read(
-        "SELECT orders.examples, own FROM members JOIN orders ON id = members.examples WHERE comparison = ? AND run = ?",
+        "SELECT orders.examples, own FROM members JOIN orders ON id = members.examples "
+        "WHERE comparison = ? AND run = ?",
         (comparison, run),
     )
     if not rows:
@@ -96,10 +96,3 @@ def upgrade(connection: sqlite3.Connection, older: int) -> None:
 
 def _kept(outcome: Mapping[str, Any]) -> Kept:
     return Kept(outcome["example_id"], json.dumps(outcome), bool(outcome["error"]))
-
-
-def batches(values: Iterable[T]) -> Iterator[list[T]]:
-    """Go through values a few hundred at a time."""
-    left = iter(values)
-    while some := list(islice(left, AT_ONCE)):
-        yield some

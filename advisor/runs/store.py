@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from advisor._util.batches import batches
 from advisor._util.redaction import hide_known_in
 from advisor.core.errors import StoreError
 from advisor.core.paths import home
@@ -299,7 +300,7 @@ def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
 
 
 def _texts(outcomes: Iterable[Outcome]) -> Iterator[members.Kept]:
-    for some in members.batches(outcomes):
+    for some in batches(outcomes):
         texts = hide_known_in(_json(Outcome, outcome) for outcome in some)
         for outcome, text in zip(some, texts, strict=True):
             yield members.Kept(outcome.example_id, text, bool(outcome.error))

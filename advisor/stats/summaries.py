@@ -223,7 +223,8 @@ def mean_fit(costs: Sequence[FitCost]) -> FitCost:
     means: dict[str, Any] = {name: float(np.mean([getattr(cost, name) for cost in costs])) for name in names}
     others = [cost.other_usd for cost in costs if cost.other_usd is not None]
     other = float(np.mean(others)) if len(others) == len(costs) else None
-    return FitCost(**means, usage=_means({name: np.array([getattr(c.usage, name) for c in costs], dtype=float) for name in Usage.__slots__}), other_usd=other)
+    used = {name: np.array([getattr(one.usage, name) for one in costs], dtype=float) for name in Usage.__slots__}
+    return FitCost(**means, usage=_means(used), other_usd=other)
 
 
 def _slices(scores: FloatArray, test: Sequence[Example]) -> dict[str, tuple[float, int]]:

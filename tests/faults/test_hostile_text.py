@@ -133,7 +133,7 @@ def test_no_payload_is_a_formula(sheet: Sheet) -> None:
         replace(base.runs[0], strategy=payload, model=payload, params={payload: payload}, outcomes=(outcome,))
         for payload, outcome in zip(tried, outcomes, strict=True)
     )
-    text = report("machine").render_csv(replace(base, runs=runs, evalset=tried[0]))
+    text = "".join(report("machine").render_csv(replace(base, runs=runs, evalset=tried[0])))
     for row in csv.reader(io.StringIO(text, newline="")):
         broken += [cell for cell in row if cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d", "\uff0b"))]
         broken += [cell for cell in row if cell.startswith(("\t", "\r", "\n"))]

@@ -103,7 +103,7 @@ def test_a_hostile_name_stays_text() -> None:
 def test_json_keeps_the_dataclasses() -> None:
     import json
 
-    kept = json.loads(report("machine").render_json(with_curves()))["curves"][0]
+    kept = json.loads("".join(report("machine").render_json(with_curves())))["curves"][0]
     assert kept["crossing"]["rival"] == "embedding_classifier"
     assert {fit["family"] for fit in kept["fits"]} == {"rectified power law", "pow3", "exp3"}
     assert kept["more"][1]["labels"] == 1200

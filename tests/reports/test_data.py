@@ -69,4 +69,6 @@ def test_findings_survive_the_store() -> None:
     with Store() as store:
         store.add_comparison(one)
         assert store.load_comparison(one.id).findings == one.findings
-    assert json.loads(report("machine").render_json(one))["findings"]["data"]["leaks"][1]["similarity"] == 0.875
+    assert (
+        json.loads("".join(report("machine").render_json(one)))["findings"]["data"]["leaks"][1]["similarity"] == 0.875
+    )

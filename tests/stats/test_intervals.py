@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from advisor.core.types import Interval
 from advisor.stats.bootstrap import Contrast, Panel, bootstrap, contrast
 from advisor.stats.intervals import (
+    _student_factor,
     bca_interval,
     binomial_interval,
     interval,
@@ -261,6 +264,21 @@ def test_simultaneous_is_never_narrower_and_one_alone_is_nearly_itself() -> None
     assert alone.high - alone.low == pytest.approx(ones[0].high - ones[0].low, rel=0.1)
     larger = simultaneous_intervals(ones[:1], drawn[:, :1], [80], family=drawn - drawn.mean(axis=0))[0]
     assert larger.high - larger.low > alone.high - alone.low
+
+
+def test_thousands_of_differences_take_little_more_than_their_draws_and_the_same_intervals() -> None:
+    """As where 64 strategies make 2,016 pairs; 65 columns would leave a block of one."""
+    drawn = np.random.default_rng(12).normal(0.0, 0.05, size=(2_000, 641))
+    ones = [Interval(float(column.mean()), -0.1, 0.1) for column in drawn.T]
+    tracemalloc.start()
+    wide = simultaneous_intervals(ones, drawn, [80] * 641)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * drawn.nbytes  # all at once would take four times as much
+    centred = drawn - np.array([one.estimate for one in ones])
+    critical = np.quantile((np.abs(centred) / centred.std(axis=0)).max(axis=1), 0.95)
+    half = critical * drawn.std(axis=0) * _student_factor(0.95, 80)
+    assert [one.high for one in wide] == [max(0.1, one.estimate + own) for one, own in zip(ones, half, strict=True)]
 
 
 def test_simultaneous_without_variation_and_without_anything() -> None:
