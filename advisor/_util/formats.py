@@ -27,6 +27,15 @@ def count(value: float | None) -> str:
     return _special(value) or f"{value:,.0f}"
 
 
+def size(many: float) -> str:
+    """Format a number of bytes: ``0 B``, ``34 kB``, ``1.2 GB``."""
+    for unit in ("B", "kB", "MB"):
+        if many < 999.5:
+            return f"{many:.0f} {unit}" if unit == "B" or many >= 9.95 else f"{many:.1f} {unit}"
+        many /= 1000
+    return f"{many:.1f} GB"
+
+
 def percent(value: float | None) -> str:
     """Format a share in [0, 1]: ``93%``, ``<1%``, ``>99%``."""
     if (special := _special(value)) or value is None:

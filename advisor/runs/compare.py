@@ -67,7 +67,7 @@ def compare_options(options: ComparisonRequest, *, progress: Progress = silent) 
 
     with variables(NO_NETWORK if options.offline else {}):
         prepared = Prepared.of(options)
-    with variables(NO_NETWORK if options.offline else {}), Store() as store:
+    with variables(NO_NETWORK if options.offline else {}), Store() as store, store.at_work(progress):
         context = prepared.context(store, progress)
         runs, specs = _run_all(prepared, context)
         sized = _sized(prepared, context, runs, specs)

@@ -24,7 +24,7 @@ TABLES = (
 )
 
 
-class Kept(NamedTuple):
+class StoredOutcome(NamedTuple):
     """An outcome as it is stored; `fails` says that another one may take its place."""
 
     example: str
@@ -32,7 +32,7 @@ class Kept(NamedTuple):
     fails: bool
 
 
-def keep(connection: sqlite3.Connection, comparison: str, runs: Iterable[tuple[str, Iterable[Kept]]]) -> None:
+def keep(connection: sqlite3.Connection, comparison: str, runs: Iterable[tuple[str, Iterable[StoredOutcome]]]) -> None:
     """Keep which runs a comparison shows, in place of what was kept of it before; outcomes that are new are added."""
 
     def read(statement: str, values: tuple[Any, ...]) -> list[Any]:
@@ -82,6 +82,8 @@ def upgrade(connection: sqlite3.Connection, older: int) -> None:
         return
     connection.execute("DROP TABLE members")
     connection.execute(TABLES[0])
+    if "run" not in [column[1] for column in connection.execute("PRAGMA table_info(completions)")]:
+        connection.execute("ALTER TABLE completions ADD COLUMN run TEXT NOT NULL DEFAULT ''")
     for (comparison,) in connection.execute("SELECT id FROM comparisons").fetchall():
         value = connection.execute("SELECT value FROM comparisons WHERE id = ?", (comparison,)).fetchone()[0]
         try:
@@ -94,5 +96,5 @@ def upgrade(connection: sqlite3.Connection, older: int) -> None:
         connection.execute("UPDATE comparisons SET value = ? WHERE id = ?", (json.dumps(stripped), comparison))
 
 
-def _kept(outcome: Mapping[str, Any]) -> Kept:
-    return Kept(outcome["example_id"], json.dumps(outcome), bool(outcome["error"]))
+def _kept(outcome: Mapping[str, Any]) -> StoredOutcome:
+    return StoredOutcome(outcome["example_id"], json.dumps(outcome), bool(outcome["error"]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,15 +26,19 @@ from advisor.core.progress import Progress, silent
 from advisor.core.types import Outcome, Outcomes, Run
 from advisor.runs import members
 from advisor.runs.database import Database
+from advisor.runs.removal import Removal, removable, remove
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
 
 SCHEMA_VERSION = 4
 """2 had no attempt log and no `members`; up to 3 each comparison had the outcomes of its runs once more in itself."""
+CLEANING, AT_WORK = "cleaning", "at-work-"
+"""Names of locks: of the one who cleans, and the beginning of those of all who are at work."""
 Ending = Literal["answered", "failed", "unsent"]
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS completions (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS completions ("
+    "key TEXT PRIMARY KEY, value TEXT NOT NULL, run TEXT NOT NULL DEFAULT '') WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS outcomes ("
     "run TEXT NOT NULL, example TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (run, example)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, created TEXT NOT NULL, value TEXT NOT NULL)",
@@ -109,6 +114,40 @@ class Store:
         finally:
             lock.release()
 
+    @contextlib.contextmanager
+    def at_work(self, progress: Progress = silent) -> Iterator[None]:
+        """Say for as long as this lasts that the store is in use, so that nothing is cleaned away; waits for who is."""
+        token = f"{AT_WORK}{secrets.token_hex(8)}"
+        with contextlib.ExitStack() as own:
+            with self.claimed(CLEANING, progress, "clean"):
+                own.enter_context(self.claimed(token))
+            yield
+        with contextlib.suppress(OSError):
+            (self.path.parent / "locks" / f"{token}.lock").unlink()
+
+    # --- removing ----------------------------------------------------------------------------------------------------
+
+    def removable(self, before: str | None, keep: int | None) -> Removal:
+        """Find what could be removed; see `advisor.runs.removal`."""
+        return removable(self._database.read, before, keep)
+
+    def remove(self, removal: Removal) -> None:
+        """Remove it in one step; the file keeps its size until `compact`."""
+        self._database.transaction(lambda connection: remove(connection, removal))
+
+    def compact(self) -> None:
+        """Give the file's free pages back to the disk; takes as much room again while it lasts."""
+        self._database.read("VACUUM")
+
+    def free_bytes(self) -> int:
+        """Return how much of the file is free."""
+        pages, size = (self._database.read(f"PRAGMA {name}")[0][0] for name in ("freelist_count", "page_size"))
+        return int(pages * size)
+
+    def knows(self, run_id: str) -> bool:
+        """Say whether a run's `fit` was finished."""
+        return bool(self._database.read("SELECT 1 FROM runs WHERE id = ?", (run_id,)))
+
     # --- completions -------------------------------------------------------------------------------------------------
 
     def completions(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -132,17 +171,18 @@ class Store:
         Args:
             completions: by key.
             endings: how attempts ended, by their numbers.
-            opening: a run, and what the calls are known by that are about to be sent for it.
+            opening: the run that asks, and what the calls are known by that are about to be sent for it.
 
         Returns:
             The numbers of the attempts that were opened.
         """
-        rows = list(zip(completions, hide_known_in(map(json.dumps, completions.values())), strict=True))
+        texts = hide_known_in(map(json.dumps, completions.values()))
+        rows = [(key, text, opening[0]) for key, text in zip(completions, texts, strict=True)]
         if not rows and not endings and not opening[1]:
             return []
 
         def keep(connection: sqlite3.Connection) -> list[int]:
-            connection.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO completions VALUES (?, ?, ?)", rows)
             _end(connection, endings or {})
             return _open(connection, *opening)
 
@@ -299,11 +339,11 @@ def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
     members.keep(connection, comparison.id, ((run.id, _texts(run.outcomes)) for run in comparison.runs))
 
 
-def _texts(outcomes: Iterable[Outcome]) -> Iterator[members.Kept]:
+def _texts(outcomes: Iterable[Outcome]) -> Iterator[members.StoredOutcome]:
     for some in batches(outcomes):
         texts = hide_known_in(_json(Outcome, outcome) for outcome in some)
         for outcome, text in zip(some, texts, strict=True):
-            yield members.Kept(outcome.example_id, text, bool(outcome.error))
+            yield members.StoredOutcome(outcome.example_id, text, bool(outcome.error))
 
 
 def _outcome(text: str) -> Outcome:

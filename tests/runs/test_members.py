@@ -19,6 +19,7 @@ ONE, OTHER = comparison("not_yet"), replace(comparison("not_yet"), id="012345678
 FORMAT_3 = (
     "DROP TABLE members",
     "DROP TABLE orders",
+    "ALTER TABLE completions DROP COLUMN run",
     "CREATE TABLE members (comparison TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (comparison, run)) WITHOUT ROWID",
     "PRAGMA user_version = 3",
 )
