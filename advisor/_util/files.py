@@ -56,6 +56,15 @@ def size_of(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
+def tree_bytes(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; no link is followed."""
+    with contextlib.suppress(OSError):
+        if not path.is_dir() or path.is_symlink():
+            return path.lstat().st_size
+        return sum(tree_bytes(Path(entry.path)) for entry in os.scandir(path))
+    return 0
+
+
 def read_bounded(path: Path, limit_bytes: int) -> bytes:
     """Return the content of a regular file; see `opened`. It may have grown since: that is noticed too.
 

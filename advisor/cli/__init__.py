@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from advisor._util.redaction import guard_tracebacks
-from advisor.cli import ask, check, compare, doctor, exchange, export, init, list, report, selftest
+from advisor.cli import ask, check, clean, compare, doctor, exchange, export, init, list, report, selftest
 from advisor.cli.common import Verbs
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command("report")(report.report)
 app.command("list")(list.list_names)
 app.command("import")(exchange.import_)
 app.command("selftest")(selftest.selftest)
+app.command("clean")(clean.clean)
 app.command("doctor")(doctor.doctor)
 app.add_typer(init.app, name="init")
 export.app.command("run")(exchange.export)

@@ -21,6 +21,7 @@ from advisor.core.errors import AdvisorError
 NEEDED_MEMORY_GB = 3.0
 NEEDED_DISK_GB = 2.0
 GB = 1e9
+SHOWN_PARTS = 5
 SHOWN = ("torch", "transformers", "peft", "chromadb", "openai")
 
 
@@ -151,6 +152,25 @@ def _folders() -> Iterator[Diagnosis]:
             yield Diagnosis("problem", what, f"{folder}: {free:.1f} GB free, {NEEDED_DISK_GB:.0f} GB are needed", hint)
         else:
             yield Diagnosis("ok", what, f"{folder} ({free:.0f} GB free)")
+            yield _sizes(f"{what}: size", folder)
+
+
+def _sizes(what: str, folder: Path) -> Diagnosis:
+    """Return how much lies in a folder, by its parts, the largest first."""
+    from advisor._util import formats
+    from advisor._util.files import tree_bytes
+
+    sizes = sorted(((tree_bytes(path), path.name) for path in folder.iterdir()), reverse=True)
+    whole = sum(size for size, _ in sizes)
+    if not whole:
+        return Diagnosis("ok", what, "nothing yet")
+    parts = ", ".join(f"{name} {formats.size(size)}" for size, name in sizes[:SHOWN_PARTS] if size)
+    return Diagnosis(
+        "ok",
+        what,
+        f"{formats.size(whole)}: {parts}",
+        "advisor clean --dry-run" if what != "cache: size" else "advisor clean --caches --dry-run",
+    )
 
 
 def _weights() -> Iterator[Diagnosis]:
