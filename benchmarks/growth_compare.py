@@ -3,7 +3,7 @@
     python benchmarks/growth_compare.py                     (ten minutes)
     python benchmarks/growth_compare.py --part strategies   (half a minute)
 
-Examples: 100,000 test examples x 9 scripted strategies. Strategies: 64 x 100 examples. Each in a process of its own with
+Examples: 100,000 test examples x 9 scripted strategies. Strategies: 64 x 100 examples. Each in a process and with
 a store of its own, so that its peak of memory is its own; then the reports, seconds each, and the size of the store.
 """
 
