@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,13 +35,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for number, made in enumerate((BASE, other(BASE, 1, 1), other(BASE, 2, 1))):
             store.add_comparison(made)
             store.add_run(replace(made.runs[0], outcomes=(), summaries={}))
-            stamp = f"2026-0{number + 1}-01T00:00:00.000+00:00"
-            for table in ("comparisons", "runs"):
-                store._database.transaction(
-                    lambda c, table=table, stamp=stamp: c.execute(
-                        f"UPDATE {table} SET created = ? WHERE created > '2026-05'", (stamp,)
-                    )
-                )
+            with sqlite3.connect(store.path) as connection:
+                for table in ("comparisons", "runs"):
+                    stamp = f"1999-0{number + 1}-01T00:00:00.000+00:00"
+                    connection.execute(f"UPDATE {table} SET created = ? WHERE created > '2000'", (stamp,))
     write(folder / "work" / ("a" * 16) / "adapter-1" / "weights.safetensors", "an interrupted training")
     (folder / "work" / ("b" * 16)).mkdir()
     write(folder / "locks" / f"{'c' * 16}.lock", "")
@@ -171,7 +169,7 @@ def test_the_file_gets_smaller(advise: Advise, home: Path) -> None:
         store.add_comparison(run)
         store.add_outcomes(run.runs[0].id, [Outcome(f"more-{at}", "x" * 10_000, 1.0) for at in range(200)])
         store._database.transaction(
-            lambda c: c.execute("UPDATE comparisons SET created = '2026-01' WHERE id = ?", (run.id,))
+            lambda c: c.execute("UPDATE comparisons SET created = '1998' WHERE id = ?", (run.id,))
         )
     before = (home / "store.sqlite").stat().st_size
     advise("clean", "--keep", "3")

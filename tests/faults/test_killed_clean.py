@@ -64,7 +64,7 @@ def test_killed_at_every_step(tmp_path: Path, sheet: Sheet) -> None:
         store.add_comparison(base)
         store.add_comparison(replace(base, id="2" * 16, runs=(own, *base.runs[1:])))
     with sqlite3.connect(pristine / "store.sqlite") as connection:
-        connection.execute("UPDATE comparisons SET created = '2026-01' WHERE id = ?", (base.id,))
+        connection.execute("UPDATE comparisons SET created = '1998' WHERE id = ?", (base.id,))
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(pristine), str(tmp_path / "home"), str(trials(5, 1))],
         env={"ADVISOR_HOME": str(tmp_path / "home"), "ADVISOR_CACHE": str(tmp_path / "cache"), "PATH": ""},
