@@ -42,7 +42,7 @@ PAGES = (
     *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
 )
 FOLDERS = ("advisor", "strategies", "evalsets", "reports", "tests", "docs", "benchmarks")
-VERBS = ("compare", "ask", "check", "report", "list", "import", "selftest", "doctor", "init", "export")
+VERBS = ("compare", "ask", "check", "report", "list", "import", "selftest", "clean", "doctor", "init", "export")
 
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*) -->\n)?^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^ *```$", re.M | re.S
