@@ -147,6 +147,8 @@ def test_no_link_is_followed(advise: Advise, home: Path, tmp_path: Path) -> None
     advise("clean", "--keep", "0", "--caches", "--copies")
     assert (mine / ("e" * 16) / "kept.txt").exists()
     assert (mine / f"{'e' * 16}.lock").exists()
+    assert (home / "work" / ("e" * 16)).is_symlink()
+    assert (home / "locks" / f"{'e' * 16}.lock").is_symlink()
 
 
 def test_an_age_that_is_none_is_refused(advise: Advise, home: Path) -> None:
