@@ -148,6 +148,7 @@ def test_no_link_is_followed(advise: Advise, home: Path, tmp_path: Path) -> None
     assert (mine / ("e" * 16) / "kept.txt").exists()
     assert (mine / f"{'e' * 16}.lock").exists()
     assert (home / "work" / ("e" * 16)).is_symlink()
+    assert not (home / "work" / ("b" * 16)).exists()  # and they stand in nobody's way
     assert (home / "locks" / f"{'e' * 16}.lock").is_symlink()
 
 
