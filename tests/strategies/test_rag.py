@@ -12,6 +12,7 @@ from advisor.testing.toy_task import KEYWORDS, embed, toy_evalset
 from tests.strategies.recording import MakeContext, MakeRecorder, MakeStrategy
 
 shipped("strategies")
+from advisor.strategies import retrieval  # noqa: E402
 from advisor.strategies.rag import gold_documents  # noqa: E402
 from advisor.strategies.retrieval import Index  # noqa: E402
 
@@ -44,6 +45,14 @@ def random_embedder(texts: Any) -> Any:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+@pytest.fixture(params=["exact", "graph"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to search: what few texts get, and what more than `EXACT_TEXTS` get."""
+    if request.param == "graph":
+        monkeypatch.setattr(retrieval, "EXACT_TEXTS", 0)
+
+
+@pytest.mark.usefixtures("either")
 def test_the_index_is_exact_and_the_same_every_time() -> None:
     texts = [f"text {at}" for at in range(700)]
     queries = [f"query {at}" for at in range(40)]
@@ -53,6 +62,7 @@ def test_the_index_is_exact_and_the_same_every_time() -> None:
     assert [[hit.position for hit in hits] for hits in first] == exact.tolist()
 
 
+@pytest.mark.usefixtures("either")
 def test_the_index_knows_its_bounds_and_orders_duplicates() -> None:
     index = Index(["same", "other words", "same", "same"], embed)
     assert [hit.position for hit in index.search(["same"], 3)[0]] == [0, 2, 3]
@@ -61,17 +71,19 @@ def test_the_index_knows_its_bounds_and_orders_duplicates() -> None:
     assert index.search([], 2) == []
 
 
+@pytest.mark.usefixtures("either")
 def test_among_many_equals_the_first_win_however_the_graph_was_built() -> None:
     texts = [f"unlike number{at}" if at % 10 == 0 else "same" for at in range(200)]
     found = [Index(texts, embed).search(["same"], 3)[0] for _ in range(3)]
     assert [[hit.position for hit in hits] for hits in found] == [[1, 2, 3]] * 3
 
 
-def test_an_index_that_is_gone_leaves_nothing_behind() -> None:
+def test_an_index_that_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     import gc
 
     from advisor.strategies.retrieval import _client
 
+    monkeypatch.setattr(retrieval, "EXACT_TEXTS", 0)
     index = Index(["a", "b"], embed)
     before = _client().count_collections()
     del index
@@ -79,6 +91,37 @@ def test_an_index_that_is_gone_leaves_nothing_behind() -> None:
     assert _client().count_collections() == before - 1
 
 
+def test_both_ways_to_search_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"text {at % 150}" for at in range(300)]
+    queries = [f"text {at}" for at in range(0, 300, 7)]
+    exact = Index(texts, random_embedder).search(queries, 5)
+    monkeypatch.setattr(retrieval, "EXACT_TEXTS", 0)
+    graph = Index(texts, random_embedder).search(queries, 5)
+    assert [[hit.position for hit in hits] for hits in exact] == [[hit.position for hit in hits] for hits in graph]
+    pairs = [
+        (a.similarity, b.similarity)
+        for one, two in zip(exact, graph, strict=True)
+        for a, b in zip(one, two, strict=True)
+    ]
+    assert max(abs(a - b) for a, b in pairs) <= 2e-6
+
+
+def test_near_equals_are_ranked_beyond_float32_and_equals_by_position() -> None:
+    steps = np.array([0, 4e-7, 3e-6, 0, 5e-5])
+    rows = np.stack([np.sqrt(1 - (0.5 + steps) ** 2), 0.5 + steps], axis=1).astype(np.float32)
+    queries = np.array([[0.0, 1.0]], dtype=np.float32)
+    index = Index(list("abcde"), lambda texts: rows if len(texts) == 5 else queries)
+    assert [hit.position for hit in index.search(["q"], 5)[0]] == [4, 2, 0, 1, 3]
+    assert [hit.position for hit in index.search(["q"], 3)[0]] == [4, 2, 0]
+
+
+def test_indexes_of_the_same_texts_share_their_vectors() -> None:
+    one, two, other = Index(["a", "b"], embed), Index(["a", "b"], embed), Index(["b", "a"], embed)
+    assert one._vectors is two._vectors
+    assert one._vectors is not other._vectors
+
+
+@pytest.mark.usefixtures("either")
 def test_batches_do_not_change_what_is_found() -> None:
     index = Index([f"text {at}" for at in range(50)], embed)
     queries = [f"about text {at}" for at in range(300)]
@@ -161,6 +204,7 @@ def test_gold_documents_are_one_a_list_or_none(
     assert gold_documents(Example("1", "q", "a", metadata), task, {doc.id: doc for doc in task.docs}) == found
 
 
+@pytest.mark.usefixtures("either")
 def test_more_texts_than_one_batch_of_chromadb() -> None:
     vectors = np.random.default_rng(0).normal(size=(6_000, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
