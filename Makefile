@@ -1,16 +1,21 @@
 # make compare   the default comparison, from nothing: environment, weights, run, report.html
 # make quick     what most changes can break: no weights, no faults, no packaging, nothing that takes long
 # make test      style, types and all tests, as .ci/run does
+# make lock      the lock files anew, newest releases; HOLD="torch==2.13.0 ..." holds releases back
+# make sbom      sbom.json: what the lock installs here, as CycloneDX
+# make newest    the quick tests with the newest releases that pyproject.toml allows; `make oldest` with its floors
 # make peers     the environment with other tools that benchmarks/ measures beside ours
 # make faults    the full sweeps of the fault suite (hours), and their table of figures in faults.md
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := advisor strategies evalsets reports tests benchmarks
+SOURCES := advisor strategies evalsets reports tests benchmarks lock
 TYPED := advisor strategies evalsets reports tests
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED := $(PIP) --require-hashes --no-deps
 PYTEST := $(BIN)/python -m pytest
 COVERED := --cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=90
 
-.PHONY: compare quick test test-all lint faults peers clean
+.PHONY: compare quick test test-all lint faults lock sbom newest oldest peers clean
 .DEFAULT_GOAL := compare
 
 compare: .venv/.installed
@@ -51,19 +56,42 @@ peers: .venv-peers/.installed
 	@$(PYTHON) -m venv .venv || { \
 	  rm -rf .venv; echo "$(PYTHON) cannot make an environment; on Debian or Ubuntu type: apt-get install python3-venv" >&2; exit 2; }
 
-.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+# Every release and its SHA-256 are in the lock, so pip need not look for what depends on what. Linux gets torch's small
+# CPU build where pip is offered one, and the CUDA build of PyPI with its libraries elsewhere.
+.venv/.installed: pyproject.toml lock/run.txt lock/cpu.txt lock/gpu.txt | .venv/bin/python
+	@$(LOCKED) -r lock/cpu.txt 2>/dev/null || { echo "no CPU build of torch is offered here: the CUDA build is installed"; \
+	  $(LOCKED) -r lock/gpu.txt; }
+	$(LOCKED) -r lock/run.txt
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch .venv/.installed $@
+.venv/.installed-dev: lock/dev.txt .venv/.installed
+	$(LOCKED) -r lock/dev.txt
+	@touch $@
 
-.venv/.installed-faults: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,faults]'
-	@touch .venv/.installed .venv/.installed-dev $@
+.venv/.installed-faults: lock/faults.txt .venv/.installed-dev
+	$(LOCKED) -r lock/faults.txt
+	@touch $@
+
+lock: .venv-tools/.installed
+	.venv-tools/bin/python lock/renew.py $(HOLD)
+
+sbom: .venv/.installed .venv-tools/.installed
+	.venv-tools/bin/python -m cyclonedx_py environment --validate --pyproject pyproject.toml --output-file sbom.json $(BIN)/python
+
+newest oldest: .venv-tools/.installed
+	rm -rf .venv-$@
+	.venv-tools/bin/python -m uv venv --quiet --python $(PYTHON) .venv-$@
+	.venv-tools/bin/python -m uv pip install --quiet --python .venv-$@ \
+	  --resolution $(if $(filter newest,$@),highest,lowest-direct) -e '.[dev]'
+	.venv-$@/bin/python -m pytest -q -m "not alone and not slow and not slower" -p no:cacheprovider
+
+.venv-tools/.installed: lock/tools.txt
+	$(PYTHON) -m venv .venv-tools
+	.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check -r lock/tools.txt
+	@touch $@
 
 clean:
-	rm -rf .venv .venv-peers build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -f report.html results.json faults.jsonl faults.md
+	rm -rf .venv .venv-peers .venv-tools .venv-newest .venv-oldest build dist *.egg-info .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -f report.html results.json sbom.json faults.jsonl faults.md
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import ipaddress
 import os
+import socket
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from advisor.core.errors import EvalSetError
 from advisor.core.paths import cache
@@ -20,15 +24,18 @@ MAX_BYTES = 200_000_000
 TIMEOUT_SECONDS = 60.0
 _PIECE = 1 << 18
 _HERE = ("127.0.0.1", "::1", "localhost")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 UNPINNED = "checksum not pinned yet, recorded at first fetch"
 
 
 class _SameRules(urllib.request.HTTPRedirectHandler):
-    """Holds where a server sends us on to the rules for the address itself."""
+    """Holds where a server sends us on to the rules for the address itself, and keeps it out of this network."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         """Follow, unless the new address is refused."""
         validate_address(newurl)
+        refuse_inward(req.full_url, newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -42,6 +49,42 @@ def validate_address(url: str) -> None:
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE):
         return
     raise EvalSetError(f"{url[:200]!r} is not fetched: https:// is needed")
+
+
+def refuse_inward(url: str, onward: str) -> None:
+    """Refuse a redirect to this machine or a private network, unless it stays on a host that is there itself.
+
+    Raises:
+        EvalSetError: says where the redirect leads.
+    """
+    sender, receiver = (urllib.parse.urlsplit(each).hostname or "" for each in (url, onward))
+    inward = [address for address in _addresses(receiver) if not _is_public(address)]
+    if not inward or (sender == receiver and not all(map(_is_public, _addresses(sender)))):
+        return
+    raise EvalSetError(
+        f"{url[:200]} redirects to {receiver[:200]!r} ({inward[0]}), which is not a public address; it is not followed",
+        hint="type that address yourself if you mean it",
+    )
+
+
+def _addresses(host: str) -> list[Address]:
+    """Return what a host name, or any spelling of an address, stands for; nothing where it is unknown here."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+
+def _is_public(address: Address) -> bool:
+    """Say whether an address, or the IPv4 address that it carries, is one of the public internet."""
+    if isinstance(address, ipaddress.IPv6Address):
+        carried = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if address in _NAT64 or int(address) >> 32 == 0:  # the second: `::a.b.c.d`
+            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if carried:
+            return _is_public(carried)
+    return address.is_global and not address.is_multicast
 
 
 def offline() -> bool:
@@ -63,9 +106,22 @@ def fetch(url: str, *, sha256: str = "", limit_bytes: int = MAX_BYTES, progress:
     folder = cache() / "data" / hashlib.sha256(url.encode()).hexdigest()[:16]
     name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name or "file"
     target, record = folder / name, folder / f"{name}.sha256"
+    if target.exists() or offline():
+        return _held(url, target, record, sha256, limit_bytes, progress)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        return _held(url, target, record, sha256, limit_bytes, progress)
+
+
+def _held(url: str, target: Path, record: Path, sha256: str, limit_bytes: int, progress: Progress) -> tuple[Path, str]:
+    """`fetch`, by the one process that has the lock."""
+    name = target.name
     wanted = sha256 or (record.read_text().strip() if record.exists() else "")
     if target.exists():
         found = _digest(target)
+        if not wanted:  # a file is whole or not there: what is lost is its record alone
+            record.write_text(f"{found}\n")
+            return target, f"{name}: its recorded checksum was lost and is recorded anew ({found[:16]})"
         if found == wanted:
             return target, _told(name, found, sha256)
         target.unlink()
@@ -98,8 +154,7 @@ def _digest(path: Path) -> str:
 
 
 def _download(url: str, target: Path, limit_bytes: int, progress: Progress) -> str:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft = target.with_name(f".{target.name}.part")  # one process at a time, which also takes over what was left
     summed = hashlib.sha256()
     done = 0
     try:

@@ -258,7 +258,7 @@ def read_parquet(path: Path) -> Iterator[Record]:
     except ModuleNotFoundError:
         raise EvalSetError(
             f"{path.name}: reading Parquet needs pyarrow, which is not installed",
-            hint='python -m pip install "tuneworthy[parquet]"',
+            hint="in the checkout: python -m pip install '.[parquet]'",
         ) from None
     count = 0
     try:

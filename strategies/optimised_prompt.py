@@ -63,7 +63,7 @@ class OptimisedPrompt:
         if reflection and find_spec("gepa") is None:
             raise ConfigurationError(
                 f"optimised_prompt: reflection={reflection!r} needs the package gepa, which is not installed",
-                hint="pip install 'tuneworthy[gepa]'",
+                hint="in the checkout: python -m pip install '.[gepa]'",
             )
         self.budget, self.reflection = budget, reflection
 

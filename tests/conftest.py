@@ -38,6 +38,7 @@ SLOWER = (
     "evalsets/test_public.py",
     "evalsets/test_quality.py",
     "evalsets/test_readers.py::test_damaged",
+    "faults",
     "models/test_endpoint_concurrency.py",
     "models/test_endpoint_tuning.py",
     "models/test_local_generation.py",
@@ -69,8 +70,14 @@ SLOWER = (
 )
 """What `make quick` leaves out because of its time; `make test` runs it."""
 
-ALONE = ("faults", "packaging")
-"""Folders whose tests kill processes, fill disks or install: one after the other, in one process."""
+ALONE = (
+    "faults/test_no_network.py",
+    "faults/test_soak.py",
+    "faults/test_training.py",
+    "faults/test_untrusted.py::test_a_bomb",
+    "packaging",
+)
+"""What measures memory or seconds, trains, or installs: one after the other, in one process."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -80,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         where = item.nodeid.partition("tests/")[2]
         if where.startswith(SLOWER):
             item.add_marker(pytest.mark.slower)
-        if item.get_closest_marker("weights") or where.partition("/")[0] in ALONE:
+        if item.get_closest_marker("weights") or where.startswith(ALONE):
             item.add_marker(pytest.mark.alone)  # two trainings want the same cores
 
 

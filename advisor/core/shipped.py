@@ -338,7 +338,7 @@ def shipped(folder: str) -> ModuleType:
     if spec is None or spec.loader is None or not init.exists():
         raise RegistryError(
             f"the installation is incomplete: the folder {folder!r} that belongs beside the package is missing",
-            hint="pip install --force-reinstall tuneworthy",
+            hint="in the checkout: python -m pip install --force-reinstall --no-deps .",
         )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -95,7 +95,7 @@ def _content(file: BytesIO) -> bytes:
             raise ValueError(f"its {MANIFEST} is not of a {FORMAT}")
         version = manifest.get("version")
         if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise ValueError("a newer tuneworthy wrote it; pip install --upgrade tuneworthy")
+            raise ValueError("a newer tuneworthy wrote it; update the checkout (git pull)")
         content = _member(archive, CONTENT, LARGEST_BYTES)
     if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
         raise ValueError("its content was changed or damaged after it was written")

@@ -149,7 +149,7 @@ class Database:
             raise StoreError(
                 f"the store {str(self.path)!r} was written by a newer tuneworthy (format {found}; "
                 f"this one reads up to {version})",
-                hint="pip install --upgrade tuneworthy, or set ADVISOR_HOME to another folder",
+                hint="update the checkout (git pull), or set ADVISOR_HOME to another folder",
             )
         if found == version:
             return

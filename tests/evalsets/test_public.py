@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import pytest
 
 from advisor.core.errors import EvalSetError
 from advisor.core.shipped import load_evalset, shipped
+from tests.evalsets.conftest import Server
 
 shipped("evalsets")
 public = import_module("advisor.evalsets.public")
@@ -24,50 +22,6 @@ read = import_module("advisor.evalsets.loading").read
 
 DATASETS = Path(os.environ.get("ADVISOR_DATA_MIRROR", Path(__file__).parents[3] / "shared" / "datasets"))
 MIRRORED = sorted(folder.name for folder in DATASETS.iterdir() if folder.is_dir()) if DATASETS.is_dir() else []
-
-
-class Server:
-    """Serves texts by path and counts what was asked for."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
-        self.moved: dict[str, str] = {}
-        self.lie = 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                if self.path in outer.moved:
-                    self.send_response(302)
-                    self.send_header("Location", outer.moved[self.path])
-                    self.end_headers()
-                    return
-                body = outer.files.get(self.path.partition("?")[0])
-                self.send_response(200 if body is not None else 404)
-                self.send_header("Content-Length", str(len(body or b"") + outer.lie))
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    made = Server()
-    monkeypatch.setenv("ADVISOR_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("ADVISOR_PUBLIC_BASE", f"{made.address}/{{revision}}/")
-    monkeypatch.setenv("HF_ENDPOINT", made.address)
-    monkeypatch.delenv("ADVISOR_DATA_MIRROR", raising=False)
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 def lines(rows: list[Any]) -> bytes:
@@ -245,46 +199,6 @@ def test_whole_plays_are_held_out(server: Server) -> None:
     found = load_evalset("public:shakespeare")
     assert {str(one.input).split()[1] for one in found.dev} == {"twelfthnight"}
     assert {str(one.input).split()[1] for one in found.test} == {"romeojuliet"}
-
-
-def test_a_file_that_changed_in_the_cache_is_noticed_and_fetched_anew(server: Server, tmp_path: Path) -> None:
-    server.files["/a.csv"] = b"one"
-    path, told = fetching.fetch(f"{server.address}/a.csv")
-    assert "not pinned" in told
-    path.write_bytes(b"two")
-    with pytest.raises(EvalSetError, match="checksum has changed"):
-        fetching.fetch(f"{server.address}/a.csv")
-    assert fetching.fetch(f"{server.address}/a.csv")[0].read_bytes() == b"one"
-
-
-def test_a_pinned_checksum_is_held_to(server: Server, tmp_path: Path) -> None:
-    server.files["/a.csv"] = b"one"
-    right = hashlib.sha256(b"one").hexdigest()
-    with pytest.raises(EvalSetError, match="is wanted"):
-        fetching.fetch(f"{server.address}/a.csv", sha256="0" * 64)
-    assert not list((tmp_path / "cache").rglob("*a.csv*"))
-    assert fetching.fetch(f"{server.address}/a.csv", sha256=right)[1] == ""
-
-
-def test_what_is_too_large_cut_short_or_missing_is_not_kept(server: Server, tmp_path: Path) -> None:
-    server.files["/a.csv"] = b"x" * 2000
-    with pytest.raises(EvalSetError, match="larger than 1,000 bytes"):
-        fetching.fetch(f"{server.address}/a.csv", limit_bytes=1000)
-    with pytest.raises(EvalSetError, match="answers 404"):
-        fetching.fetch(f"{server.address}/b.csv")
-    server.lie = 5
-    with pytest.raises(EvalSetError):
-        fetching.fetch(f"{server.address}/a.csv")
-    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
-
-
-def test_only_https_is_fetched_also_where_a_server_sends_us_on(server: Server) -> None:
-    for url in ("http://example.com/a", "file:///etc/hosts", "ftp://example.com/a"):
-        with pytest.raises(EvalSetError, match="https"):
-            fetching.fetch(url)
-    server.moved["/a.csv"] = "http://example.com/a.csv"
-    with pytest.raises(EvalSetError, match="https"):
-        fetching.fetch(f"{server.address}/a.csv")
 
 
 def test_offline_nothing_is_asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

