@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 60.0
 _PIECE = 1 << 18
 _HERE = ("127.0.0.1", "::1", "localhost")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 UNPINNED = "checksum not pinned yet, recorded at first fetch"
 
 
@@ -67,7 +67,7 @@ def refuse_inward(url: str, onward: str) -> None:
     )
 
 
-def _addresses(host: str) -> list[Address]:
+def _addresses(host: str) -> list[_Ip]:
     """Return what a host name, or any spelling of an address, stands for; nothing where it is unknown here."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -76,7 +76,7 @@ def _addresses(host: str) -> list[Address]:
     return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
 
 
-def _is_public(address: Address) -> bool:
+def _is_public(address: _Ip) -> bool:
     """Say whether an address, or the IPv4 address that it carries, is one of the public internet."""
     if isinstance(address, ipaddress.IPv6Address):
         carried = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]

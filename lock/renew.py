@@ -35,7 +35,11 @@ def resolve(*extras: str, pins: str = "") -> dict[str, str]:
     if done.returncode:
         raise SystemExit(done.stderr)
     blocks = re.split(r"\n(?=\w)", done.stdout.strip())
-    return {re.split(r"[=\s\[]", block)[0]: block for block in blocks}
+    found: dict[str, str] = {}
+    for block in blocks:  # a name comes twice where an older Python gets another release
+        name = re.split(r"[=\s\[]", block)[0]
+        found[name] = f"{found[name]}\n{block}" if name in found else block
+    return found
 
 
 def cpu_torch(block: str) -> str:
@@ -54,7 +58,7 @@ def cpu_torch(block: str) -> str:
 def main() -> None:
     """Write the four files; arguments such as ``torch==2.13.0`` hold releases back."""
     every = resolve(*(extra for extras in EXTRAS.values() for extra in extras), pins="\n".join(sys.argv[1:]))
-    pins = "\n".join(re.sub(r" \\\n.*", "", block, flags=re.S) for block in every.values())
+    pins = "\n".join(re.findall(r"^(\w.*?) \\$", "\n".join(every.values()), re.M))
     needed, tested = resolve(pins=pins), resolve(*EXTRAS["dev"], pins=pins)
     files: dict[str, dict[str, str]] = {"run": {}, "cpu": {}, "gpu": {}, "dev": {}, "faults": {}}
     for name, block in every.items():
