@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from advisor.core import registry
 from advisor.core.errors import EvalSetError, did_you_mean
 from advisor.core.schemas import validate_schema
+from advisor.core.specs import Spec
 from advisor.core.tool_files import load_tools
 from advisor.core.types import Document, Example, Tool
 
@@ -178,11 +180,24 @@ def _document(row: Record) -> Document:
 
 
 def _metric(folder: Path, spec: str) -> str:
-    """Return the metric as it can be loaded from here: a file of the folder is found wherever one stands."""
-    file, colon, rest = spec.partition(".py:")
-    if not colon or not exists(folder / f"{file}.py"):
+    """Return the metric as it can be loaded from here; a set may name what is registered, or a file of its own folder.
+
+    Raises:
+        EvalSetError: it names a module, or a file outside the folder; nothing of it was run.
+    """
+    target = Spec.parse(spec).target
+    file, colon, _ = target.rpartition(":")
+    known = [entry.name for entry in registry.names("metrics")]
+    if target in known or not (colon or target.endswith(".py")):
         return spec
-    return f"{_member(folder, f'{file}.py', inside=True)}:{rest}"
+    if not file.endswith(".py"):
+        raise EvalSetError(
+            f"evalset.yaml: the metric {target!r} would run code from outside the eval set; allowed are "
+            f"{', '.join(known)}, and a class in a file of its folder",
+            hint="metric: my_metric.py:MyMetric",
+        )
+    place = _member(folder, file, inside=True)
+    return f"{place}:{spec.strip().removeprefix(f'{file}:')}"
 
 
 def _tools(folder: Path, settings: EvalSetFile) -> tuple[Tool, ...]:
