@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from advisor._util.files import UnusableFileError, read_bounded, write_whole
 from advisor.core.errors import ConfigurationError, StoreError
 from advisor.runs.store import SCHEMA_VERSION
-from advisor.runs.stored import comparison_of
+from advisor.runs.stored import comparison_of, text_of
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
@@ -39,7 +39,7 @@ def write(comparison: Comparison, path: Path) -> None:
     Raises:
         StoreError: it cannot be written, or is larger than could be read again.
     """
-    content = json.dumps(_adapter().dump_python(comparison, mode="json")).encode()
+    content = text_of(type(comparison), comparison).encode()
     if len(content) > LARGEST_BYTES or _values(content) > MOST_VALUES:
         raise StoreError(f"the comparison has {len(content):,} bytes; at most {LARGEST_BYTES:,} fit into a file")
     manifest = {"format": FORMAT, "version": SCHEMA_VERSION, "sha256": hashlib.sha256(content).hexdigest()}
@@ -47,6 +47,8 @@ def write(comparison: Comparison, path: Path) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest))
         archive.writestr(zipfile.ZipInfo(CONTENT), content, zipfile.ZIP_DEFLATED)
+    if text_of(type(comparison), comparison_of(json.loads(_content(packed)))).encode() != content:
+        raise StoreError("the comparison would not be read back as it is; nothing was written")
     try:
         write_whole(path, packed.getvalue())
     except OSError as error:
@@ -117,14 +119,6 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 def _values(content: bytes) -> int:
     return content.count(b",") + content.count(b"[") + content.count(b"{")
-
-
-def _adapter() -> Any:
-    from pydantic import TypeAdapter
-
-    from advisor.decision.comparison import Comparison
-
-    return TypeAdapter(Comparison)
 
 
 def _refused(path: Path, why: str) -> ConfigurationError:

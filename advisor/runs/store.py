@@ -14,7 +14,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +26,7 @@ from advisor.core.types import Outcome, Outcomes, Run
 from advisor.runs import members
 from advisor.runs.database import Database
 from advisor.runs.removal import Removal, removable, remove
+from advisor.runs.stored import adapter, text_of
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
@@ -231,7 +231,7 @@ class Store:
     def add_outcomes(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
         """Keep outcomes; they are durable when this returns."""
         given = list(outcomes)
-        texts = hide_known_in(_json(Outcome, outcome) for outcome in given)
+        texts = hide_known_in(text_of(Outcome, outcome) for outcome in given)
         rows: list[tuple[str | int, ...]] = [
             (run_id, outcome.example_id, text) for outcome, text in zip(given, texts, strict=True)
         ]
@@ -240,7 +240,7 @@ class Store:
     def run(self, run_id: str) -> Run | None:
         """Return a run's header (no outcomes), or `None` if its `fit` has not been finished yet."""
         rows = self._database.read("SELECT value FROM runs WHERE id = ?", (run_id,))
-        return _adapter(Run).validate_python(json.loads(rows[0][0])) if rows else None
+        return adapter(Run).validate_python(json.loads(rows[0][0])) if rows else None
 
     def add_run(self, header: Run) -> None:
         """Keep a run's header: what `fit` chose and cost."""
@@ -341,13 +341,13 @@ def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
 
 def _texts(outcomes: Iterable[Outcome]) -> Iterator[members.StoredOutcome]:
     for some in batches(outcomes):
-        texts = hide_known_in(_json(Outcome, outcome) for outcome in some)
+        texts = hide_known_in(text_of(Outcome, outcome) for outcome in some)
         for outcome, text in zip(some, texts, strict=True):
             yield members.StoredOutcome(outcome.example_id, text, bool(outcome.error))
 
 
 def _outcome(text: str) -> Outcome:
-    found: Outcome = _adapter(Outcome).validate_python(json.loads(text))
+    found: Outcome = adapter(Outcome).validate_python(json.loads(text))
     return found
 
 
@@ -369,17 +369,5 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-@lru_cache
-def _adapter(kind: type) -> Any:
-    """Return pydantic's reader and writer of one of our frozen dataclasses."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
 def _dump(kind: type, value: Any) -> str:
-    return hide_known_in([_json(kind, value)])[0]
-
-
-def _json(kind: type, value: Any) -> str:
-    return json.dumps(_adapter(kind).dump_python(value, mode="json"))
+    return hide_known_in([text_of(kind, value)])[0]

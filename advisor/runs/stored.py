@@ -1,8 +1,11 @@
-"""A comparison read back from plain JSON values, one that an earlier version wrote included."""
+"""Our dataclasses as JSON, in the store and in files; a comparison read back, one of an earlier version included."""
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,32 @@ _EVIDENCE = (
     *("metric", "n_train", "n_dev", "n_test", "pivot", "differences", "money", "disagreements", "looks"),
     *("strategies", "findings", "information", "curves"),
 )
+
+
+@lru_cache
+def adapter(kind: type) -> Any:
+    """Return pydantic's reader and writer of one of our frozen dataclasses."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def text_of(kind: type, value: Any) -> str:
+    """Return what `value` is stored and exported as: JSON in ASCII, as Python writes it.
+
+    Infinite and undefined numbers are ``Infinity`` and ``NaN`` wherever they stand, so that they come back as they were
+    (pydantic's own JSON turns those within statements and parameters into ``null``).
+    """
+    return json.dumps(adapter(kind).dump_python(value, mode="python"), default=_as_json)
+
+
+def _as_json(value: Any) -> Any:
+    """What Python's JSON does not know: other mappings, numbers of numpy, dates, paths, sets."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return adapter(type(value)).dump_python(value, mode="json")
 
 
 def comparison_of(plain: Any) -> Comparison:

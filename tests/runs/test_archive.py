@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import resource
 import sqlite3
 import zipfile
@@ -21,6 +22,7 @@ from advisor.core.types import Interval
 from advisor.decision.comparison import Comparison
 from advisor.runs import archive, compare
 from advisor.runs.store import SCHEMA_VERSION, Store
+from advisor.runs.stored import adapter, text_of
 from tests.small_comparison import write_evalset
 
 
@@ -159,3 +161,25 @@ def test_every_cut_is_refused(made: Comparison, tmp_path: Path) -> None:
         (tmp_path / "cut.zip").write_bytes(whole[:end])
         with pytest.raises(ConfigurationError):
             archive.read(tmp_path / "cut.zip")
+
+
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, -0.0, 1e308, 5e-324, 10**400, True, ""], ids=repr)
+def test_odd_figures_come_back_as_they_were(odd: float | str, made: Comparison, tmp_path: Path) -> None:
+    """Wherever they stand: in a field, in a statement, and where anything may stand."""
+    number = odd if isinstance(odd, float) else 0.5
+    verdict = replace(made.verdict, conclusion=say("reason.lead", figure=odd, bounds=(number, math.inf)))
+    runs = tuple(replace(run, selection={"odd": odd, "deep": [{"odd": number}]}) for run in made.runs)
+    written = replace(made, verdict=verdict, runs=runs, notes=(*made.notes, "\ud800 \x00 \u2028"))
+    text = text_of(Comparison, written)
+    again = adapter(Comparison).validate_python(json.loads(text))
+    assert text_of(Comparison, again) == text
+    assert again.verdict.conclusion.values["bounds"] == (number, math.inf)
+    assert again.runs[0].selection == runs[0].selection
+    assert repr(again.runs[0].selection["odd"]) == repr(odd)
+
+
+def test_a_comparison_with_an_infinite_bound_is_exported_and_imported(made: Comparison, tmp_path: Path) -> None:
+    point = say("turn.value", at=0.5, above=True, yours=(0.1, math.inf))
+    written = replace(made, verdict=replace(made.verdict, turning_points=(point,)))
+    archive.write(written, tmp_path / "run.zip")
+    assert archive.read(tmp_path / "run.zip").verdict.turning_points == (point,)
