@@ -38,11 +38,13 @@ def text_of(kind: type, value: Any) -> str:
 
 def _as_json(value: Any) -> Any:
     """What Python's JSON does not know: other mappings, numbers of numpy, dates, paths, sets."""
+    from pydantic import TypeAdapter
+
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "tolist"):
         return value.tolist()
-    return adapter(type(value)).dump_python(value, mode="json")
+    return TypeAdapter(Any).dump_python(value, mode="json")
 
 
 def comparison_of(plain: Any) -> Comparison:
