@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from advisor.core.brought_code import Origin
 from advisor.core.errors import EvalSetError
 from advisor.core.types import Document, EvalSet, JSONObject, Task, Tool
 
@@ -23,6 +24,7 @@ class Draft:
         splits: examples by split, as they stand in the files; `dev` is empty where there is none.
         carve: whether a missing dev split is to be taken out of train.
         folder: where it was read from, if that is a folder.
+        origin: who names the metric; see `EvalSet`.
         refused: rows that cannot be read, each with file, line and field; filled only where they are collected.
     """
 
@@ -43,6 +45,7 @@ class Draft:
     carve: bool = False
     folder: Path | None = None
     refused: tuple[str, ...] = ()
+    origin: Origin = "data"
 
     @classmethod
     def of(cls, evalset: EvalSet) -> Draft:

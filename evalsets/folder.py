@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from advisor.core import registry
+from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.registry import is_registered, leads_to_code, named_by_data
 from advisor.core.schemas import validate_schema
 from advisor.core.specs import Spec
-from advisor.core.tool_files import load_tools
-from advisor.core.types import Document, Example, Tool
+from advisor.core.tool_files import read_tools, run_tools
+from advisor.core.types import Document, Example
 
 from . import splitting
 from .configuration import EvalSetFile, read_configuration
@@ -20,6 +21,8 @@ from .draft import SPLITS, Draft
 from .formats import RecordLayout, to_example
 from .readers import Record, exists, open_text, parse_json, read_jsonl, refuse_unreadable
 
+DATA = Path(__file__).parent / "data"
+"""Where the shipped sets lie: their code is ours."""
 Refused = list[str]
 """Where rows that cannot be read are collected; in place of it `None` stops at the first one."""
 
@@ -44,13 +47,15 @@ def read_folder(folder: Path, refused: Refused | None = None) -> Draft:
             f"evalset.yaml: gold_document_field is {settings.gold_document_field!r}, and there are no documents",
             hint="write docs.jsonl, or delete that line",
         )
+    metric, code = _code(folder, settings)
+    tools = (run_tools if code.may_run else read_tools)(code) if code and code.tools else ()
     return Draft(
         name=settings.name or folder.resolve().name,
         instruction=settings.instruction,
-        metric=_metric(folder, settings.metric),
+        metric=metric,
         splits=parts,
         docs=docs,
-        tools=_tools(folder, settings),
+        tools=tools,
         labels=labels,
         schema=_schema(folder, settings),
         output=settings.output,
@@ -62,6 +67,7 @@ def read_folder(folder: Path, refused: Refused | None = None) -> Draft:
         carve=not exists(folder / "dev.jsonl"),
         folder=folder,
         refused=tuple(refused or ()),
+        origin=code or "data",
     )
 
 
@@ -179,33 +185,28 @@ def _document(row: Record) -> Document:
     return Document(str(row.fields.get("id") or f"doc-{row.line}"), str(title), text)
 
 
-def _metric(folder: Path, spec: str) -> str:
-    """Return the metric as it can be loaded from here; a set may name what is registered, or a file of its own folder.
+def _code(folder: Path, settings: EvalSetFile) -> tuple[str, BroughtCode | None]:
+    """Return the metric, by its whole path where it is a file of the folder, and the code that the set brings.
 
     Raises:
-        EvalSetError: it names a module, or a file outside the folder; nothing of it was run.
+        EvalSetError: the metric or the tools name code that is no file of the folder.
     """
-    target = Spec.parse(spec).target
-    file, colon, _ = target.rpartition(":")
-    known = [entry.name for entry in registry.names("metrics")]
-    if target in known or not (colon or target.endswith(".py")):
-        return spec
-    if not file.endswith(".py"):
-        raise EvalSetError(
-            f"evalset.yaml: the metric {target!r} would run code from outside the eval set; allowed are "
-            f"{', '.join(known)}, and a class in a file of its folder",
-            hint="metric: my_metric.py:MyMetric",
-        )
-    place = _member(folder, file, inside=True)
-    return f"{place}:{spec.strip().removeprefix(f'{file}:')}"
-
-
-def _tools(folder: Path, settings: EvalSetFile) -> tuple[Tool, ...]:
-    if not settings.tools:
-        return ()
-    path = _member(folder, settings.tools, inside=True)
-    refuse_unreadable(path)
-    return load_tools(path)
+    metric, own = settings.metric, False
+    target = Spec.parse(metric).target
+    file = target.rpartition(":")[0]
+    if file.endswith(".py"):
+        place = _member(folder.absolute(), file, inside=True)
+        metric, own = f"{place}:{metric.strip().removeprefix(f'{file}:')}", True
+    elif leads_to_code(target) and not is_registered("metrics", target):
+        error = named_by_data("metrics", target)
+        raise EvalSetError(f"evalset.yaml: {error.args[0]}", hint=error.hint)
+    if settings.tools:
+        refuse_unreadable(_member(folder, settings.tools, inside=True))
+    if not own and not settings.tools:
+        return metric, None
+    shipped = Path(os.path.realpath(folder)).parent == Path(os.path.realpath(DATA))
+    said = settings.metric.strip() if own else ""
+    return metric, BroughtCode.read(folder, settings.tools, said, may_run=shipped)
 
 
 def _schema(folder: Path, settings: EvalSetFile) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,12 @@ def _registered(source: str, columns: Mapping[str, str] | None, seed: int, refus
         return public.read_public(source, seed, refused)
     if source in shipped.names():
         return read_folder(shipped.DATA / source, refused)
-    target = registry.load("evalsets", Spec.parse(source).target)
+    target = registry.load("evalsets", Spec.parse(source).target, origin="user")
     takes = inspect.signature(target).parameters if callable(target) else {}
-    built = registry.make("evalsets", source, **({"seed": seed} if "seed" in takes else {}))
+    built = registry.make("evalsets", source, origin="user", **({"seed": seed} if "seed" in takes else {}))
     if not isinstance(built, EvalSet):
         raise EvalSetError(f"{source!r} gave a {type(built).__name__}; an advisor.EvalSet is needed")
-    return built
+    return replace(built, origin="user") if built.origin == "data" else built  # code that the user named made it
 
 
 def _unknown(source: str, path: Path, entries: set[str]) -> EvalSetError:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from advisor.core.types import EvalSet
 
-DATA = Path(__file__).parent / "data"
+from .folder import DATA, read_folder
+
 TABLE = Path(__file__).parent / "public.yaml"
 WHOLE = ("evalset.yaml", "train.jsonl", "test.jsonl")
 
@@ -41,8 +42,6 @@ def summary(name: str) -> str:
 
 def load_shipped(name: str, seed: int = 0) -> EvalSet:
     """Load a shipped eval set."""
-    from .folder import read_folder
-
     return read_folder(DATA / name).finished(seed)
 
 

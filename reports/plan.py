@@ -25,8 +25,9 @@ def as_text(plan: Plan) -> str:
     if notes:
         parts.append(text_table((f"[{at}]", note) for at, note in enumerate(notes, 1)))
     left_out = [_text(f"not run: {name} ({why})") for name, why in plan.skipped.items()]
+    code = [_text(plan.code[:1].upper() + plan.code[1:])] if plan.code else []
     total = f"{numbers.usd_planned(plan.usd)} USD, {numbers.minutes_planned(plan.seconds)} minutes"
-    parts.append("\n".join([*left_out, _text(f"Estimated total: {total}. Nothing was run or paid.")]))
+    parts.append("\n".join([*left_out, *code, _text(f"Estimated total: {total}. Nothing was run or paid.")]))
     return "\n\n".join(parts)
 
 

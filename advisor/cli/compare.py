@@ -12,7 +12,7 @@ import typer
 
 from advisor.cli import common
 from advisor.cli.flags import spelled, typed_keys, typed_values, with_flags
-from advisor.decision.request import MUCH, ComparisonRequest
+from advisor.decision.request import MUCH, WHAT, ComparisonRequest
 from advisor.economics.amounts import SHARE
 from advisor.economics.definition import Bounds, Option, declared_options
 from advisor.economics.inputs import Economics
@@ -38,6 +38,14 @@ class CompareFlags:
         ),
     ] = ()
     as_json: Annotated[bool, Option("Print JSON instead of the report.", flags=("--json",), panel=RESULTS)] = False
+    trust_code: Annotated[
+        bool,
+        Option(
+            "Run the code that the eval set or the file brings; remembered for this content.",
+            panel=WHAT,
+            from_environment=False,
+        ),
+    ] = False
     quiet: Annotated[bool, Option("No progress; only the verdict.", flags=("--quiet", "-q"), panel=RESULTS)] = False
     require_decision: Annotated[bool, Option("Exit with 5 if the evidence does not decide.", panel=GATES)] = False
     fail_under: Annotated[
@@ -66,14 +74,14 @@ def compare(**given: Any) -> None:
 
     Amounts may be written 20k, 1.5M, $0.40 or, where they are shares, 40%; and as ranges of these, 5k..20k.
     """
-    asked, outputs = settle(given)
     wanted = CompareFlags(**typed_values(given, _WANTED))
+    asked, outputs = settle(given, wanted.trust_code)
     common.validate_outputs(outputs)
     if wanted.dry_run:
         _print_plan(asked, wanted.as_json)
         return
     silent = wanted.quiet or wanted.as_json
-    comparison = _run(asked, silent)
+    comparison = _run(asked, silent, wanted.trust_code)
     try:
         if wanted.as_json:
             common.print_json(comparison)
@@ -88,32 +96,35 @@ def compare(**given: Any) -> None:
     _gates(comparison, wanted.require_decision, wanted.fail_under)
 
 
-def settle(given: Mapping[str, Any]) -> tuple[ComparisonRequest, tuple[str, ...]]:
+def settle(given: Mapping[str, Any], trust_code: bool = False) -> tuple[ComparisonRequest, tuple[str, ...]]:
     """Join flags (and environment) with the file and the defaults, in this order of precedence.
 
     Returns:
         The options, and the output files.
 
     Raises:
-        ConfigurationError: a value cannot be used.
+        ConfigurationError: a value cannot be used, or the file names code that nobody agreed to run.
     """
-    from advisor.runs.comparison_file import merged, options_of, read_comparison, validate_comparison
+    from advisor.runs.comparison_file import code_named_by, merged, options_of, read_comparison, validate_comparison
 
     config = given.get("config") or ""
     typed = typed_keys(given, _OPTIONS)
     typed["economics"] = typed_keys(given, _ECONOMICS)
     typed["output"] = list(given.get("output") or ()) or None
     flags = validate_comparison(typed, "the command line", spelled(_OPTIONS) | spelled(_ECONOMICS, "economics"))
-    said = merged(read_comparison(config) if config else {}, flags)
+    file = read_comparison(config) if config else {}
+    if code := code_named_by(file, flags):
+        code.after_consent(trust_code)
+    said = merged(file, flags)
     return options_of(said, config), tuple(said.get("output", ()))
 
 
-def _run(asked: ComparisonRequest, quiet: bool) -> Comparison:
+def _run(asked: ComparisonRequest, quiet: bool, trust_code: bool) -> Comparison:
     from advisor.cli.progress import ProgressLine
     from advisor.runs.compare import compare_options
 
     with ProgressLine(quiet=quiet) as progress:
-        return compare_options(asked, progress=progress)
+        return compare_options(asked, progress=progress, trust_code=trust_code)
 
 
 def _say_what_is_unanswered(comparison: Comparison) -> None:

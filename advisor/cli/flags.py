@@ -34,7 +34,7 @@ def with_flags(*groups: tuple[str, Iterable[Option]]) -> Callable[[Verb], Verb]:
 
 
 def _flag(one: Option, panel: str) -> inspect.Parameter:
-    shown: dict[str, Any] = {"envvar": one.variable, "help": one.help}
+    shown: dict[str, Any] = {"envvar": one.variable or None, "help": one.help}
     if one.argument:
         info = typer.Argument(show_default=False, **shown)
     else:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from advisor.core import registry
+from advisor.core.brought_code import Origin
 from advisor.core.errors import ConfigurationError
 from advisor.core.metric import Metric, Pairs
 from advisor.core.normalisation import accepts, last_number, leaves, normalise, read_json, same_value
@@ -25,19 +26,25 @@ if TYPE_CHECKING:
     from advisor.core.types import Task
 
 
-def for_task(spec: str, task: Task | EvalSet) -> Metric:
+def for_task(spec: str, task: Task | EvalSet, origin: Origin = "data") -> Metric:
     """Build the metric `spec` asks for, e.g. ``label_accuracy``, for `task`.
 
     Its constructor is given `labels` and `schema` of the task where it takes parameters of these names.
 
+    Args:
+        spec: its name, with parameters where it takes any.
+        task: what it is for.
+        origin: who says `spec`; that of the eval set.
+
     Raises:
-        RegistryError: there is no such metric.
+        RegistryError: there is no such metric, or `origin` may not name it.
+        EvalSetError: it is the set's own code, and nobody agreed to run that.
     """
-    built = registry.load("metrics", Spec.parse(spec).target)
+    built = registry.load("metrics", Spec.parse(spec).target, origin=origin)
     takes = inspect.signature(built).parameters if callable(built) else {}
     given = {name: getattr(task, name) for name in ("labels", "schema") if name in takes}
     given = {name: value for name, value in given.items() if name not in Spec.parse(spec).params}
-    return cast(Metric, registry.make("metrics", spec, **given))
+    return cast(Metric, registry.make("metrics", spec, origin=origin, **given))
 
 
 def score(metric: str, output: str, target: str) -> float | None:
@@ -56,7 +63,7 @@ def score(metric: str, output: str, target: str) -> float | None:
         given: object = value
         if not isinstance(given, str):
             raise ConfigurationError(f"{name} is {given!r}; a text is needed", hint='advisor.score(metric, "4", "4")')
-    return cast(Metric, registry.make("metrics", metric)).score(output, Example("", "", target))
+    return cast(Metric, registry.make("metrics", metric, origin="user")).score(output, Example("", "", target))
 
 
 class _PerExample:

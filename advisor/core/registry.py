@@ -7,6 +7,10 @@ What can be asked for by a string, in this order::
     path/to/nearest.py:Nearest        a class in a file
     package.module:Class              a class in an installed package
 
+The last two run code, so it matters who says the name (`Origin`): the user, by typing it, may name anything; data may
+name what is installed under a name, and an eval set a class in a file of its own, once that was agreed to. Whoever calls
+`load` and does not say is taken to have it from data.
+
 Built-ins are lazy strings in the packages beside the core, so that listing imports nothing.
 """
 
@@ -18,15 +22,18 @@ import importlib.util
 import inspect
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from advisor.core.brought_code import BroughtCode, Origin
 from advisor.core.errors import AdvisorError, ConfigurationError, RegistryError, did_you_mean
 from advisor.core.fingerprints import constructor_parameters
 from advisor.core.shipped import imported, shipped
+from advisor.core.source_modules import run_source
 from advisor.core.specs import Spec
 
 KINDS = ("strategies", "models", "metrics", "evalsets", "readers", "reports")
@@ -86,21 +93,32 @@ def built_in_order(kind: str) -> list[str]:
     return [entry.name for entry in _built_ins(kind)]
 
 
-def load(kind: str, name: str) -> Any:
+def load(kind: str, name: str, *, origin: Origin = "data") -> Any:
     """Return the class or callable behind `name`: a registered name, ``file.py:Class`` or ``package.module:Class``.
 
+    Args:
+        kind: one of `KINDS`.
+        name: without parameters.
+        origin: who says it; what is not registered is looked for only where that one may name it.
+
     Raises:
-        RegistryError: unknown (with the nearest name and the list), broken, or claimed by two distributions.
+        RegistryError: unknown (with the nearest name and the list), broken, claimed by two distributions, or not to be
+            named by `origin`.
+        EvalSetError: it is in a set's own code, and nobody agreed to run that.
     """
+    entries = {entry.name: entry for entry in names(kind)}
+    if name in entries:
+        return _load_entry(entries[name])
     place, colon, attribute = name.rpartition(":")
+    if isinstance(origin, BroughtCode) and colon and place.endswith(".py"):
+        return _own_class(origin.module(Path(place)), attribute, name)
+    if leads_to_code(name) and origin != "user":
+        raise named_by_data(kind, name)
     if colon and place.endswith(".py"):
         return _attribute(_module_from_file(Path(place), kind), attribute, name)
     if name.endswith(".py"):
         raise _names_no_class(Path(name))
-    entries = {entry.name: entry for entry in names(kind)}
-    if name in entries:
-        return _load_entry(entries[name])
-    if colon and re.fullmatch(r"\w+(\.\w+)*", place):
+    if leads_to_code(name):
         return _attribute(imported(place, f"{kind} {name!r}"), attribute, name)
     working = [entry.name for entry in entries.values() if not entry.problem]
     raise RegistryError(
@@ -109,25 +127,54 @@ def load(kind: str, name: str) -> Any:
     )
 
 
-def make(kind: str, spec: str, **extra: Any) -> Any:
+def is_registered(kind: str, spec: str) -> bool:
+    """Whether `spec` asks for a built-in or an installed plug-in, with or without parameters."""
+    return Spec.parse(spec).target in (entry.name for entry in names(kind))
+
+
+def leads_to_code(name: str) -> bool:
+    """Whether a name that is not registered stands for a Python file or module."""
+    place, colon, _ = name.rpartition(":")
+    return name.endswith(".py") or bool(colon and (place.endswith(".py") or re.fullmatch(r"\w+(\.\w+)*", place)))
+
+
+def named_by_data(kind: str, name: str) -> RegistryError:
+    """Return the error for a name that leads to code and was said by data."""
+    working = [entry.name for entry in names(kind) if not entry.problem]
+    return RegistryError(
+        f"{_singular(kind)} {name!r} is named by data, and would run code from outside it; allowed are "
+        f"{', '.join(working)}, and in an eval set a class in a file of its own folder",
+        hint=f"code that is yours: install it under a name (docs/custom-strategies.md), or type it; advisor list {kind}",
+    )
+
+
+def make(kind: str, spec: str, *, origin: Origin = "data", **extra: Any) -> Any:
     """Build what `spec` asks for, e.g. ``few_shot(k=8)``; `extra` keywords are passed to the constructor as well.
 
+    That a class has the methods of its kind and takes the parameters is checked before anything is built.
+
     Raises:
-        RegistryError: see `load`; also if the result lacks what its kind must have.
+        RegistryError: see `load`; also if the class or the result lacks what its kind must have.
         ConfigurationError: the specification cannot be read, or the constructor refuses its parameters.
     """
     parsed = Spec.parse(spec)
-    built = construct(load(kind, parsed.target), {**parsed.params, **extra}, spec)
-    missing = [name for name in _REQUIRED.get(kind, ()) if not hasattr(built, name)]
-    if missing:
+    target, needed = load(kind, parsed.target, origin=origin), _REQUIRED.get(kind, ())
+    if inspect.isclass(target):
+        _refuse_lacking(target, kind, spec, [name for name in needed if name not in ("name", "fingerprint")])
+    built = construct(target, {**parsed.params, **extra}, spec)
+    _refuse_lacking(built, kind, spec, needed)
+    if "name" in needed and not (isinstance(built.name, str) and built.name.strip()):
+        raise RegistryError(f"{spec!r}: its name is {built.name!r}; a text is needed", hint='name = "mine"')
+    return built
+
+
+def _refuse_lacking(thing: Any, kind: str, spec: str, needed: Sequence[str]) -> None:
+    if missing := [name for name in needed if not hasattr(thing, name)]:
         raise RegistryError(
             f"{spec!r} is not a {_singular(kind)}: it has no {' and no '.join(missing)}; "
             f"needed are {', '.join(_REQUIRED[kind])}",
             hint="see docs/custom-strategies.md" if kind == "strategies" else "",
         )
-    if "name" in _REQUIRED.get(kind, ()) and not (isinstance(built.name, str) and built.name.strip()):
-        raise RegistryError(f"{spec!r}: its name is {built.name!r}; a text is needed", hint='name = "mine"')
-    return built
 
 
 def construct(target: Any, params: dict[str, Any], spec: str) -> Any:
@@ -218,25 +265,17 @@ def _module_from_file(path: Path, kind: str) -> ModuleType:
         hint = f"advisor init strategy {path}" if kind == "strategies" else "the path counts from the folder you are in"
         raise RegistryError(f"there is no file {str(path)!r}", hint=hint)
     path = path.resolve()
-    content = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    source = path.read_bytes()
+    content = hashlib.sha256(source).hexdigest()[:12]
     name = f"advisor_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{content}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise RegistryError(f"{str(path)!r} cannot be loaded as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: a dataclass with postponed annotations looks itself up there
     try:
-        spec.loader.exec_module(module)
+        return run_source(path, source, name)
     except BaseException as error:
-        del sys.modules[name]
         if not isinstance(error, Exception) or isinstance(error, AdvisorError):
             raise
         raise RegistryError(
             f"{str(path)!r} cannot be loaded: {type(error).__name__}: {error}", hint=_file_hint(path, error)
         ) from error
-    return module
 
 
 def _file_hint(path: Path, error: Exception) -> str:
@@ -256,6 +295,14 @@ def _attribute(module: ModuleType, dotted: str, name: str) -> Any:
             ]
             raise RegistryError(f"{name!r}: there is no {dotted!r} in it; {did_you_mean(dotted, own)}")
         found = getattr(found, part)
+    return found
+
+
+def _own_class(module: ModuleType, dotted: str, name: str) -> Any:
+    """Return a class that a set's own file defines: what it imports is not to be named through it."""
+    found = _attribute(module, dotted, name)
+    if not (inspect.isclass(found) and found.__module__ == module.__name__):
+        raise RegistryError(f"{name!r} is no class that this file defines; a class with name and score is needed")
     return found
 
 

@@ -6,11 +6,14 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
 from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
 from advisor.core.schemas import problem
 from advisor.core.types import JSONObject, Tool, ToolCall, ToolSpec
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 MAX_CALL_CHARACTERS = 50_000
 """How far into an answer a call is looked for."""
@@ -34,42 +37,71 @@ def tool_from_function(fn: Callable[..., Any]) -> Tool:
     Raises:
         ConfigurationError: no docstring, a parameter without annotation, or one that cannot be passed by name.
     """
-    from pydantic import BaseModel, ConfigDict, Field, create_model
-
-    doc = _checked_doc(fn)
-    described = _argument_docs(doc)
+    doc = inspect.getdoc(fn)
+    refuse_undocumented(fn.__name__, doc)
+    if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise not_plain(fn.__name__)
     hints = _hints(fn)
-    fields: dict[str, Any] = {}
-    for index, parameter in enumerate(_parameters(fn, hints)):
-        default = ... if parameter.default is parameter.empty else parameter.default
-        about: dict[str, Any] = {"description": described[parameter.name]} if parameter.name in described else {}
-        field = Field(default, alias=parameter.name, **about)
-        fields[f"p{index}"] = (hints[parameter.name], field)  # aliases, as pydantic reserves names such as `copy`
-    try:
-        model: type[BaseModel] = create_model(fn.__name__, __config__=ConfigDict(extra="forbid"), **fields)
-        parameters = _tidy(model.model_json_schema())
-    except Exception as error:  # pydantic's own kinds, those of its core, and what a hint's own code raises
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigurationError(
-            f"tool {fn.__name__!r}: a type hint has no JSON form: {said}",
-            hint="use str, int, float, bool, Literal, list, dict, dataclasses or pydantic models",
-        ) from error
-    parameters.setdefault("properties", {})
-    parameters.pop("description", None)
-    spec = ToolSpec(fn.__name__, " ".join(_SECTION.split(doc)[0].split()), parameters)
+    parameters = [
+        parameter.replace(annotation=hints.get(parameter.name, parameter.empty))
+        for parameter in inspect.signature(fn).parameters.values()
+    ]
+    model, spec = described(fn.__name__, doc or "", parameters)
     return Tool(spec, lambda arguments: _run(fn, model, arguments))
 
 
-def _checked_doc(fn: Callable[..., Any]) -> str:
-    doc = inspect.getdoc(fn)
+def described(name: str, doc: str, parameters: Sequence[inspect.Parameter]) -> tuple[type[BaseModel], ToolSpec]:
+    """Return what checks the arguments of a tool, and what a model is told of it.
+
+    Args:
+        name: of the function.
+        doc: its docstring, without its indentation.
+        parameters: with their types as annotations.
+
+    Raises:
+        ConfigurationError: see `tool_from_function`.
+    """
+    from pydantic import ConfigDict, Field, create_model
+
+    refuse_undocumented(name, doc)
+    about = _argument_docs(doc)
+    fields: dict[str, Any] = {}
+    for index, parameter in enumerate(parameters):
+        _refuse_parameter(name, parameter)
+        default = ... if parameter.default is parameter.empty else parameter.default
+        text: dict[str, Any] = {"description": about[parameter.name]} if parameter.name in about else {}
+        field = Field(default, alias=parameter.name, **text)
+        fields[f"p{index}"] = (parameter.annotation, field)  # aliases, as pydantic reserves names such as `copy`
+    try:
+        model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+        schema = _tidy(model.model_json_schema())
+    except Exception as error:  # pydantic's own kinds, those of its core, and what a hint's own code raises
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigurationError(
+            f"tool {name!r}: a type hint has no JSON form: {said}",
+            hint="use str, int, float, bool, Literal, list, dict, dataclasses or pydantic models",
+        ) from error
+    schema.setdefault("properties", {})
+    schema.pop("description", None)
+    return model, ToolSpec(name, " ".join(_SECTION.split(doc)[0].split()), schema)
+
+
+def refuse_undocumented(name: str, doc: str | None) -> None:
+    """Refuse a tool without a docstring.
+
+    Raises:
+        ConfigurationError: it has none.
+    """
     if not doc or not doc.strip():
         raise ConfigurationError(
-            f"tool {fn.__name__!r} has no docstring; the model reads it to know when to call the tool",
-            hint=f'def {fn.__name__}(...): """Say in one line what it does."""',
+            f"tool {name!r} has no docstring; the model reads it to know when to call the tool",
+            hint=f'def {name}(...): """Say in one line what it does."""',
         )
-    if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
-        raise ConfigurationError(f"tool {fn.__name__!r} is async or a generator; a plain function is needed")
-    return doc
+
+
+def not_plain(name: str) -> ConfigurationError:
+    """Return the error for a function that gives no result when it is called."""
+    return ConfigurationError(f"tool {name!r} is async or a generator; a plain function is needed")
 
 
 def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
@@ -82,20 +114,17 @@ def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
         ) from error
 
 
-def _parameters(fn: Callable[..., Any], hints: Mapping[str, Any]) -> list[inspect.Parameter]:
-    parameters = list(inspect.signature(fn).parameters.values())
-    for parameter in parameters:
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise ConfigurationError(
-                f"tool {fn.__name__!r}: parameter {parameter.name!r} cannot be passed by name, as models do",
-                hint="write each parameter out, without *, ** or /",
-            )
-        if parameter.name not in hints:
-            raise ConfigurationError(
-                f"tool {fn.__name__!r}: parameter {parameter.name!r} has no type annotation",
-                hint=f"def {fn.__name__}({parameter.name}: str, ...)",
-            )
-    return parameters
+def _refuse_parameter(tool: str, parameter: inspect.Parameter) -> None:
+    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise ConfigurationError(
+            f"tool {tool!r}: parameter {parameter.name!r} cannot be passed by name, as models do",
+            hint="write each parameter out, without *, ** or /",
+        )
+    if parameter.annotation is parameter.empty:
+        raise ConfigurationError(
+            f"tool {tool!r}: parameter {parameter.name!r} has no type annotation",
+            hint=f"def {tool}({parameter.name}: str, ...)",
+        )
 
 
 def _argument_docs(doc: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
+from advisor.core.brought_code import Origin
 from advisor.core.errors import EvalSetError
 from advisor.core.fingerprints import digest
 from advisor.core.outcomes import Outcome as Outcome
@@ -130,6 +131,8 @@ class Example:
 class EvalSet:
     """Questions with answers in three splits, and all a strategy may know beside them.
 
+    `origin` says who names the metric: data may not name any code (`advisor.core.registry.load`).
+
     Raises:
         EvalSetError: an empty train or test split, a duplicate id, or a test example that also stands in train or dev.
     """
@@ -150,6 +153,7 @@ class EvalSet:
     licence: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    origin: Origin = field(default="data", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         splits = {"train": self.train, "dev": self.dev, "test": self.test}

@@ -99,6 +99,7 @@ class Option:
         argument: typed without a flag; `flags` is then how it is called in errors.
         repeated: part of a line to type again; not so where no figure depends on it.
         in_file: a key of a YAML file too.
+        from_environment: a variable may stand for the flag; not so where each command has to say it.
         name, kind, required, optional: of the field, filled in by `declared_options`; required is one without a
             default, optional one that may be `None`.
     """
@@ -112,6 +113,7 @@ class Option:
     argument: bool = False
     repeated: bool = True
     in_file: bool = True
+    from_environment: bool = True
     name: str = ""
     kind: Any = None
     required: bool = False
@@ -130,8 +132,8 @@ class Option:
 
     @property
     def variable(self) -> str:
-        """The environment variable that stands for the flag."""
-        return f"ADVISOR_{self.parameter.strip('_').upper()}"
+        """The environment variable that stands for the flag; empty where none does."""
+        return "" if not self.from_environment else f"ADVISOR_{self.parameter.strip('_').upper()}"
 
     @property
     def may_be_range(self) -> bool:

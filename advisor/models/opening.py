@@ -87,7 +87,7 @@ def _scripted(place: str) -> Model:
         raise ConfigurationError(
             f"'scripted:{place}' names no function in a file", hint="--model scripted:path/to/file.py:function"
         )
-    found = registry.load("models", place)
+    found = registry.load("models", place, origin="user")
     if isinstance(found, Mapping):
         return ScriptedModel(found)
     if isinstance(found, Model) and not isinstance(found, type):
@@ -105,7 +105,7 @@ def _own(spec: str) -> Model:
     target = spec.partition("(")[0]
     named = {entry.name for entry in registry.names("models")}
     if target in named or re.fullmatch(r".+\.py(:\w+)?|\w+(\.\w+)+:\w+", target):
-        made = registry.make("models", spec)
+        made = registry.make("models", spec, origin="user")
         if not isinstance(made, Model):
             raise ModelError(f"{spec!r} is no model: it has no tune; one that cannot be tuned raises ModelError there")
         return made

@@ -32,6 +32,7 @@ def compare(
     *,
     strategies: Sequence[str] = (),
     progress: Progress = silent,
+    trust_code: bool = False,
     **options: Any,
 ) -> Comparison:
     """Run strategies on an eval set and say whether fine-tuning is worth its cost.
@@ -40,6 +41,8 @@ def compare(
         evalset: a shipped name, a folder, or a file.
         strategies: e.g. ``["few_shot", "nearest.py:Nearest"]``; by default all built-ins that apply.
         progress: called as long work goes on.
+        trust_code: run the code that the eval set brings (``tools.py``, a metric of its own); remembered for this
+            content. Without it, code that was not agreed to before is an error.
         **options: the other fields of `ComparisonRequest`.
 
     Returns:
@@ -56,17 +59,19 @@ def compare(
         raise ConfigurationError(f"compare() has no option {unknown[0]!r}; {did_you_mean(unknown[0], known)}")
     source: Any = os.fspath(evalset) if isinstance(evalset, os.PathLike) else evalset
     return compare_options(
-        ComparisonRequest(evalset=source, strategies=tuple(strategies), **options), progress=progress
+        ComparisonRequest(evalset=source, strategies=tuple(strategies), **options),
+        progress=progress,
+        trust_code=trust_code,
     )
 
 
-def compare_options(options: ComparisonRequest, *, progress: Progress = silent) -> Comparison:
+def compare_options(options: ComparisonRequest, *, progress: Progress = silent, trust_code: bool = False) -> Comparison:
     """Run a comparison; what is stored already is not run again. See `compare`."""
     from advisor.decision.comparison import conclude, gather
     from advisor.runs.probes import run_probes
 
     with variables(NO_NETWORK if options.offline else {}):
-        prepared = Prepared.of(options)
+        prepared = Prepared.of(options).with_code(trust_code)
     with variables(NO_NETWORK if options.offline else {}), Store() as store, store.at_work(progress):
         context = prepared.context(store, progress)
         runs, specs = _run_all(prepared, context)

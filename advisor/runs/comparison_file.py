@@ -13,7 +13,8 @@ The keys are the options of `ComparisonRequest` and `Economics`; an unknown one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -31,7 +32,11 @@ from pydantic import (
 
 from advisor._util import files
 from advisor._util.strict_yaml import StrictLoader
+from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import ConfigurationError, did_you_mean
+from advisor.core.fingerprints import code_files
+from advisor.core.registry import leads_to_code
+from advisor.core.specs import Spec
 from advisor.decision.request import ComparisonRequest
 from advisor.economics.definition import Option, declared_options
 from advisor.economics.inputs import Economics
@@ -160,6 +165,38 @@ def read_yaml(path: str | Path, what: str, *, hint: str = "") -> Any:
         if loader is not None:
             loader.dispose()
     return {} if plain is None else plain
+
+
+def code_named_by(file: Said, flags: Said) -> BroughtCode | None:
+    """Return the code that a comparison file names and the command line does not; `None` if there is none.
+
+    Strategies and models of one's own are code, and a file may come from anybody: it is asked about once, like what an
+    eval set brings.
+    """
+    said = [file[key] for key in ("evalset", "model", "strategies") if key in file and key not in flags]
+    found = dict.fromkeys(name for value in said for name in _code_in(value))
+    if not found:
+        return None
+    places = [Path(name.partition(".py")[0] + ".py").expanduser() for name in found if ".py" in name]
+    sources = {str(path): path.read_bytes() for path in code_files(places)}
+    modules = tuple(name for name in found if ".py" not in name)
+    return BroughtCode(Path(), sources, tuple(map(str, said)), modules=modules, what="this comparison file names code")
+
+
+def _code_in(value: Any) -> Iterator[str]:
+    """Yield what leads to code in a specification, also in the parameters: a strategy may open a second model."""
+    if isinstance(value, Mapping):
+        value = [*value.values()]
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _code_in(one)
+    elif isinstance(value, str) and value.strip():
+        spec = Spec.parse(value) if value.strip().endswith(")") else Spec(value.strip(), {})
+        target = spec.target.removeprefix("scripted:")
+        scheme = re.match(r"(https?|openai|hf|public):", target)
+        if leads_to_code(target) and not scheme:
+            yield target
+        yield from _code_in(list(spec.params.values()))
 
 
 def validate_comparison(plain: Any, where: str = "the comparison", spelled: Mapping[str, str] | None = None) -> Said:

@@ -76,7 +76,7 @@ def plan_parts(strategies: Sequence[str], evalset: EvalSet, *, seed: int, seeds:
     kinds: dict[str, int] = {}
     parts: list[Part] = []
     for spec in strategies:
-        strategy: Strategy = registry.make("strategies", spec)
+        strategy: Strategy = registry.make("strategies", spec, origin="user")
         if not learns_from_examples(strategy, spec, task):
             continue
         kind = traits_of(strategy).kind

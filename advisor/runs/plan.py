@@ -1,7 +1,8 @@
 """What a comparison would take, before anything is paid: the strategies run against a model that only counts.
 
 Built-in strategies are really fitted and asked, so prompts, shots tried on dev and training passes are what they will
-be; only the answers are empty. A strategy of the user's own is not run, since nobody knows what its code does.
+be; only the answers are empty. A strategy of the user's own is not run, since nobody knows what its code does; nor is
+code that the eval set brings: its tools give empty results here, and its metric no scores.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from tempfile import TemporaryDirectory
 
 from advisor._util.unknown import total
 from advisor.core import metrics, registry
+from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import AdvisorError, ModelError
+from advisor.core.metric import Metric, Pairs
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
 from advisor.core.shipped import load_suite
 from advisor.core.specs import Spec
 from advisor.core.strategy import AnswersFromDocuments, Context, traits_of
-from advisor.core.types import Task, Usage
+from advisor.core.types import EvalSet, Example, Task, Usage
 from advisor.decision.request import ComparisonRequest
 from advisor.economics.money import request_cost
 from advisor.runs.curve_runs import Part, label_of_part
@@ -49,7 +52,10 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a comparison would do; `skipped` says why a strategy would not be run."""
+    """What a comparison would do; `skipped` says why a strategy would not be run.
+
+    `code` says which code the eval set brings, and whether it may run; empty where it brings none, or is shipped.
+    """
 
     evalset: str
     model: str
@@ -58,6 +64,7 @@ class Plan:
     n_test: int
     rows: tuple[PlanRow, ...]
     skipped: dict[str, str]
+    code: str = ""
 
     @property
     def usd(self) -> float | None:
@@ -77,6 +84,11 @@ def plan(options: ComparisonRequest) -> Plan:
         ConfigurationError: as the comparison itself would.
     """
     prepared = Prepared.of(options)
+    code = prepared.evalset.origin
+    waiting = code if isinstance(code, BroughtCode) and not code.may_run else None
+    if waiting is not None:
+        tools = tuple(replace(tool, call=lambda arguments: "") for tool in prepared.evalset.tools)
+        prepared = replace(prepared, evalset=replace(prepared.evalset, tools=tools))
     _check_model(options)
     planned = [
         _planned(prepared, spec, seed, first=at == 0)
@@ -98,7 +110,33 @@ def plan(options: ComparisonRequest) -> Plan:
         n_test=len(evalset.test),
         rows=tuple(rows),
         skipped=dict(prepared.skipped),
+        code=_code_note(waiting) if waiting else "",
     )
+
+
+def _code_note(code: BroughtCode) -> str:
+    trusted = "you agreed to run it" if code.is_trusted else "a comparison asks for --trust-code; read it first"
+    return f"this eval set brings code: {code.told}; {trusted}. It was not run for this estimate."
+
+
+def _metric(evalset: EvalSet, task: Task) -> Metric:
+    """Return the eval set's metric, or one that scores nothing where it is code that may not run here."""
+    code = evalset.origin
+    if isinstance(code, BroughtCode) and not code.may_run and not registry.is_registered("metrics", evalset.metric):
+        return _NoScore()
+    return metrics.for_task(evalset.metric, task, code)
+
+
+class _NoScore:
+    """Stands for a metric that is not run."""
+
+    name = "not run"
+
+    def score(self, output: str, example: Example) -> float | None:
+        return None
+
+    def summarise(self, pairs: Pairs) -> dict[str, float | None]:
+        return {}
 
 
 def _check_model(options: ComparisonRequest) -> None:
@@ -129,7 +167,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
     label = spec if first else f"{spec} seed {seed}"
     if part is not None:
         label, evalset = label_of_part(part), part.of(evalset, prepared.options.seed)
-    strategy = registry.make("strategies", spec)
+    strategy = registry.make("strategies", spec, origin="user")
     if Spec.parse(spec).target not in registry.built_in_order("strategies"):
         return _Planned(PlanRow(label, None, None, None, None, None, None, "your own code; not estimated"), first)
     model, other, task = _Counting(), _Counting(), Task.of(evalset)
@@ -140,7 +178,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
             model,
             task,
             evalset.dev,
-            metrics.for_task(evalset.metric, task),
+            _metric(evalset, task),
             embed=toy_task.embed,
             other_model=lambda spec: other,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from advisor.core.paths import home
 from advisor.core.progress import Progress
 from advisor.core.shipped import load_evalset, load_suite
 from advisor.core.strategy import Strategy, traits_of
+from advisor.core.tool_files import with_code
 from advisor.core.types import EvalSet, Task
 from advisor.decision.request import ALL, ComparisonRequest
 from advisor.economics.horizon import refuse_past_shutdown
@@ -60,6 +61,14 @@ class Prepared:
         chosen, skipped = _choose(options.strategies, Task.of(evalset))
         return cls(options, evalset, chosen, skipped, len(loaded.test))
 
+    def with_code(self, trust_code: bool) -> Prepared:
+        """Return the same with the set's own code ready to run; see `advisor.core.tool_files.with_code`.
+
+        Raises:
+            EvalSetError: nobody has agreed to it, or it fails.
+        """
+        return replace(self, evalset=with_code(self.evalset, trust_code))
+
     def context(self, store: Store, progress: Progress) -> runner.RunContext:
         """Open the model and put together what all strategies share."""
         from advisor.models.local.embeddings import Embedder
@@ -69,7 +78,7 @@ class Prepared:
         return runner.RunContext(
             evalset=self.evalset,
             model=open_model(options.model, jobs=options.jobs, offline=options.offline, progress=progress),
-            metric=metrics.for_task(self.evalset.metric, Task.of(self.evalset)),
+            metric=metrics.for_task(self.evalset.metric, Task.of(self.evalset), self.evalset.origin),
             store=store,
             embed=Embedder(progress),
             workdir=home() / "work",
@@ -111,7 +120,7 @@ class Prepared:
 
     def seeds_of(self, spec: str) -> tuple[int, ...]:
         """Return the seeds a strategy runs with: one, where it says that the seed cannot change its answers."""
-        stochastic = traits_of(registry.make("strategies", spec)).stochastic
+        stochastic = traits_of(registry.make("strategies", spec, origin="user")).stochastic
         return tuple(range(self.options.seed, self.options.seed + (self.options.seeds if stochastic else 1)))
 
 
@@ -124,7 +133,7 @@ def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str
     chosen: dict[str, str] = {}
     classes: dict[str, tuple[type, str]] = {}
     for spec in (*named, *(by_name if everything or not asked else ())):
-        strategy: Strategy = registry.make("strategies", spec)
+        strategy: Strategy = registry.make("strategies", spec, origin="user")
         reason = _applies(strategy, spec, task)
         if reason and spec in named:
             raise ConfigurationError(

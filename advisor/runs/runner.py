@@ -117,7 +117,7 @@ class Attempt:
     @classmethod
     def of(cls, spec: str, seed: int, context: RunContext) -> Attempt:
         """Make the strategy that `spec` names; one that was fitted and kept comes as it is."""
-        made = cls(registry.make("strategies", spec), seed, context)
+        made = cls(registry.make("strategies", spec, origin="user"), seed, context)
         return (context.kept or {}).get(made.header.id, made)
 
     def run(self) -> Run:

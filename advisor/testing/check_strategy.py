@@ -89,7 +89,7 @@ def check_strategy(strategy: object, *, model: Model | None = None) -> CheckRepo
 
 def _factory(strategy: object) -> Callable[[], Any]:
     if isinstance(strategy, str):
-        return lambda: registry.make("strategies", strategy)
+        return lambda: registry.make("strategies", strategy, origin="user")
     if isinstance(strategy, type):
         return lambda: registry.construct(strategy, {}, strategy.__name__)
     cls = type(strategy)

@@ -10,8 +10,10 @@ from statistics import fmean
 
 from advisor._util import formats
 from advisor.core import metrics
+from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import AdvisorError
 from advisor.core.normalisation import normalise
+from advisor.core.registry import is_registered
 from advisor.core.tools import parse_calls
 from advisor.core.types import Chat, Example
 
@@ -215,7 +217,10 @@ def _scored(
     profile: DataProfile, outputs: Sequence[str], examples: Sequence[Example] = ()
 ) -> tuple[Sequence[Example], list[float | None]]:
     examples = examples or _scorable(profile)
-    metric = metrics.for_task(profile.draft.metric, profile.draft.as_task())
+    origin = profile.draft.origin
+    if isinstance(origin, BroughtCode) and not origin.may_run and not is_registered("metrics", profile.draft.metric):
+        raise NotAsked(f"{profile.draft.metric_name} is code of the eval set, which only advisor compare runs")
+    metric = metrics.for_task(profile.draft.metric, profile.draft.as_task(), origin)
     try:
         return examples, [metric.score(output, one) for output, one in zip(outputs, examples, strict=True)]
     except AdvisorError:
