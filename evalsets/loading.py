@@ -16,7 +16,7 @@ from advisor.core.types import EvalSet
 from . import public, shipped
 from .draft import Draft
 from .files import read_file, read_frame
-from .folder import Refused, read_folder
+from .folder import DATA, Refused, read_folder
 from .readers import exists
 
 
@@ -76,7 +76,7 @@ def _registered(source: str, columns: Mapping[str, str] | None, seed: int, refus
     if source.startswith(public.PREFIX):
         return public.read_public(source, seed, refused)
     if source in shipped.names():
-        return read_folder(shipped.DATA / source, refused)
+        return read_folder(DATA / source, refused)
     target = registry.load("evalsets", Spec.parse(source).target, origin="user")
     takes = inspect.signature(target).parameters if callable(target) else {}
     built = registry.make("evalsets", source, origin="user", **({"seed": seed} if "seed" in takes else {}))

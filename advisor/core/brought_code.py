@@ -154,7 +154,7 @@ class BroughtCode:
         fromlist: tuple[str, ...] = (),
         level: int = 0,
     ) -> Any:
-        """Import as a file of the set does: what stands beside it comes from the bytes that were hashed, or not at all."""
+        """Import as a file of the set does: what stands beside it comes from the hashed bytes, or not at all."""
         head = name.partition(".")[0]
         if level == 0 and (beside := place / f"{head}.py").is_file():
             return self.module(beside)

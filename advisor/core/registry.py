@@ -8,8 +8,8 @@ What can be asked for by a string, in this order::
     package.module:Class              a class in an installed package
 
 The last two run code, so it matters who says the name (`Origin`): the user, by typing it, may name anything; data may
-name what is installed under a name, and an eval set a class in a file of its own, once that was agreed to. Whoever calls
-`load` and does not say is taken to have it from data.
+name what is installed under a name, and an eval set a class in a file of its own, once that was agreed to. Where `load`
+is not told, the name is taken to come from data.
 
 Built-ins are lazy strings in the packages beside the core, so that listing imports nothing.
 """
@@ -144,7 +144,7 @@ def named_by_data(kind: str, name: str) -> RegistryError:
     return RegistryError(
         f"{_singular(kind)} {name!r} is named by data, and would run code from outside it; allowed are "
         f"{', '.join(working)}, and in an eval set a class in a file of its own folder",
-        hint=f"code that is yours: install it under a name (docs/custom-strategies.md), or type it; advisor list {kind}",
+        hint=f"your own code: put the file into the set, or install it under a name; all names: advisor list {kind}",
     )
 
 

@@ -19,18 +19,16 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-_TYPING = (
-    "Any Literal Optional Union Annotated List Dict Tuple Set FrozenSet Sequence MutableSequence Mapping MutableMapping "
-    "Iterable Collection AbstractSet TypedDict NamedTuple Required NotRequired ReadOnly Final ClassVar TypeAlias NewType "
-    "LiteralString Deque DefaultDict OrderedDict Hashable"
-)
+_TYPING = """
+    Any Literal Optional Union Annotated List Dict Tuple Set FrozenSet Sequence MutableSequence Mapping MutableMapping
+    Iterable Collection AbstractSet TypedDict NamedTuple Required NotRequired ReadOnly Final ClassVar TypeAlias NewType
+    LiteralString Deque DefaultDict OrderedDict Hashable"""
 _ABSTRACT = "Sequence MutableSequence Mapping MutableMapping Iterable Collection Set MutableSet Hashable"
-_PYDANTIC = (
-    "BaseModel Field ConfigDict StringConstraints constr conint confloat conlist conset condecimal PositiveInt NegativeInt "
-    "NonNegativeInt NonPositiveInt PositiveFloat NegativeFloat NonNegativeFloat NonPositiveFloat FiniteFloat StrictStr "
-    "StrictInt StrictFloat StrictBool StrictBytes AwareDatetime NaiveDatetime PastDate FutureDate PastDatetime "
-    "FutureDatetime AnyUrl HttpUrl AnyHttpUrl UUID4 SecretStr WithJsonSchema AfterValidator BeforeValidator JsonValue"
-)
+_PYDANTIC = """
+    BaseModel Field ConfigDict StringConstraints constr conint confloat conlist conset condecimal PositiveInt
+    NegativeInt NonNegativeInt NonPositiveInt PositiveFloat NegativeFloat NonNegativeFloat NonPositiveFloat FiniteFloat StrictStr
+    StrictInt StrictFloat StrictBool StrictBytes AwareDatetime NaiveDatetime PastDate FutureDate PastDatetime
+    FutureDatetime AnyUrl HttpUrl AnyHttpUrl UUID4 SecretStr WithJsonSchema AfterValidator BeforeValidator JsonValue"""
 KNOWN: dict[str, frozenset[str]] = {
     name: frozenset(words.split())
     for name, words in {
@@ -53,9 +51,10 @@ KNOWN: dict[str, frozenset[str]] = {
 """What an annotation may name, by the module it is imported from."""
 
 _CALLED = frozenset(
-    "Field ConfigDict StringConstraints constr conint confloat conlist conset condecimal WithJsonSchema AfterValidator "
-    "BeforeValidator NewType auto field Gt Ge Lt Le Interval MultipleOf MinLen MaxLen Len Predicate Decimal date datetime "
-    "time timedelta".split()
+    """
+    Field ConfigDict StringConstraints constr conint confloat conlist conset condecimal WithJsonSchema AfterValidator
+    BeforeValidator NewType auto field Gt Ge Lt Le Interval MultipleOf MinLen MaxLen Len Predicate Decimal date datetime
+    time timedelta""".split()
 )
 """What may be called: it makes a value of its arguments, and does nothing else."""
 _ARITHMETIC: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -98,6 +97,9 @@ class _Module:
     name: str
 
 
+_PLAIN = (str, bytes, int, float, tuple, list, dict, set, _Module, enum.EnumType)
+
+
 def _function(value: Any) -> Any:
     """Stand for a function of the file, where one is named as a validator; it is never called for a schema."""
     return value
@@ -117,28 +119,28 @@ class Reader:
             self._collect(statement)
 
     def _collect(self, node: ast.stmt) -> None:
-        match node:
-            case ast.Import(names=names):
-                for alias in names:
-                    self.defined[alias.asname or alias.name.partition(".")[0]] = alias
-                    self._imported[id(alias)] = (alias.name if alias.asname else alias.name.partition(".")[0], "")
-            case ast.ImportFrom(module=module, names=names, level=0):
-                for alias in names:
-                    self.defined[alias.asname or alias.name] = alias
-                    self._imported[id(alias)] = (module or "", alias.name)
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                self.defined[name] = node
-            case ast.Assign(targets=[*targets], value=value):
-                self.defined.update({target.id: value for target in targets if isinstance(target, ast.Name)})
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                self.defined[name] = value
-            case ast.Try(body=body):
-                for inner in body:
-                    self._collect(inner)
-            case _ if type(node).__name__ == "TypeAlias":
-                self.defined[node.name.id] = node  # type: ignore[attr-defined]
-            case _:
-                pass
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self._collect_names(node)
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            self.defined[node.name] = node
+        elif isinstance(node, ast.Assign):
+            self.defined.update({one.id: node.value for one in node.targets if isinstance(one, ast.Name)})
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            self.defined[node.target.id] = node.value
+        elif isinstance(node, ast.Try):
+            for inner in node.body:
+                self._collect(inner)
+        elif type(node).__name__ == "TypeAlias":
+            self.defined[node.name.id] = node  # type: ignore[attr-defined]
+
+    def _collect_names(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            short = alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name
+            self.defined[alias.asname or short] = alias
+            if isinstance(node, ast.Import):
+                self._imported[id(alias)] = (alias.name if alias.asname else short, "")
+            else:
+                self._imported[id(alias)] = ("" if node.level else node.module or "", alias.name)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -184,6 +186,15 @@ class Reader:
                 return self._attribute(node, self.value(inner), name)
             case ast.Subscript(value=inner, slice=given):
                 return self._subscript(node, self.value(inner), given)
+            case ast.Call():
+                return self._call(node)
+            case ast.BinOp() | ast.UnaryOp():
+                return self._sum(node)
+            case _:
+                return self._collection(node)
+
+    def _collection(self, node: ast.AST) -> Any:
+        match node:
             case ast.Tuple(elts=items):
                 return tuple(self.value(item) for item in items)
             case ast.List(elts=items):
@@ -192,14 +203,17 @@ class Reader:
                 return {self.value(item) for item in items}
             case ast.Dict(keys=keys, values=values) if None not in keys:
                 return {self.value(k): self.value(v) for k, v in zip(keys, values, strict=True) if k is not None}
+            case _:
+                raise UnreadableError(node)
+
+    def _sum(self, node: ast.BinOp | ast.UnaryOp) -> Any:
+        match node:
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
                 return _either(self._as_type(left), self._as_type(right))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 return _bounded(node, _ARITHMETIC[type(op)], self.value(left), self.value(right))
             case ast.UnaryOp(op=op, operand=operand) if type(op) in _SIGNS:
                 return _bounded(node, _SIGNS[type(op)], self.value(operand))
-            case ast.Call():
-                return self._call(node)
             case _:
                 raise UnreadableError(node)
 
@@ -274,7 +288,7 @@ class Reader:
         if getattr(owner, "__name__", "") == "Annotated" or owner is typing.Annotated:
             found = [self.hint(parts[0]), *(self.value(part) for part in parts[1:])]
         else:
-            found = [part if part is Ellipsis else part for part in (self._as_type(part) for part in parts)]
+            found = [self._as_type(part) for part in parts]
         return owner[tuple(found) if isinstance(given, ast.Tuple) else found[0]]
 
     def _call(self, node: ast.Call) -> Any:
@@ -315,11 +329,12 @@ class Reader:
         called = node.func if isinstance(node, ast.Call) else node
         found = self.value(called)
         if found is enum.unique and called is node:
-            return enum.unique
+            return lambda cls: cls
         if found is not dataclasses.dataclass:
             raise UnreadableError(node, f"the decorator {_short(node)} would have to be run")
         words = node.keywords if isinstance(node, ast.Call) else []
-        return dataclasses.dataclass(**{str(word.arg): self.value(word.value) for word in words})
+        given: dict[str, Any] = {str(word.arg): self.value(word.value) for word in words}
+        return lambda cls: dataclasses.dataclass(**given)(cls)
 
     def _body(self, node: ast.ClassDef) -> dict[str, Any]:
         body: dict[str, Any] = {}

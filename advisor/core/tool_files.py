@@ -87,7 +87,7 @@ def with_code(evalset: EvalSet, trust_code: bool) -> EvalSet:
 def _refuse_others(read: list[ToolSpec], run: list[ToolSpec], code: BroughtCode) -> None:
     for one, other in zip_longest(read, run):
         if one != other:
-            name = (one or other).name  # type: ignore[union-attr]
+            name = one.name if one else other.name if other else ""
             raise EvalSetError(
                 f"{code.tools}: tool {name!r} is another one when the file is run than it reads: {_shown(other)}, not "
                 f"{_shown(one)}",
@@ -152,14 +152,9 @@ def _public_functions(tree: ast.Module, reader: Reader, code: BroughtCode) -> li
             line = getattr(reader.defined["__all__"], "lineno", 0)
             raise _at(code, line, "__all__ is no plain list of names", '__all__ = ["lookup"]') from None
     for statement in tree.body:
-        for inner in ast.walk(statement) if isinstance(statement, ast.If | ast.For | ast.While | ast.With) else ():
-            if (
-                isinstance(inner, ast.FunctionDef)
-                and inner.name in public + [inner.name][: not inner.name.startswith("_")]
-            ):
-                raise _at(
-                    code, inner.lineno, f"tool {inner.name!r} is defined on a condition; write it at the top level"
-                )
+        for inner in ast.iter_child_nodes(statement) if isinstance(statement, ast.If | ast.With | ast.For) else ():
+            if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                raise _at(code, inner.lineno, f"{inner.name!r} is defined on a condition; write it at the top level")
     found = [_function_called(name, reader, code) for name in public if name in reader.defined]
     return [node for node in found if node is not None]
 
