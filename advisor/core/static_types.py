@@ -16,8 +16,9 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
+
+from advisor.core.shipped import imported
 
 _TYPING = """
     Any Literal Optional Union Annotated List Dict Tuple Set FrozenSet Sequence MutableSequence Mapping MutableMapping
@@ -26,8 +27,8 @@ _TYPING = """
 _ABSTRACT = "Sequence MutableSequence Mapping MutableMapping Iterable Collection Set MutableSet Hashable"
 _PYDANTIC = """
     BaseModel Field ConfigDict StringConstraints constr conint confloat conlist conset condecimal PositiveInt
-    NegativeInt NonNegativeInt NonPositiveInt PositiveFloat NegativeFloat NonNegativeFloat NonPositiveFloat FiniteFloat StrictStr
-    StrictInt StrictFloat StrictBool StrictBytes AwareDatetime NaiveDatetime PastDate FutureDate PastDatetime
+    NegativeInt NonNegativeInt NonPositiveInt PositiveFloat NegativeFloat NonNegativeFloat NonPositiveFloat FiniteFloat
+    StrictStr StrictInt StrictFloat StrictBool StrictBytes AwareDatetime NaiveDatetime PastDate FutureDate PastDatetime
     FutureDatetime AnyUrl HttpUrl AnyHttpUrl UUID4 SecretStr WithJsonSchema AfterValidator BeforeValidator JsonValue"""
 KNOWN: dict[str, frozenset[str]] = {
     name: frozenset(words.split())
@@ -266,7 +267,7 @@ class Reader:
     def _attribute(self, node: ast.AST, owner: Any, name: str) -> Any:
         if isinstance(owner, _Module):
             if name in KNOWN.get(owner.name, ()) and owner.name != "builtins":
-                return getattr(import_module(owner.name), name)
+                return getattr(imported(owner.name, f"the module {owner.name!r}"), name)
             if f"{owner.name}.{name}" in KNOWN:
                 return _Module(f"{owner.name}.{name}")
             raise UnreadableError(node, f"{name!r} of {owner.name!r} is not known; types are read that are {_ALLOWED}")
@@ -364,7 +365,7 @@ _ALLOWED = (
 
 def _is_known(thing: Any) -> bool:
     return any(
-        getattr(import_module(name), thing.__name__, None) is thing
+        getattr(imported(name, f"the module {name!r}"), thing.__name__, None) is thing
         for name, words in KNOWN.items()
         if thing.__name__ in words
     )

@@ -141,66 +141,99 @@ def test_unknown_kind() -> None:
 
 
 def test_package_and_class() -> None:
-    assert registry.load("strategies", "collections:Counter").__name__ == "Counter"
+    assert registry.load("strategies", "collections:Counter", origin="user").__name__ == "Counter"
     with pytest.raises(RegistryError, match=r"no_such_package.*ModuleNotFoundError"):
-        registry.load("strategies", "no_such_package.module:Class")
+        registry.load("strategies", "no_such_package.module:Class", origin="user")
     with pytest.raises(RegistryError, match="no 'Countr'"):
-        registry.load("strategies", "collections:Countr")
+        registry.load("strategies", "collections:Countr", origin="user")
 
 
 def test_what_lacks_a_method_is_no_strategy() -> None:
-    with pytest.raises(RegistryError, match="is not a strategy: it has no name and no fit and no predict"):
-        registry.make("strategies", "collections:Counter")
+    with pytest.raises(RegistryError, match="is not a strategy: it has no fit and no predict; needed are name"):
+        registry.make("strategies", "collections:Counter", origin="user")
+
+    with pytest.raises(RegistryError, match="is not a strategy"):  # before anything is built: Popen would run it
+        registry.make("strategies", 'subprocess:Popen(args=["sh", "-c", "exit 1"])', origin="user")
+
+
+CODE_NAMES = (
+    "subprocess:Popen",
+    "os:system",
+    "builtins:eval",
+    "advisor._util.files:write_whole",
+    "advisor.core.metrics:ExactMatch",
+    "mine.py:M",
+    "./mine.py:M",
+    "../mine.py:M",
+    "/abs/mine.py:M",
+    "mine.py",
+    "a.b.c:D.e",
+)
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_a_name_from_data_leads_to_no_code(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has to remember it: it is so where `origin` is left out."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("raise SystemExit('it ran')")
+    imported = set(sys.modules)
+    for name in CODE_NAMES:
+        for ask in (registry.load, registry.make):
+            with pytest.raises(RegistryError, match="is named by data"):
+                ask(kind, name)
+    with pytest.raises(RegistryError, match="is named by data"):
+        registry.make(kind, 'subprocess:Popen(args=["true"])')
+    assert not {name for name in set(sys.modules) - imported if "mine" in name}
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
 def test_class_in_a_file_with_postponed_dataclass(write: WriteModule) -> None:
-    made = registry.make("strategies", f'{write(GOOD)}:Constant(answer="no", times=2)')
+    made = registry.make("strategies", f'{write(GOOD)}:Constant(answer="no", times=2)', origin="user")
     assert made.predict(["a", "b"]) == ["nono", "nono"]
     assert params_of(made) == {"answer": "no", "times": 2}
 
 
 def test_file_is_loaded_again_after_a_change_only(write: WriteModule) -> None:
     spec = f"{write(GOOD)}:Constant"
-    first = registry.load("strategies", spec)
-    assert registry.load("strategies", spec) is first
+    first = registry.load("strategies", spec, origin="user")
+    assert registry.load("strategies", spec, origin="user") is first
     write(GOOD.replace('"yes"', '"changed"'))
-    assert registry.make("strategies", spec).answer == "changed"
+    assert registry.make("strategies", spec, origin="user").answer == "changed"
 
 
 def test_failing_file_leaves_no_module_behind(write: WriteModule) -> None:
     before = set(sys.modules)
     path = write("raise ValueError('halfway')")
     with pytest.raises(RegistryError, match="cannot be loaded: ValueError: halfway"):
-        registry.load("strategies", f"{path}:Mine")
+        registry.load("strategies", f"{path}:Mine", origin="user")
     assert set(sys.modules) == before
 
 
 def test_interrupt_while_loading_is_not_swallowed(write: WriteModule) -> None:
     before = set(sys.modules)
     with pytest.raises(KeyboardInterrupt):
-        registry.load("strategies", f"{write('raise KeyboardInterrupt')}:Mine")
+        registry.load("strategies", f"{write('raise KeyboardInterrupt')}:Mine", origin="user")
     assert set(sys.modules) == before
 
 
 def test_file_errors_say_what_to_type(write: WriteModule) -> None:
     path = write(GOOD)
     with pytest.raises(RegistryError, match=r"names a file and no class(.|\n)*mine\.py:Constant"):
-        registry.load("strategies", str(path))
+        registry.load("strategies", str(path), origin="user")
     with pytest.raises(RegistryError, match="no 'Constnt' in it; did you mean 'Constant'"):
-        registry.load("strategies", f"{path}:Constnt")
+        registry.load("strategies", f"{path}:Constnt", origin="user")
     with pytest.raises(RegistryError, match=r"no file(.|\n)*advisor init strategy nowhere\.py"):
-        registry.load("strategies", "nowhere.py:Mine")
+        registry.load("strategies", "nowhere.py:Mine", origin="user")
     with pytest.raises(RegistryError, match="SyntaxError"):
-        registry.load("strategies", f"{write('class :', 'broken.py')}:Mine")
+        registry.load("strategies", f"{write('class :', 'broken.py')}:Mine", origin="user")
 
 
 def test_import_of_a_file_beside_it_says_how(write: WriteModule) -> None:
     write("x = 1", "beside_it.py")
     with pytest.raises(RegistryError, match="PYTHONPATH="):
-        registry.load("strategies", f"{write('import beside_it')}:Mine")
+        registry.load("strategies", f"{write('import beside_it')}:Mine", origin="user")
 
 
 # --- parameters and code, for the record -----------------------------------------------------------------------------
@@ -209,16 +242,16 @@ def test_import_of_a_file_beside_it_says_how(write: WriteModule) -> None:
 def test_constructor_errors_list_the_parameters(write: WriteModule) -> None:
     path = write(GOOD)
     with pytest.raises(ConfigurationError, match="no parameter 'anser'; did you mean 'answer'"):
-        registry.make("strategies", f'{path}:Constant(anser="x")')
+        registry.make("strategies", f'{path}:Constant(anser="x")', origin="user")
     with pytest.raises(ConfigurationError, match=r"no parameter 'k'; Allowed: .*nothing"):
         registry.make("strategies", "majority(k=1)")
-    strict = write("class Strict:\n    def __init__(self, k): raise ValueError('k must be even')", "strict.py")
+    strict = write("def Strict(k): raise ValueError('k must be even')", "strict.py")
     with pytest.raises(ConfigurationError, match="k must be even; its parameters are: k"):
-        registry.make("strategies", f"{strict}:Strict(k=1)")
+        registry.make("strategies", f"{strict}:Strict(k=1)", origin="user")
     with pytest.raises(ConfigurationError, match="missing 1 required"):
-        registry.make("strategies", f"{strict}:Strict")
+        registry.make("strategies", f"{strict}:Strict", origin="user")
     with pytest.raises(RegistryError, match="is a int and cannot be called"):
-        registry.make("strategies", f"{write('number = 3', 'number.py')}:number")
+        registry.make("strategies", f"{write('number = 3', 'number.py')}:number", origin="user")
 
 
 def test_forgotten_parameter_is_named() -> None:
@@ -248,10 +281,10 @@ def len_of(text: str) -> int:
 
 def test_digest_follows_the_code(write: WriteModule) -> None:
     spec = f"{write(GOOD)}:Constant"
-    first = source_digest(registry.make("strategies", spec))
-    assert first == source_digest(registry.make("strategies", f"{spec}(times=5)"))
+    first = source_digest(registry.make("strategies", spec, origin="user"))
+    assert first == source_digest(registry.make("strategies", f"{spec}(times=5)", origin="user"))
     write(GOOD.replace("self.times", "self.times + 0"))
-    assert source_digest(registry.make("strategies", spec)) != first
+    assert source_digest(registry.make("strategies", spec, origin="user")) != first
 
 
 @pytest.mark.parametrize(
@@ -263,7 +296,7 @@ def test_digest_follows_the_files_beside_it_however_they_are_imported(tmp_path: 
     digests = set()
     for word in ("yes", "no"):
         helper.write_text(f"WORD = {word!r}\n", encoding="utf-8")
-        digests.add(source_digest(registry.make("strategies", f"{main}:Constant")))
+        digests.add(source_digest(registry.make("strategies", f"{main}:Constant", origin="user")))
     assert len(digests) == 2
 
 
@@ -296,4 +329,4 @@ def test_a_strategy_that_cannot_be_built_is_one_sentence(tmp_path: Path, body: s
     methods = "    def fit(self, train, ctx): pass\n    def predict(self, inputs): return []\n"
     path.write_text(f"class Odd:\n    {body}\n{methods}", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=message):
-        registry.make("strategies", f"{path}:Odd")
+        registry.make("strategies", f"{path}:Odd", origin="user")

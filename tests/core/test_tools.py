@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
+from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import CallFailed, ConfigurationError, EvalSetError
 from advisor.core.schemas import problem, validate_schema
-from advisor.core.tool_files import load_tools, spec_from_json
+from advisor.core.tool_files import run_tools, spec_from_json
 from advisor.core.tools import (
     parse_call,
     parse_calls,
@@ -198,10 +199,9 @@ def test_results_as_text(value: Any, text: str) -> None:
 # --- from a file -----------------------------------------------------------------------------------------------------
 
 
-def written(folder: Path, code: str) -> Path:
-    path = folder / "tools.py"
-    path.write_text(code)
-    return path
+def written(folder: Path, code: str) -> BroughtCode:
+    (folder / "tools.py").write_text(code)
+    return BroughtCode.read(folder, "tools.py", "", may_run=True)
 
 
 def test_public_functions_of_the_file_and_no_others(tmp_path: Path) -> None:
@@ -212,39 +212,39 @@ def test_public_functions_of_the_file_and_no_others(tmp_path: Path) -> None:
         "def first() -> int:\n    '''One.'''\n    return _helper()\n"
         "def _helper():\n    return 1\n"
     )
-    tools = load_tools(written(tmp_path, code))
+    tools = run_tools(written(tmp_path, code))
     assert [tool.spec.name for tool in tools] == ["second", "first"]
     assert tools[0].call({"p": {"x": 4}}) == "4"
     assert tools[1].call({}) == "1"
-    assert [tool.spec.name for tool in load_tools(written(tmp_path, code + "__all__ = ['first']\n"))] == ["first"]
+    assert [tool.spec.name for tool in run_tools(written(tmp_path, code + "__all__ = ['first']\n"))] == ["first"]
     assert [path.name for path in tmp_path.iterdir() if path.is_file() or path.name == "__pycache__"] == ["tools.py"]
 
 
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("def f(:\n", "tools.py line 1: it cannot be run: SyntaxError"),
+        ("def f(:\n", "tools.py line 1: it is not Python: invalid syntax"),
         ("x = 1\n1 / 0\n", "tools.py line 2: it cannot be run: ZeroDivisionError"),
         ("import nothing_of_that_name\n", "tools.py line 1: it cannot be run: ModuleNotFoundError"),
         ("raise SystemExit(3)\n", "tools.py line 1: it cannot be run: SystemExit"),
         ("def _f(): pass\n", "defines no public function"),
         ("\n\ndef f(a: int) -> int:\n    return a\n", "tools.py line 3: tool 'f' has no docstring"),
         ("def f(a) -> int:\n    '''Do.'''\n", "tools.py line 1: tool 'f': parameter 'a' has no type annotation"),
-        ("x = '\0'\n", "it cannot be run"),
+        ("x = '\0'\n", "it is not Python: source code string cannot contain null bytes"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path: Path, code: str, said: str) -> None:
     before = set(sys.modules)
     with pytest.raises(EvalSetError) as caught:
-        load_tools(written(tmp_path, code))
+        run_tools(written(tmp_path, code))
     assert said in str(caught.value)
-    left = {name for name in set(sys.modules) - before if name.startswith("advisor_tools_")}
+    left = {name for name in set(sys.modules) - before if name.startswith("advisor_set_")}
     assert not left or "cannot be run" not in said
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(EvalSetError, match=r"no tools file 'tools\.py'"):
-        load_tools(tmp_path / "tools.py")
+    with pytest.raises(EvalSetError, match=r"no file 'tools\.py'"):
+        BroughtCode.read(tmp_path, "tools.py", "")
 
 
 # --- from JSON -------------------------------------------------------------------------------------------------------

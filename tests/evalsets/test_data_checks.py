@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from advisor.cli import app
+from advisor.core.brought_code import BroughtCode
 from advisor.core.data_check import DataCheckSettings, DataReport
 from advisor.core.errors import ConfigurationError, ModelError
 from advisor.core.shipped import check_data, fix_data, load_evalset, shipped
@@ -20,6 +22,7 @@ from tests.evalsets.planted_defects import CLEAN, DEFECTS, KEY, WORDS, Defect, r
 
 shipped("evalsets")
 data_checks = import_module("advisor.evalsets.data_checks")
+loading = import_module("advisor.evalsets.loading")
 texts = import_module("advisor.evalsets.data_checks.texts")
 privacy = import_module("advisor.evalsets.data_checks.privacy")
 LETTERS = re.compile("[a-z]+")
@@ -55,13 +58,27 @@ def test_a_clean_set_is_clean(name: str, tmp_path: Path) -> None:
 def test_a_planted_defect_is_found_by_its_check_and_by_no_other(defect: Defect, tmp_path: Path) -> None:
     files = CLEAN[defect.base]()
     defect.plant(files)
-    found = look(files.write(tmp_path / "spoilt"))
+    draft = loading.read(str(files.write(tmp_path / "spoilt")))
+    if isinstance(draft.origin, BroughtCode):  # a shipped set's metric is run; one that comes along is not, see below
+        draft = replace(draft, origin=draft.origin.after_consent(trust_code=True))
+    found = data_checks.check_draft(draft, embed, DataCheckSettings())
     said = wrong(found)
     assert said.pop(defect.check, "ok") == defect.gate
     assert set(said) <= set(defect.also)
     [one] = [one for one in found.findings if one.check == defect.check]
     assert one.todo
     assert defect.shows in " ".join((*one.shown, one.figure))
+
+
+def test_a_metric_that_comes_along_is_not_run(tmp_path: Path) -> None:
+    files = CLEAN["answering"]()
+    files.tools += (
+        "\n\nclass Mine:\n    name = 'mine'\n\n    def score(self, output, example):\n        raise SystemExit\n"
+    )
+    files.yaml[2] = "metric: tools.py:Mine"
+    found = look(files.write(tmp_path / "set"))
+    for check in ("metric: right answers", "metric: wrong answers"):
+        assert "tools.py:Mine is code of the eval set, which only advisor compare runs" in found.not_asked[check]
 
 
 def test_every_check_is_planted_at_least_once() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from advisor.core.tool_files import load_tools
+from advisor.core.shipped import load_evalset
 from advisor.core.types import Tool
 
 FOLDER = Path(__file__).parents[2] / "evalsets" / "data" / "harrow_tools"
@@ -15,7 +15,7 @@ SPLITS = {"train": range(2000, 5000), "dev": range(5000, 6000), "test": range(60
 
 @pytest.fixture(scope="module")
 def tools() -> dict[str, Tool]:
-    return {tool.spec.name: tool for tool in load_tools(FOLDER / "tools.py")}
+    return {tool.spec.name: tool for tool in load_evalset(str(FOLDER)).tools}
 
 
 def rows(split: str) -> list[dict[str, Any]]:

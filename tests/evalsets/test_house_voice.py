@@ -27,7 +27,7 @@ HOUSE = (
 
 @pytest.fixture(scope="module")
 def metric() -> Any:
-    return registry.make("metrics", f"{FOLDER / 'voice.py'}:HouseVoice")
+    return registry.make("metrics", f"{FOLDER / 'voice.py'}:HouseVoice", origin="user")
 
 
 @pytest.fixture(scope="module")

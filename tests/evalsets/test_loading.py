@@ -12,6 +12,7 @@ from advisor.core import registry
 from advisor.core.errors import ConfigurationError, EvalSetError
 from advisor.core.metrics import for_task
 from advisor.core.shipped import shipped
+from advisor.core.tool_files import with_code
 from advisor.core.types import Chat, EvalSet, Example
 
 shipped("evalsets")
@@ -94,7 +95,7 @@ def test_covidqa_dev_shares_no_paper_with_train() -> None:
 
 
 def test_svamp_tool_can_be_called() -> None:
-    (tool,) = shared("svamp").tools
+    (tool,) = with_code(shared("svamp"), trust_code=True).tools
     assert tool.call({"expression": "5 * 24.4"}) == "122"
 
 
@@ -330,7 +331,7 @@ def test_reading_a_set_does_not_change_its_folder(write: Write) -> None:
         tools__py='def f(a: int) -> int:\n    """Double."""\n    return 2 * a\n',
     )
     before = sorted(path.name for path in folder.iterdir())
-    assert load(str(folder)).tools[0].call({"a": 4}) == "8"
+    assert with_code(load(str(folder)), trust_code=True).tools[0].call({"a": 4}) == "8"
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
@@ -348,7 +349,8 @@ def test_a_metric_in_the_folder_is_found_from_anywhere(write: Write, monkeypatch
         metric__py=metric + b"    def summarise(self, pairs): return {}\n",
     )
     monkeypatch.chdir("/")
-    assert registry.make("metrics", load(str(folder)).metric).name == "mine"
+    found = with_code(load(str(folder)), trust_code=True)
+    assert for_task(found.metric, found, found.origin).name == "mine"
 
 
 def test_a_test_split_with_one_answer_is_said(write: Write) -> None:
@@ -374,7 +376,8 @@ def test_a_metric_of_the_folder_is_part_of_the_fingerprint_and_its_place_is_not(
     folder = write(evalset__yaml="instruction: Answer.\nmetric: loud.py:Loud\n", loud__py=METRIC)
     before = load(str(folder))
     was = before.fingerprint
-    assert for_task(before.metric, before).score("YES", before.test[0]) == 1.0
+    agreed = with_code(before, trust_code=True)
+    assert for_task(agreed.metric, agreed, agreed.origin).score("YES", before.test[0]) == 1.0
     shutil.copytree(folder, tmp_path / "elsewhere")
     assert load(str(tmp_path / "elsewhere")).fingerprint == was
     (folder / "loud.py").write_text(METRIC.replace("isupper", "islower"))
