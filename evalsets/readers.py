@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from advisor._util import files
+from advisor._util.files import exists as exists
 from advisor.core.errors import EvalSetError, did_you_mean
 
 MAX_FILE_BYTES = 200_000_000
@@ -61,14 +62,6 @@ def open_text(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[i
                     f"{path.name} line {number}: the file grew while it was read; wait until it is whole"
                 )
             yield number, _decoded(raw, path, number)
-
-
-def exists(path: Path) -> bool:
-    """Say whether there is something at `path`; what cannot be a path is nothing."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name too long, or with a NUL in it
-        return False
 
 
 def refuse_unreadable(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> None:

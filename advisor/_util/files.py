@@ -51,6 +51,14 @@ def opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
         yield file
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is something at `path`; what cannot be a path is nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL in it
+        return False
+
+
 def size_of(file: BinaryIO) -> int:
     """Return how many bytes an open file has."""
     return os.fstat(file.fileno()).st_size

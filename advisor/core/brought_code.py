@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from advisor._util.files import UnusableFileError, read_bounded, write_whole
+from advisor._util.files import UnusableFileError, exists, read_bounded, write_whole
 from advisor.core.errors import EvalSetError, StoreError
 from advisor.core.paths import home
 from advisor.core.source_modules import failing_line, run_source
@@ -71,7 +71,7 @@ class BroughtCode:
         root = Path(os.path.realpath(folder))
         sources: dict[str, bytes] = {}
         names = [name for name in (tools, Spec.parse(metric).target.rpartition(":")[0] if metric else "") if name]
-        keys = [_collect(root, Path(name), sources) for name in names]
+        keys = [collect(root, Path(name), sources) for name in names]
         return cls(root, sources, tuple(filter(None, (tools, metric))), keys[0] if tools else "", may_run)
 
     @property
@@ -178,8 +178,12 @@ Origin = Literal["data", "user"] | BroughtCode
 """Who says a name that may lead to code: data, the user (the command line, Python), or a set that brings code."""
 
 
-def _collect(root: Path, name: Path, sources: dict[str, bytes]) -> str:
-    """Read a file of the folder `root`, and those beside it that it imports; return its path there."""
+def collect(root: Path, name: Path, sources: dict[str, bytes]) -> str:
+    """Read a file of the folder `root`, and those beside it that it imports; return its path there.
+
+    Raises:
+        EvalSetError: see `BroughtCode.read`.
+    """
     place = Path(os.path.realpath(root / name))
     if not place.is_relative_to(root):
         raise EvalSetError(f"{name.as_posix()!r} leads out of the folder of the eval set")
@@ -196,8 +200,8 @@ def _collect(root: Path, name: Path, sources: dict[str, bytes]) -> str:
         raise EvalSetError(f"{name.as_posix()}: {error}") from None
     for head in imported_heads(parsed(key, sources[key])):
         beside = place.with_name(f"{head}.py")
-        if beside.is_file():
-            _collect(root, beside.relative_to(root), sources)
+        if exists(beside):
+            collect(root, beside.relative_to(root), sources)
     return key
 
 

@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -102,15 +102,6 @@ def source_digest(strategy: object) -> str:
             _with_siblings(path, files)
     contents = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     return hashlib.sha256("\n".join([*contents, *codes]).encode()).hexdigest()
-
-
-def code_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files among `paths` that there are, and those beside them that they import; nothing is run."""
-    found: set[Path] = set()
-    for path in paths:
-        if path.is_file():
-            _with_siblings(path, found)
-    return sorted(found)
 
 
 def _file_of(cls: type) -> Path | None:

@@ -31,10 +31,10 @@ from pydantic import (
 )
 
 from advisor._util import files
+from advisor._util.files import exists
 from advisor._util.strict_yaml import StrictLoader
-from advisor.core.brought_code import BroughtCode
+from advisor.core.brought_code import BroughtCode, collect
 from advisor.core.errors import ConfigurationError, did_you_mean
-from advisor.core.fingerprints import code_files
 from advisor.core.registry import leads_to_code
 from advisor.core.specs import Spec
 from advisor.decision.request import ComparisonRequest
@@ -177,8 +177,12 @@ def code_named_by(file: Said, flags: Said) -> BroughtCode | None:
     found = dict.fromkeys(name for value in said for name in _code_in(value))
     if not found:
         return None
-    places = [Path(name.partition(".py")[0] + ".py").expanduser() for name in found if ".py" in name]
-    sources = {str(path): path.read_bytes() for path in code_files(places)}
+    sources: dict[str, bytes] = {}
+    for name in found:
+        place = Path(f"{name.rpartition('.py')[0]}.py").expanduser().absolute()
+        if ".py" in name and exists(place):  # that there is none is said where it is looked for
+            collect(Path("/"), place.relative_to("/"), sources)
+    sources = {f"/{name}": source for name, source in sources.items()}
     modules = tuple(name for name in found if ".py" not in name)
     return BroughtCode(Path(), sources, tuple(map(str, said)), modules=modules, what="this comparison file names code")
 

@@ -67,7 +67,7 @@ def _both_ways(path: Path) -> None:
     from advisor.core.shipped import load_evalset
 
     with suppress(AdvisorError):
-        registry.load("evalsets", "advisor.evalsets.loading:read")(str(path))
+        registry.load("evalsets", "advisor.evalsets.loading:read", origin="user")(str(path))
     load_evalset(str(path))
 
 
@@ -94,9 +94,15 @@ def _folder_file(name: str) -> Parser:
 
 
 def _comparison() -> Parser:
-    from advisor.runs.comparison_file import read_comparison
+    from advisor.runs.comparison_file import code_named_by, read_comparison
 
-    return Parser(read_comparison, "comparison.yaml", STARTS["comparison"], SPECIAL["yaml"], places=False)
+    return Parser(
+        lambda path: code_named_by(read_comparison(path), {}),
+        "comparison.yaml",
+        STARTS["comparison"],
+        SPECIAL["yaml"],
+        places=False,
+    )
 
 
 def _ask() -> Parser:

@@ -78,7 +78,7 @@ PLANTED = """
 from advisor import load_evalset
 from advisor.core import metrics
 evalset = load_evalset("planted")
-print(metrics.for_task(evalset.metric, evalset).score("YES", evalset.test[0]), evalset.fingerprint)
+print(metrics.for_task(evalset.metric, evalset, evalset.origin).score("YES", evalset.test[0]), evalset.fingerprint)
 """
 
 
