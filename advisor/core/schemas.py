@@ -1,58 +1,238 @@
-"""JSON Schemas: is one usable, does a value follow it. References stay inside the schema; nothing is ever fetched."""
+"""JSON Schemas: is one usable, does a value follow it. References stay inside the schema; nothing is ever fetched.
+
+A schema comes from data, and so does a value: both are looked at within a time limit. Its patterns are matched as
+`advisor.core.patterns` says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
+from advisor.core import patterns
+from advisor.core.errors import EvalSetError
 from advisor.core.types import JSONObject
+
+LIMIT_SECONDS = 0.3
+"""Of this thread's processor time, for one value or one schema."""
+MOST_LEVELS = 100
+_NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+_PLAIN = ("enum", "const", "default", "examples")
+_ends: ContextVar[float] = ContextVar("_ends")
+Rule = Callable[[Any, Any, Any, Any], Iterable[Any] | None]
+
+
+class _TooLongError(Exception):
+    """The time is over."""
 
 
 def validate_schema(schema: object) -> str:
     """Return what makes `schema` unusable as a JSON Schema (draft 2020-12), or ``""``."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
+    from jsonschema.exceptions import best_match
 
     if not isinstance(schema, dict):
         return f"a JSON Schema is an object, not {type(schema).__name__}"
-    outside = next((ref for ref in _references(schema) if not ref.startswith("#")), "")
-    if outside:
-        return f"$ref {outside!r} leads out of the schema; only references that begin with # are followed"
     try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        return f"{_where(error.absolute_path)}{_short(error.message)}"
-    except RecursionError:
+        with _time_limit():
+            parts = list(_parts(schema))
+            outside = next((ref for _, part in parts for ref in _references(part) if not ref.startswith("#")), "")
+            if outside:
+                return f"$ref {outside!r} leads out of the schema; only references that begin with # are followed"
+            error = best_match(_validator()(_validator().META_SCHEMA).iter_errors(schema))
+    except (RecursionError, _TooDeepError):
         return "it is nested too deeply"
-    return ""
+    except _TooLongError:
+        return f"it is too large: to check it takes longer than {LIMIT_SECONDS:g} seconds"
+    if error is not None:
+        return f"{_where(error.absolute_path)}{_short(error.message)}"
+    return _wrong_pattern(parts)
 
 
 def problem(value: Any, schema: JSONObject) -> str:
-    """Return one sentence on how `value` departs from `schema`, or ``""`` if it follows it."""
-    from jsonschema import Draft202012Validator
+    """Return one sentence on how `value` departs from `schema`, or ``""`` if it follows it.
+
+    Raises:
+        EvalSetError: to find out takes too long; names the pattern, where it is one.
+    """
     from jsonschema.exceptions import best_match
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
     empty: Any = Registry()  # given explicitly, so that no reference is looked up on the network
     try:
-        error = best_match(Draft202012Validator(dict(schema), registry=empty).iter_errors(value))
+        with _time_limit():
+            error = best_match(_validator()(dict(schema), registry=empty).iter_errors(value))
     except Unresolvable as missing:
         return f"the schema refers to {missing.ref!r}, which it does not hold"
     except RecursionError:
         return "the value or its schema is nested too deeply"
+    except ArithmeticError as error:  # multipleOf with a number beyond all others
+        return f"the value cannot be held against the schema: {error}"
+    except (TypeError, ValueError, AttributeError, LookupError) as error:  # a reference to what is no schema
+        raise EvalSetError(f"the schema cannot be used: {type(error).__name__}: {error}") from error
+    except _TooLongError:
+        raise EvalSetError(
+            f"to hold an answer against the schema takes longer than {LIMIT_SECONDS:g} seconds: {_short(str(schema))}",
+            hint="write the schema with fewer alternatives and references",
+        ) from None
     return "" if error is None else f"{_where(error.absolute_path)}{_short(error.message)}"
 
 
-def _references(schema: Any, depth: int = 0) -> Iterator[str]:
-    if depth > 100:
+# --- within a time limit ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    token = _ends.set(time.thread_time() + LIMIT_SECONDS)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+@cache
+def _validator() -> Any:
+    """Return jsonschema's validator with a look at the time before each keyword, and with our patterns."""
+    import attrs
+    from jsonschema import Draft202012Validator, validators
+
+    theirs: Any = Draft202012Validator.VALIDATORS
+    own: dict[str, Rule] = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional(theirs["additionalProperties"]),
+        "uniqueItems": _unique_items,
+    }
+    extend: Any = validators.extend
+    made: Any = extend(Draft202012Validator, {name: _timed(own.get(name, rule)) for name, rule in theirs.items()})
+    made.evolve = attrs.evolve  # jsonschema's own takes another class where a part says "$schema"
+    return made
+
+
+def _timed(rule: Rule) -> Rule:
+    def look(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if time.thread_time() > _ends.get():
+            raise _TooLongError
+        yield from rule(validator, value, instance, schema) or ()
+
+    return look
+
+
+def _pattern(validator: Any, pattern: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema.exceptions import ValidationError
+
+    if isinstance(instance, str) and not _matches(pattern, instance, "its text"):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, by_pattern: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    for pattern, inner in by_pattern.items() if isinstance(instance, dict) else ():
+        for name, value in instance.items():
+            if _matches(pattern, name, "its names"):
+                yield from validator.descend(value, inner, path=name, schema_path=pattern)
+
+
+def _additional(rule: Rule) -> Rule:
+    """Leave out what the patterns of `patternProperties` match, by our matching; else as jsonschema does."""
+
+    def look(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        by_pattern = schema.get("patternProperties", {})
+        if by_pattern and isinstance(instance, dict):
+            instance = {
+                name: value
+                for name, value in instance.items()
+                if not any(_matches(pattern, name, "its names") for pattern in by_pattern)
+            }
+            schema = {**schema, "patternProperties": {}}
+        yield from rule(validator, allowed, instance, schema) or ()
+
+    return look
+
+
+def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema.exceptions import ValidationError
+
+    if wanted and isinstance(instance, list):
+        plain = {json.dumps(_comparable(item), sort_keys=True, default=repr) for item in instance}
+        if len(plain) < len(instance):
+            yield ValidationError(f"{instance!r} has non-unique elements")
+
+
+def _comparable(value: Any) -> Any:
+    """Return a value so that equal ones are written the same: 1.0 is 1, and true is not."""
+    if isinstance(value, dict):
+        return {name: _comparable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_comparable(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _matches(pattern: str, text: str, what: str) -> bool:
+    try:
+        return patterns.found(pattern, text)
+    except patterns.SlowPatternError:
+        raise EvalSetError(
+            f"the pattern {pattern!r} of the schema takes longer than {patterns.LIMIT_SECONDS:g} seconds on {what}, "
+            f"{_short(repr(text), 60)}",
+            hint="write it without repetitions inside repetitions",
+        ) from None
+    except ValueError as error:
+        raise EvalSetError(f"the pattern {pattern!r} of the schema cannot be used: {error}") from None
+
+
+# --- what stands in a schema -----------------------------------------------------------------------------------------
+
+
+class _TooDeepError(Exception):
+    """A schema has more levels than are looked at."""
+
+
+def _parts(schema: Any, path: tuple[str, ...] = (), depth: int = 0) -> Iterator[tuple[tuple[str, ...], JSONObject]]:
+    """Yield every schema inside `schema`, itself first, with the fields that lead to it."""
+    if depth > MOST_LEVELS:
+        raise _TooDeepError
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _parts(item, path, depth + 1)
+    if not isinstance(schema, dict):
         return
-    for key, value in schema.items() if isinstance(schema, dict) else ():
-        if key in ("$ref", "$dynamicRef") and isinstance(value, str):
-            yield value
-        yield from _references(value, depth + 1)
-    for item in schema if isinstance(schema, list) else ():
-        yield from _references(item, depth + 1)
+    yield path, schema
+    for key, value in schema.items():
+        if key in _NAMED and isinstance(value, dict):
+            for name, inner in value.items():
+                yield from _parts(inner, (*path, name), depth + 1)
+        elif key not in _PLAIN:
+            yield from _parts(value, path, depth + 1)
+
+
+def _references(part: JSONObject) -> Iterator[str]:
+    for key in ("$ref", "$dynamicRef"):
+        if isinstance(ref := part.get(key), str):
+            yield ref
+
+
+def _wrong_pattern(parts: Iterable[tuple[tuple[str, ...], JSONObject]]) -> str:
+    """Return what is wrong with the first pattern that cannot be used."""
+    by_names = False
+    for path, part in parts:
+        named = part.get("patternProperties")
+        listed = [part.get("pattern"), *(named if isinstance(named, Mapping) else ())]
+        by_names = by_names or bool(named)
+        for pattern in listed:
+            if isinstance(pattern, str) and (wrong := patterns.problem_of(pattern)):
+                return f"the pattern {_short(repr(pattern), 100)}{_of(path)} cannot be used: {wrong}"
+        if "unevaluatedProperties" in part and by_names:
+            return "unevaluatedProperties beside patternProperties is not read; write additionalProperties"
+    return ""
+
+
+def _of(path: tuple[str, ...]) -> str:
+    return f" of field {'.'.join(path)!r}" if path else ""
 
 
 def _where(path: Any) -> str:

@@ -125,7 +125,8 @@ class Reader:
         elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             self.defined[node.name] = node
         elif isinstance(node, ast.Assign):
-            self.defined.update({one.id: node.value for one in node.targets if isinstance(one, ast.Name)})
+            for target in node.targets:
+                self._collect_values(target, node.value)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             self.defined[node.target.id] = node.value
         elif isinstance(node, ast.Try):
@@ -133,6 +134,13 @@ class Reader:
                 self._collect(inner)
         elif type(node).__name__ == "TypeAlias":
             self.defined[node.name.id] = node  # type: ignore[attr-defined]
+
+    def _collect_values(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self.defined[target.id] = value
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for one, its in zip(target.elts, value.elts, strict=True):
+                self._collect_values(one, its)
 
     def _collect_names(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:

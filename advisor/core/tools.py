@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_CALL_CHARACTERS = 50_000
 """How far into an answer a call is looked for."""
+LONGEST_TYPE = 2_000
+"""Characters of a type that is referred to, as it is written into a prompt."""
 
 _SECTION = re.compile(r"^(Args|Arguments|Parameters|Returns|Return|Yields|Raises|Examples?|Notes?):\s*$", re.M)
 _ARGUMENT = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
@@ -235,19 +237,26 @@ def render_tool_specs(specs: Sequence[ToolSpec], *, describe_parameters: bool = 
     return "\n".join(lines)
 
 
-def _type(schema: Any, root: JSONObject, depth: int = 0) -> str:
+def _type(schema: Any, root: JSONObject, depth: int = 0, known: dict[Any, str] | None = None) -> str:
+    """Write a schema as a type; `known` holds what references were written as, so that none is followed twice."""
+    known = {} if known is None else known
     if not isinstance(schema, Mapping) or depth > 4:
         return "any"
     if isinstance(ref := schema.get("$ref"), str):
-        return _type(root.get("$defs", {}).get(ref.rpartition("/")[2]), root, depth + 1)
+        if (ref, depth) not in known:
+            inner = root.get("$defs", {}).get(ref.rpartition("/")[2])
+            known[ref, depth] = _type(inner, root, depth + 1, known)[:LONGEST_TYPE]
+        return known[ref, depth]
     if isinstance(schema.get("enum"), list) or "const" in schema:
         return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema.get("enum", [schema.get("const")]))
     if options := schema.get("anyOf", schema.get("oneOf")):
-        return " | ".join(_type(option, root, depth + 1) for option in options)
+        return " | ".join(_type(option, root, depth + 1, known) for option in options)
     kind = schema.get("type", "any")
     if isinstance(kind, list):
         return " | ".join(map(str, kind))
-    return f"{_type(schema['items'], root, depth + 1)}[]" if kind == "array" and "items" in schema else str(kind)
+    if kind == "array" and "items" in schema:
+        return f"{_type(schema['items'], root, depth + 1, known)}[]"
+    return str(kind)
 
 
 def parse_call(text: str) -> ToolCall | None:
