@@ -27,11 +27,12 @@ PLACES = (
     "builtins:exec", "runpy:run_path", "pathlib:Path.touch", "io:open", "shutil:copy", "importlib:import_module",
     "ctypes:CDLL", "advisor._util.files:write_whole", "advisor.core.metrics:ExactMatch", "beside:M", "beside.py:M",
     "./beside.py:M", "../beside.py:M", "{outside}/beside.py:M", "link.py:M", "folder/beside.py:M", "own.py:M",
-    "own.py:os.mkdir", "own.py:M.make", "sub/own.py:M", "./sub/../own.py:M",
+    "own.py:os.mkdir", "own.py:M.make", "sub/own.py:M", "./sub/../own.py:M", "beside.py", "sub.own:M", "own.py",
 )  # fmt: skip
 PARAMETERS = (
     "", "()", '(args=["mkdir", "{mark}"])', '(command="mkdir {mark}")', '(path="{mark}")', '(name="{mark}")',
     '(file="{mark}", mode="w")', '(path="{mark}", content="x")',
+    '(self="{mark}")', '(source="import os; os.mkdir(\'{mark}\')")',
 )  # fmt: skip
 VERBS = (
     "check {set} --embed 0 --quiet",
