@@ -1,7 +1,7 @@
 """JSON Schemas: is one usable, does a value follow it. References stay inside the schema; nothing is ever fetched.
 
-A schema comes from data, and so does a value: both are looked at within a time limit. Its patterns are matched as
-`advisor.core.patterns` says.
+A schema comes from data, and so does a value: looking at both takes a limited number of steps, and no longer on a slow
+machine. Patterns are matched as `advisor.core.patterns` says.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from advisor.core import patterns
 from advisor.core.errors import EvalSetError
 from advisor.core.types import JSONObject
 
-LIMIT_SECONDS = 0.3
-"""Of this thread's processor time, for one value or one schema."""
+MOST_STEPS = 20_000
+"""For one value or one schema: a keyword that is looked at, 20 items of a list or 1,000 characters; under a second."""
 MOST_LEVELS = 100
 _NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _PLAIN = ("enum", "const", "default", "examples")
-_ends: ContextVar[float] = ContextVar("_ends")
+_left: ContextVar[list[int]] = ContextVar("_left")
 Rule = Callable[[Any, Any, Any, Any], Iterable[Any] | None]
 
 
 class _TooLongError(Exception):
-    """The time is over."""
+    """The steps are used up."""
 
 
 def validate_schema(schema: object) -> str:
@@ -38,7 +38,7 @@ def validate_schema(schema: object) -> str:
     if not isinstance(schema, dict):
         return f"a JSON Schema is an object, not {type(schema).__name__}"
     try:
-        with _time_limit():
+        with _limited_steps():
             parts = list(_parts(schema))
             outside = next((ref for _, part in parts for ref in _references(part) if not ref.startswith("#")), "")
             if outside:
@@ -47,7 +47,7 @@ def validate_schema(schema: object) -> str:
     except (RecursionError, _TooDeepError):
         return "it is nested too deeply"
     except _TooLongError:
-        return f"it is too large: to check it takes longer than {LIMIT_SECONDS:g} seconds"
+        return f"it is too large: to check it takes more than {MOST_STEPS:,} steps"
     if error is not None:
         return f"{_where(error.absolute_path)}{_short(error.message)}"
     return _wrong_pattern(parts)
@@ -65,7 +65,7 @@ def problem(value: Any, schema: JSONObject) -> str:
 
     empty: Any = Registry()  # given explicitly, so that no reference is looked up on the network
     try:
-        with _time_limit():
+        with _limited_steps():
             error = best_match(_validator()(dict(schema), registry=empty).iter_errors(value))
     except Unresolvable as missing:
         return f"the schema refers to {missing.ref!r}, which it does not hold"
@@ -77,27 +77,27 @@ def problem(value: Any, schema: JSONObject) -> str:
         raise EvalSetError(f"the schema cannot be used: {type(error).__name__}: {error}") from error
     except _TooLongError:
         raise EvalSetError(
-            f"to hold an answer against the schema takes longer than {LIMIT_SECONDS:g} seconds: {_short(str(schema))}",
+            f"to hold an answer against the schema takes more than {MOST_STEPS:,} steps: {_short(str(schema))}",
             hint="write the schema with fewer alternatives and references",
         ) from None
     return "" if error is None else f"{_where(error.absolute_path)}{_short(error.message)}"
 
 
-# --- within a time limit ---------------------------------------------------------------------------------------------
+# --- in a limited number of steps ------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _time_limit() -> Iterator[None]:
-    token = _ends.set(time.thread_time() + LIMIT_SECONDS)
+def _limited_steps() -> Iterator[None]:
+    token = _left.set([MOST_STEPS])
     try:
         yield
     finally:
-        _ends.reset(token)
+        _left.reset(token)
 
 
 @cache
 def _validator() -> Any:
-    """Return jsonschema's validator with a look at the time before each keyword, and with our patterns."""
+    """Return jsonschema's validator that counts what it looks at, and with our patterns."""
     import attrs
     from jsonschema import Draft202012Validator, validators
 
@@ -109,18 +109,28 @@ def _validator() -> Any:
         "uniqueItems": _unique_items,
     }
     extend: Any = validators.extend
-    made: Any = extend(Draft202012Validator, {name: _timed(own.get(name, rule)) for name, rule in theirs.items()})
+    made: Any = extend(Draft202012Validator, {name: _counted(own.get(name, rule)) for name, rule in theirs.items()})
     made.evolve = attrs.evolve  # jsonschema's own takes another class where a part says "$schema"
     return made
 
 
-def _timed(rule: Rule) -> Rule:
+def _counted(rule: Rule) -> Rule:
     def look(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        if time.thread_time() > _ends.get():
-            raise _TooLongError
+        _spend(1 + _size(value) + _size(instance))
         yield from rule(validator, value, instance, schema) or ()
 
     return look
+
+
+def _spend(steps: int) -> None:
+    left = _left.get()
+    left[0] -= steps
+    if left[0] < 0:
+        raise _TooLongError
+
+
+def _size(value: Any) -> int:
+    return len(value) // 20 if isinstance(value, list) else len(value) // 1_000 if isinstance(value, str) else 0
 
 
 def _pattern(validator: Any, pattern: Any, instance: Any, schema: Any) -> Iterator[Any]:
@@ -158,6 +168,7 @@ def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> It
     from jsonschema.exceptions import ValidationError
 
     if wanted and isinstance(instance, list):
+        _spend(len(instance) // 4)
         plain = {json.dumps(_comparable(item), sort_keys=True, default=repr) for item in instance}
         if len(plain) < len(instance):
             yield ValidationError(f"{instance!r} has non-unique elements")
@@ -173,6 +184,7 @@ def _comparable(value: Any) -> Any:
 
 
 def _matches(pattern: str, text: str, what: str) -> bool:
+    began = time.thread_time()
     try:
         return patterns.found(pattern, text)
     except patterns.SlowPatternError:
@@ -183,6 +195,8 @@ def _matches(pattern: str, text: str, what: str) -> bool:
         ) from None
     except ValueError as error:
         raise EvalSetError(f"the pattern {pattern!r} of the schema cannot be used: {error}") from None
+    finally:
+        _spend(int((time.thread_time() - began) * MOST_STEPS))
 
 
 # --- what stands in a schema -----------------------------------------------------------------------------------------

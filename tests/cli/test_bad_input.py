@@ -141,7 +141,7 @@ def broken_json(folder: Path) -> Path:
 
 
 def broken_tools(folder: Path) -> Path:
-    (spoilt(folder, "tools", tools="tools.py") / "tools.py").write_text("import nothing_of_that_name\n")
+    (spoilt(folder, "tools", tools="tools.py") / "tools.py").write_text("def look_up(word:\n")
     return folder / "tools"
 
 
@@ -166,7 +166,7 @@ EVALSETS: list[tuple[Callable[[Path], Path], list[str]]] = [
     (no_documents, ["docs.jsonl", "no document", '{"id"', "or delete it"]),
     (no_test, ["half' has no 'test.jsonl'", "it holds", "advisor init evalset"]),
     (broken_json, ["train.jsonl line 2", "not JSON", "character 12"]),
-    (broken_tools, ["tools.py line 1", "nothing_of_that_name", "python"]),
+    (broken_tools, ["tools.py line 1", "it is not Python", "python tools.py"]),
     (wrong_columns, ["table.csv", "'antwort', 'frage'", "input", "antwort", "target", "frage"]),
     (lambda folder: spoilt(folder, "metric", metric="acuracy"), ["no metric 'acuracy'", "did you mean", "accuracy"]),
     (lambda folder: spoilt(folder, "key", metrics="x"), ["evalset.yaml line 4", "'metrics'", "mean 'metric'?"]),
@@ -251,7 +251,9 @@ def answer(request):
 def test_a_tool_that_raises_is_told_to_the_model_and_the_run_goes_on(advise: Advise, place: Path) -> None:
     (spoilt(place, "raises", tools="tools.py") / "tools.py").write_text(TOOLS)
     (place / "calling.py").write_text(CALLING)
-    done = advise("compare", "raises", "--model", "scripted:calling.py:answer", "-s", "function_calling", "--json")
+    done = advise(
+        "compare", "raises", "--model", "scripted:calling.py:answer", "-s", "function_calling", "--json", "--trust-code"
+    )
     assert done.code == 0, done.err
     assert "Traceback" not in done.err
     [run] = json.loads(done.out)["runs"]

@@ -52,7 +52,7 @@ def context(tmp_path: Path, answers: Any = None, evalset: EvalSet | None = None,
     return RunContext(
         evalset=chosen,
         model=ScriptedModel(answers or Log()),
-        metric=metrics.for_task(chosen.metric, Task.of(chosen)),
+        metric=metrics.for_task(chosen.metric, Task.of(chosen), chosen.origin),
         store=Store(tmp_path / "s.sqlite"),
         embed=toy_task.embed,
         workdir=tmp_path / "work",

@@ -213,7 +213,7 @@ METRIC = """
 def own_metric(tmp_path: Path, body: str) -> RunContext:
     path = tmp_path / "metric.py"
     path.write_text(dedent(METRIC.format(body=body)), encoding="utf-8")
-    return context(tmp_path, evalset=replace(toy_task.toy_evalset(), metric=f"{path}:Metric"))
+    return context(tmp_path, evalset=replace(toy_task.toy_evalset(), metric=f"{path}:Metric", origin="user"))
 
 
 def test_an_edited_metric_scores_anew(tmp_path: Path) -> None:
