@@ -58,10 +58,7 @@ def test_no_reference_leads_out(ref: str) -> None:
 def test_a_pattern_that_takes_too_long_is_named_with_its_field() -> None:
     slow = "^(?!x)(a|aa)+$"
     said = validate_schema({"properties": {"order": {"properties": {"number": {"pattern": slow}}}}})
-    assert (
-        said
-        == f"the pattern {slow!r} of field 'order.number' cannot be used: it takes longer than 0.2 seconds on a short text"
-    )
+    assert said.startswith(f"the pattern {slow!r} of field 'order.number' cannot be used: it takes longer than")
     with pytest.raises(EvalSetError, match="takes longer than"):
         problem({"x": "a" * 60 + "!"}, {"properties": {"x": {"pattern": slow}}})
     assert validate_schema({"enum": [{"pattern": "("}], "properties": {"pattern": {"type": "string"}}}) == ""
