@@ -9,6 +9,7 @@ import os
 import py_compile
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ import advisor
 from advisor.cli import app
 from advisor.core.errors import EvalSetError
 from advisor.core.shipped import load_evalset
+from advisor.core.tool_files import with_code
 from advisor.runs import archive
 from advisor.runs.store import Store
 from tests.faults.sheet import Sheet, trials
@@ -224,7 +226,8 @@ def test_code_is_asked_about_once_a_content(brings: Path, mark: Path, own_home: 
 
 
 def test_looking_runs_nothing_even_after_consent(brings: Path, mark: Path, tmp_path: Path) -> None:
-    load_evalset(str(brings)).origin.after_consent(trust_code=True)  # type: ignore[union-attr]
+    with_code(load_evalset(str(brings)), trust_code=True)
+    mark.rmdir()
     for at, verb in enumerate(VERBS):
         if verb != VERBS[2]:
             advise(verb, set=brings, new=tmp_path / f"new-{at}")
@@ -245,7 +248,7 @@ def test_data_cannot_agree_for_the_user(brings: Path, tmp_path: Path, monkeypatc
 
 
 def test_python_says_so_by_an_argument(brings: Path, mark: Path) -> None:
-    given = {"strategies": ["majority"], "checks": "none", "draws": 100}
+    given: Any = {"strategies": ["majority"], "checks": "none", "draws": 100}
     with pytest.raises(EvalSetError, match="this eval set brings code"):
         advisor.compare(brings, **given)
     assert not mark.exists()
@@ -255,8 +258,6 @@ def test_python_says_so_by_an_argument(brings: Path, mark: Path) -> None:
 
 def test_what_was_hashed_is_what_runs(brings: Path, mark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what was put there since, and no bytecode: neither of a file, nor of one that it imports."""
-    from advisor.core.tool_files import with_code
-
     monkeypatch.syspath_prepend(str(brings))
     found = load_evalset(str(brings))
     for file in ("tools.py", "helper.py"):

@@ -70,20 +70,14 @@ def test_hostile_schemas_end_soon(sheet: Sheet) -> None:
 def test_every_verb_says_which_pattern_of_which_field(verb: str, place: str, tmp_path: Path) -> None:
     slow = "^(?!x)(a|aa)+$"
     schema = {"type": "object", "properties": {"number": {"type": "string", "pattern": slow}}}
-    folder = write_evalset(tmp_path / "set", **({"schema": "schema.json" if place == "file" else schema}))
+    folder = write_evalset(tmp_path / "set", schema="schema.json" if place == "file" else schema)
     (folder / "schema.json").write_text(json.dumps(schema))
     if place == "tools":
         folder = write_evalset(tmp_path / "tools")
         tools = [{"type": "function", "function": {"name": "f", "description": "Do.", "parameters": schema}}]
-        row = {
-            "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "account"}],
-            "tools": tools,
-        }
+        asked = {"messages": [{"role": "user", "content": "Hi"}], "tools": tools}
         for split in ("train", "test"):
-            write_rows(
-                folder / f"{split}.jsonl",
-                [{"input": {"messages": row["messages"][:1], "tools": tools}, "target": "account"}],
-            )
+            write_rows(folder / f"{split}.jsonl", [{"input": asked, "target": "account"}])
     done = CliRunner().invoke(app, verb.format(folder).split(), prog_name="advisor")
     assert done.exit_code in (2, 100), done.output
     said = " ".join(done.output.split())
