@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MIRROR = Path(os.environ.get("ADVISOR_DATA_MIRROR", "../shared/datasets"))
 KEPT = ROOT / "benchmarks" / "results"
 SHIPPED = ("harrow_routing", "harrow_answers", "harrow_records", "harrow_voice", "harrow_tools", "harrow_desk")
+WITH_CODE = ("svamp",)
+"""Sets that bring tools; we have read them."""
 PUBLIC = ("snips_slots", "banking77", "sms_spam", "bible_plain", "svamp", "covidqa", "bfcl_single")
 SETS = (*SHIPPED, *PUBLIC)
 LIMITS = ("--train-limit", "150", "--limit", "100", "--seeds", "2", "--checks", "none")
@@ -52,7 +54,8 @@ def main() -> None:
 def command(name: str, quick: bool) -> list[str]:
     """Return the command of one set."""
     evalset = name if name in SHIPPED else f"../shared/datasets/{name}"
-    return ["advisor", "compare", evalset, *LIMITS, *(() if quick else ("--strategy", "all"))]
+    code = ("--trust-code",) if name in WITH_CODE else ()
+    return ["advisor", "compare", evalset, *LIMITS, *(() if quick else ("--strategy", "all")), *code]
 
 
 def run(words: list[str], name: str) -> None:

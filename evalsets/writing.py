@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from advisor._util.files import whole_folder
-from advisor.core.errors import ConfigurationError, StoreError
+from advisor.core.brought_code import BroughtCode
+from advisor.core.errors import ConfigurationError, EvalSetError, StoreError
+from advisor.core.registry import is_registered
 from advisor.core.types import Chat, Document, EvalSet, Example, Message, ToolSpec
 
 from .draft import SPLITS, Draft
@@ -78,9 +80,17 @@ def lines(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def evalset_yaml(loaded: EvalSet | Draft, name: str) -> str:
-    """Return an ``evalset.yaml`` for an eval set; a tool file is not named, since code cannot be written from it."""
+    """Return an ``evalset.yaml`` for an eval set; a tool file is not named, since code cannot be written from it.
+
+    Raises:
+        EvalSetError: its metric is code of its own.
+    """
     import yaml
 
+    if isinstance(loaded.origin, BroughtCode) and not is_registered("metrics", loaded.metric):
+        raise EvalSetError(
+            f"the metric of {loaded.name!r} is code, which a copy cannot hold", hint="copy its folder by hand"
+        )
     keys: dict[str, Any] = {
         "name": name,
         "instruction": loaded.instruction or "Answer the question.",

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from advisor.cli import app
 from advisor.core.errors import ConfigurationError, EvalSetError
-from advisor.core.shipped import load_evalset, shipped
+from advisor.core.shipped import load_evalset, save_evalset, shipped
 from advisor.core.types import Chat, EvalSet, Example, Message, ToolSpec
 from advisor.testing.toy_task import toy_evalset
+from tests.small_comparison import write_evalset
 
 shipped("evalsets")
 exporting = import_module("advisor.evalsets.exporting")
@@ -121,3 +122,11 @@ def test_the_verb_writes_checks_and_never_overwrites(tmp_path: Path) -> None:
     assert run("harrow_desk", "-o", target).exit_code == 2
     assert run("harrow_desk", "--split", "all").exit_code == 2
     assert len(run("harrow_desk", "--format", "trl-text", "--split", "dev").stdout.splitlines()) == 100
+
+
+def test_a_metric_that_is_code_is_in_no_copy(tmp_path: Path) -> None:
+    folder = write_evalset(tmp_path / "set", metric="mine.py:Mine")
+    (folder / "mine.py").write_text("class Mine:\n    name = 'mine'\n")
+    with pytest.raises(EvalSetError, match="the metric of 'set' is code, which a copy cannot hold"):
+        save_evalset(load_evalset(str(folder)), tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
