@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from advisor._util.files import exists
 from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import EvalSetError, did_you_mean
 from advisor.core.registry import is_registered, leads_to_code, named_by_data
@@ -19,7 +20,7 @@ from . import splitting
 from .configuration import EvalSetFile, read_configuration
 from .draft import SPLITS, Draft
 from .formats import RecordLayout, to_example
-from .readers import Record, exists, open_text, parse_json, read_jsonl, refuse_unreadable
+from .readers import Record, open_text, parse_json, read_jsonl, refuse_unreadable
 
 DATA = Path(__file__).parent / "data"
 """Where the shipped sets lie: their code is ours."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from advisor._util.files import exists
 from advisor.core import registry
 from advisor.core.errors import EvalSetError, did_you_mean
 from advisor.core.specs import Spec
@@ -17,7 +18,6 @@ from . import public, shipped
 from .draft import Draft
 from .files import read_file, read_frame
 from .folder import DATA, Refused, read_folder
-from .readers import exists
 
 
 def load(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from advisor._util.files import exists
 from advisor.core.errors import EvalSetError, did_you_mean
 from advisor.core.progress import Progress, silent
 from advisor.core.types import EvalSet, Example
@@ -26,7 +27,7 @@ from .files import FileDefaults, guess_columns, task_of
 from .folder import Refused, read_all, read_folder
 from .formats import RecordLayout
 from .public_formats import FORMATS, passages
-from .readers import Record, exists
+from .readers import Record
 
 PREFIX, HUB_PREFIX = "public:", "hf:"
 TABLE = Path(__file__).parent / "public.yaml"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from advisor._util import files
-from advisor._util.files import exists as exists
 from advisor.core.errors import EvalSetError, did_you_mean
 
 MAX_FILE_BYTES = 200_000_000

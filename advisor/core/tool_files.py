@@ -172,11 +172,10 @@ def _function_called(name: str, reader: Reader, code: BroughtCode) -> ast.Functi
 
 def _yields(node: ast.AST) -> bool:
     """Whether a function is a generator: a yield in it, and not in a function inside it."""
-    inner = [child for child in ast.iter_child_nodes(node)]
     return any(
         isinstance(child, ast.Yield | ast.YieldFrom)
         or (not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and _yields(child))
-        for child in inner
+        for child in ast.iter_child_nodes(node)
     )
 
 

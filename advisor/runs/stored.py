@@ -38,13 +38,11 @@ def text_of(kind: type, value: Any) -> str:
 
 def _as_json(value: Any) -> Any:
     """What Python's JSON does not know: other mappings, numbers of numpy, dates, paths, sets."""
-    from pydantic import TypeAdapter
-
     if isinstance(value, Mapping):
         return dict(value)
     if hasattr(value, "tolist"):
         return value.tolist()
-    return TypeAdapter(Any).dump_python(value, mode="json")
+    return adapter(object).dump_python(value, mode="json")
 
 
 def comparison_of(plain: Any) -> Comparison:
@@ -53,11 +51,9 @@ def comparison_of(plain: Any) -> Comparison:
     Raises:
         ValueError: they stand for none.
     """
-    from pydantic import TypeAdapter
-
     from advisor.decision.comparison import Comparison
 
-    found: Comparison = TypeAdapter(Comparison).validate_python(_as_now(plain) if _is_earlier(plain) else plain)
+    found: Comparison = adapter(Comparison).validate_python(_as_now(plain) if _is_earlier(plain) else plain)
     _check_words(found)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor
@@ -67,4 +68,4 @@ def _largest_difference(model: Trainable, prefix: Tensor, items: list[Item]) -> 
         theirs = network(input_ids=ids.unsqueeze(0), use_cache=False).logits[0, at]
         spread = theirs - theirs.mean(-1, keepdim=True)
         found.append((float((ours - theirs).norm() / spread.norm()), len(ids)))
-    return max(found, key=lambda pair: pair[0] if pair[0] == pair[0] else float("inf"))
+    return max(found, key=lambda pair: math.inf if math.isnan(pair[0]) else pair[0])
