@@ -7,11 +7,13 @@ machine. Patterns are matched as `advisor.core.patterns` says.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from types import FrameType
 from typing import Any
 
 from advisor.core import patterns
@@ -21,14 +23,22 @@ from advisor.core.types import JSONObject
 MOST_STEPS = 20_000
 """For one value or one schema: a keyword that is looked at, 20 items of a list or 1,000 characters; under a second."""
 MOST_LEVELS = 100
+"""Of a schema, as it is written."""
+FRAMES_A_LEVEL = 5
+"""Python frames that jsonschema takes for a keyword within a keyword, rounded up: most take three."""
 _NAMED = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _PLAIN = ("enum", "const", "default", "examples")
 _left: ContextVar[list[int]] = ContextVar("_left")
+_levels: ContextVar[list[int]] = ContextVar("_levels")
 Rule = Callable[[Any, Any, Any, Any], Iterable[Any] | None]
 
 
 class _TooLongError(Exception):
     """The steps are used up."""
+
+
+class _TooDeepError(Exception):
+    """There are more levels than are looked at; Python's own limit is not awaited: jsonschema's tables panic there."""
 
 
 def validate_schema(schema: object) -> str:
@@ -69,7 +79,7 @@ def problem(value: Any, schema: JSONObject) -> str:
             error = best_match(_validator()(dict(schema), registry=empty).iter_errors(value))
     except Unresolvable as missing:
         return f"the schema refers to {missing.ref!r}, which it does not hold"
-    except RecursionError:
+    except (RecursionError, _TooDeepError):
         return "the value or its schema is nested too deeply"
     except ArithmeticError as error:  # multipleOf with a number beyond all others
         return f"the value cannot be held against the schema: {error}"
@@ -88,11 +98,17 @@ def problem(value: Any, schema: JSONObject) -> str:
 
 @contextmanager
 def _limited_steps() -> Iterator[None]:
-    token = _left.set([MOST_STEPS])
+    frame: FrameType | None = sys._getframe()
+    frames = 0
+    while frame is not None:
+        frame, frames = frame.f_back, frames + 1
+    levels = (sys.getrecursionlimit() - frames) // FRAMES_A_LEVEL
+    steps, nested = _left.set([MOST_STEPS]), _levels.set([levels])
     try:
         yield
     finally:
-        _left.reset(token)
+        _left.reset(steps)
+        _levels.reset(nested)
 
 
 @cache
@@ -117,7 +133,14 @@ def _validator() -> Any:
 def _counted(rule: Rule) -> Rule:
     def look(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
         _spend(1 + _size(value) + _size(instance))
-        yield from rule(validator, value, instance, schema) or ()
+        levels = _levels.get()
+        if levels[0] <= 0:
+            raise _TooDeepError
+        levels[0] -= 1
+        try:
+            yield from rule(validator, value, instance, schema) or ()
+        finally:
+            levels[0] += 1
 
     return look
 
@@ -200,10 +223,6 @@ def _matches(pattern: str, text: str, what: str) -> bool:
 
 
 # --- what stands in a schema -----------------------------------------------------------------------------------------
-
-
-class _TooDeepError(Exception):
-    """A schema has more levels than are looked at."""
 
 
 def _parts(schema: Any, path: tuple[str, ...] = (), depth: int = 0) -> Iterator[tuple[tuple[str, ...], JSONObject]]:

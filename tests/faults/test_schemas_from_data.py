@@ -68,6 +68,21 @@ def test_hostile_schemas_end_soon(sheet: Sheet) -> None:
     assert not broken, "\n".join(broken)
 
 
+@pytest.mark.parametrize("rule", ["allOf", "not", "if"])
+def test_schemas_without_end_are_said_wherever_the_caller_stands(rule: str) -> None:
+    """jsonschema's tables panic where Python's frames end; how many are left depends on the caller (and on a debugger)."""
+
+    def deep(levels: int) -> str:
+        if levels:
+            return deep(levels - 1)
+        loop = {"$ref": "#/$defs/a"}
+        inner = {rule: [loop] if rule == "allOf" else loop, "unevaluatedProperties": False}
+        return problem({"a": 1}, {**inner, "$defs": {"a": inner}})
+
+    for around in range(0, 700, 23):
+        assert deep(around) == "the value or its schema is nested too deeply", around
+
+
 @pytest.mark.parametrize("verb", ["check {} --embed 0", "compare {} --dry-run", "compare {}"])
 @pytest.mark.parametrize("place", ["schema", "file", "tools"])
 def test_every_verb_says_which_pattern_of_which_field(verb: str, place: str, tmp_path: Path) -> None:
