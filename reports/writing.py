@@ -49,15 +49,17 @@ def renderer(path: Path) -> Callable[[Comparison], str | Iterable[str]]:
 
 
 def write_atomically(target: Path, text: str | Iterable[str]) -> None:
-    """Write UTF-8 `text`, whole or in pieces, beside `target`, flush it to disk, and rename it into place.
+    """Write UTF-8 `text`, whole or in pieces; see `advisor._util.files.write_whole`.
 
     Raises:
+        BrokenPipeError: nobody reads the pipe that it is written to.
         StoreError: the folder or the file cannot be written; nothing is left behind.
     """
-    final = Path(os.path.realpath(target))  # a link stays a link: what it points to is replaced
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(final, (hide_known(piece).encode() for piece in ([text] if isinstance(text, str) else text)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, (hide_known(piece).encode() for piece in ([text] if isinstance(text, str) else text)))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise StoreError(
             f"the report cannot be written to {str(target)!r}: {error.strerror or error}",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -89,22 +91,67 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
 def write_whole(path: Path, content: bytes | Iterable[bytes], mode: int = 0o666) -> None:
     """Write beside `path`, have it on disk, and put it in its place: a crash leaves the old file or the new one.
 
-    `content` may come in pieces. What a killed process had begun is named ``.NAME.HEX.part``. `mode` is less what the
-    user's umask takes away.
+    A link stays a link: the file it points to is replaced. What is no file (see `written_through`) is written to, and
+    nothing takes its place. What a killed process had begun is named ``.NAME.HEX.part``.
+
+    Args:
+        path: where to.
+        content: in one piece or in several.
+        mode: permissions, less what the user's umask takes away and what an older file in its place did not allow.
 
     Raises:
         OSError: it cannot be written; nothing is left behind.
     """
+    pieces = [content] if isinstance(content, bytes) else content
+    if written_through(path):
+        _write_through(path, pieces)
+        return
+    path = Path(os.path.realpath(path))
+    with contextlib.suppress(FileNotFoundError):
+        mode &= stat.S_IMODE(path.stat().st_mode)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.writelines([content] if isinstance(content, bytes) else content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
+
+
+def written_through(path: Path) -> bool:
+    """Return whether what is written to `path` goes on elsewhere: to a device, a pipe, or what this process has open.
+
+    The last is what ``/dev/stdout`` and ``/dev/fd/3`` stand for; where it is a file, somebody may have written to it
+    before and may go on.
+    """
+    if _own_descriptor(path) is not None:
+        return True
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as ``/dev/stdout`` stands for, through any links."""
+    with contextlib.suppress(OSError, ValueError):
+        for _ in range(40):  # as many links as Linux follows
+            if re.fullmatch("[0-9]{1,9}", path.name) and os.path.realpath(path.parent) == os.path.realpath("/dev/fd"):
+                return int(path.name)
+            path = path.parent / os.readlink(path)
+    return None
+
+
+def _write_through(path: Path, pieces: Iterable[bytes]) -> None:
+    number = _own_descriptor(path)
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # what was printed before stays before
+        stream.flush()
+    with open(os.open(path, os.O_WRONLY) if number is None else os.dup(number), "wb") as file:
+        file.writelines(pieces)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,13 +83,11 @@ def check(
             changes = shipped.fix_data(
                 evalset, fix, columns=columns, embed=embedder, settings=settings, progress=progress
             )
-    if as_json:
-        typer.echo(shipped.data_report_json(found))
-    else:
-        shipped.show_data_report(found, short=quiet)
-    for path in outputs:
-        shipped.save_data_report(found, path)
-        common.say_written(path, quiet=quiet)
+    with common.saving(partial(shipped.save_data_report, found), outputs, quiet=quiet):
+        if as_json:
+            typer.echo(shipped.data_report_json(found))
+        else:
+            shipped.show_data_report(found, short=quiet)
     if changes is not None and fix is not None:
         typer.echo(f"Wrote {fix}: {_counted(changes)}; every one stands in {fix / 'changes.jsonl'}", err=True)
         typer.echo(f"  advisor check {common.quoted(fix)}", err=True)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from advisor._util import interrupts
+from advisor._util.files import write_whole, written_through
 from advisor._util.redaction import for_terminal
 from advisor.core.errors import AdvisorError, ConfigurationError
 
@@ -126,7 +127,9 @@ def validate_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
                 f"--output {path!r} has no extension that names a report format; allowed: {allowed}",
                 hint=f"--output {Path(path).stem or 'report'}.html",
             )
-        folder = next((place for place in Path(path).absolute().parents if place.exists()), Path("/"))
+        if written_through(Path(path)):
+            continue
+        folder = next((place for place in Path(os.path.realpath(path)).parents if place.exists()), Path("/"))
         if Path(path).is_dir():
             raise ConfigurationError(
                 f"--output {path!r} is a folder; a file is needed",
@@ -155,17 +158,30 @@ def print_json(comparison: Any) -> None:
     typer.echo()
 
 
-def save(comparison: Any, paths: Iterable[str], *, quiet: bool = False) -> None:
-    """Write a comparison to every path and say so."""
-    for path in paths:
-        comparison.save(path)
-        say_written(path, quiet=quiet)
+@contextlib.contextmanager
+def saving(save: Callable[[str], object], paths: Sequence[str], *, quiet: bool = False) -> Iterator[None]:
+    """In the end, write every file and say so: also where nobody reads what is printed, or another cannot be written.
+
+    Args:
+        save: writes to a path.
+        paths: the files.
+        quiet: say nothing.
+    """
+    with contextlib.ExitStack() as files:
+        for path in reversed(paths):
+            files.callback(_save, save, path, quiet)
+        yield
 
 
-def say_written(path: str | Path, *, quiet: bool = False) -> None:
-    """Say that a file was written."""
+def _save(save: Callable[[str], object], path: str, quiet: bool) -> None:
+    save(path)
     if not quiet:
-        print(f"Wrote {path}", file=sys.stderr)
+        say_written(path)
+
+
+def say_written(path: str | Path) -> None:
+    """Say that a file was written."""
+    print(f"Wrote {path}", file=sys.stderr)
 
 
 def quoted(path: Path | str) -> str:
@@ -174,15 +190,18 @@ def quoted(path: Path | str) -> str:
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:
-    """Write a scaffold's file; an existing one is kept unless `force`.
+    """Write one file whole, or not at all; an existing one is kept unless `force`.
 
     Raises:
+        BrokenPipeError: nobody reads the pipe that it is written to.
         ConfigurationError: it exists, or cannot be written.
     """
-    if path.exists() and not force:
+    if path.exists() and not force and not written_through(path):
         raise ConfigurationError(f"{str(path)!r} exists already and is kept", hint="add --force to overwrite it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ConfigurationError(f"{str(path)!r} cannot be written: {error.strerror}") from error

@@ -82,15 +82,13 @@ def compare(**given: Any) -> None:
         return
     silent = wanted.quiet or wanted.as_json
     comparison = _run(asked, silent, wanted.trust_code)
-    try:
+    with common.saving(comparison.save, outputs, quiet=silent):
         if wanted.as_json:
             common.print_json(comparison)
         elif wanted.quiet:
             typer.echo(comparison.verdict.headline)
         else:
             common.show(comparison)
-    finally:  # also where nobody reads what is printed
-        common.save(comparison, outputs, quiet=silent)
     if not silent:
         _say_what_is_unanswered(comparison)
     _gates(comparison, wanted.require_decision, wanted.fail_under)

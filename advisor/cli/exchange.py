@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from advisor.cli import common
+
 
 def export(
     run: Annotated[
@@ -30,7 +32,7 @@ def export(
         comparison = store.load_comparison(run)
     path = Path(output or f"{comparison.id}.zip")
     archive.write(comparison, path)
-    print(f"Wrote {path}", file=sys.stderr)
+    common.say_written(path)
 
 
 def import_(

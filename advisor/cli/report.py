@@ -37,10 +37,10 @@ def report(
     common.validate_outputs(outputs)
     with Store() as store:
         comparison = store.load_comparison(run)
-    if as_json:
-        common.print_json(comparison)
-    elif quiet:
-        typer.echo(comparison.verdict.headline)
-    elif not outputs:
-        common.show(comparison)
-    common.save(comparison, outputs, quiet=quiet or as_json)
+    with common.saving(comparison.save, outputs, quiet=quiet or as_json):
+        if as_json:
+            common.print_json(comparison)
+        elif quiet:
+            typer.echo(comparison.verdict.headline)
+        elif not outputs:
+            common.show(comparison)

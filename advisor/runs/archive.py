@@ -37,6 +37,7 @@ def write(comparison: Comparison, path: Path) -> None:
     """Write a comparison with its runs and all their outcomes to `path`, in one step.
 
     Raises:
+        BrokenPipeError: nobody reads the pipe that it is written to.
         StoreError: it cannot be written, or is larger than could be read again.
     """
     content = text_of(type(comparison), comparison).encode()
@@ -51,6 +52,8 @@ def write(comparison: Comparison, path: Path) -> None:
         raise StoreError("the comparison would not be read back as it is; nothing was written")
     try:
         write_whole(path, packed.getvalue())
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise StoreError(
             f"the file {str(path)!r} cannot be written: {error.strerror or error}", hint="choose another place with -o"
