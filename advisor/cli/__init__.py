@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from advisor._util.redaction import guard_tracebacks
-from advisor.cli import ask, check, clean, compare, doctor, exchange, export, init, list, report, selftest
+from advisor.cli import ask, check, clean, compare, doctor, exchange, export, init, list, report, selftest, streams
 from advisor.cli.common import Verbs
 
 app = typer.Typer(
@@ -60,5 +60,6 @@ def _root(
 
 def main() -> None:
     """Run the command line; the console script ``advisor``."""
+    streams.open_all()
     guard_tracebacks()
     app(prog_name="advisor")

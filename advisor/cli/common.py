@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from advisor._util import interrupts
 from advisor._util.files import write_whole, written_through
 from advisor._util.redaction import for_terminal
+from advisor.cli import streams
 from advisor.core.errors import AdvisorError, ConfigurationError
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED, INCONCLUSIVE, GATE_FAILED = 130, 143, 141, 5, 100
@@ -23,6 +24,25 @@ INTERRUPTED, TERMINATED, PIPE_CLOSED, INCONCLUSIVE, GATE_FAILED = 130, 143, 141,
 
 class Verbs(TyperGroup):
     """Turns expected errors and interruptions into one sentence on stderr and their exit code."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run the command line; where nobody reads what it prints, end quietly."""
+        try:
+            try:
+                return super().main(*arguments, **options)
+            finally:
+                sys.stdout.flush()
+        except (BrokenPipeError, interrupts.PipeClosed):
+            code = PIPE_CLOSED
+        except OSError as error:
+            _complain(_of_the_system(error))
+            code = AdvisorError.exit_code
+        except SystemExit as error:  # rich and click make this of a broken pipe
+            if not isinstance(error.__context__, BrokenPipeError):
+                raise
+            code = PIPE_CLOSED
+        streams.silence()
+        sys.exit(code)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Remember what was typed."""
@@ -33,15 +53,10 @@ class Verbs(TyperGroup):
         """Run the verb."""
         with interrupts.watched(lambda: _say_how_to_go_on(ctx)):
             try:
-                try:
-                    return super().invoke(ctx)
-                finally:
-                    sys.stdout.flush()
+                return super().invoke(ctx)
             except (AdvisorError, OSError) as error:
-                if os.environ.get("ADVISOR_DEBUG"):
+                if os.environ.get("ADVISOR_DEBUG") or isinstance(error, BrokenPipeError):
                     raise
-                if isinstance(error, BrokenPipeError):
-                    raise typer.Exit(_end_quietly()) from None
                 code = error.exit_code if isinstance(error, AdvisorError) else AdvisorError.exit_code
                 said = str(error) if isinstance(error, AdvisorError) else _of_the_system(error)
                 _complain(said)
@@ -50,12 +65,6 @@ class Verbs(TyperGroup):
                 code = interrupts.end()
                 _say_how_to_go_on(ctx)
                 raise typer.Exit(code) from None
-            except interrupts.PipeClosed:
-                raise typer.Exit(_end_quietly()) from None
-            except SystemExit as error:  # rich makes this of a pipe that nobody reads
-                if isinstance(error.__context__, BrokenPipeError):
-                    raise typer.Exit(_end_quietly()) from None
-                raise
 
 
 def _say_how_to_go_on(ctx: Any) -> None:
@@ -74,19 +83,6 @@ def _complain(text: str, before: str = "") -> None:
     """Print to stderr; where nobody reads it, that is all right."""
     with contextlib.suppress(OSError, ValueError):
         print(f"{before}advisor: {for_terminal(text)}", file=sys.stderr, flush=True)
-
-
-def _end_quietly() -> int:
-    """Point what nobody reads at nothing, so that the end of the interpreter cannot complain; return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            with contextlib.suppress(OSError, ValueError):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, stream.fileno())
-                os.close(nowhere)
-    return PIPE_CLOSED
 
 
 def pairs(values: Iterable[str], option: str) -> dict[str, str]:
