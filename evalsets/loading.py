@@ -11,6 +11,7 @@ from typing import Any
 from advisor._util.files import exists
 from advisor.core import registry
 from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.paths import expanded
 from advisor.core.specs import Spec
 from advisor.core.types import EvalSet
 
@@ -33,7 +34,7 @@ def load_frame(frame: Any, *, columns: Mapping[str, str] | None = None, seed: in
 
 def load_split(source: str, rule: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
     """Load one file and split it by a rule: ``stratified``, ``time=FIELD`` or ``content``; see `load`."""
-    return read_file(Path(source).expanduser(), columns=columns, seed=seed, rule=rule).finished(seed)
+    return read_file(expanded(source), columns=columns, seed=seed, rule=rule).finished(seed)
 
 
 def read(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> Draft:
@@ -50,7 +51,7 @@ def read(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0
 
 def _find(source: str, columns: Mapping[str, str] | None, seed: int, refused: Refused | None) -> EvalSet | Draft:
     source = str(source)
-    path = Path(source).expanduser()
+    path = expanded(source)
     entries = {entry.name for entry in registry.names("evalsets")}
     if source in entries or (":" in source and not exists(path)):
         return _registered(source, columns, seed, refused)

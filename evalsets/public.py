@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from advisor._util.files import exists
 from advisor.core.errors import EvalSetError, did_you_mean
+from advisor.core.paths import expanded
 from advisor.core.progress import Progress, silent
 from advisor.core.types import EvalSet, Example
 
@@ -76,7 +77,7 @@ def summary(name: str) -> str:
 def mirrored(name: str) -> Path | None:
     """Return the folder with a local copy of a public set, if there is one."""
     mirror = os.environ.get("ADVISOR_DATA_MIRROR", "")
-    folder = Path(mirror).expanduser() / name if mirror else None
+    folder = expanded(mirror) / name if mirror else None
     return folder if folder and exists(folder / "evalset.yaml") else None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.core.data_check import GATES, DataCheckResult, DataReport
+from advisor.core.paths import expanded
 
 from . import numbers
 from .html import environment
@@ -136,7 +137,7 @@ _FORMATS = {"html": as_html, "json": as_json}
 
 def save(found: DataReport, path: str) -> None:
     """Write the findings to a file, whole or not at all, in the format of its extension."""
-    write_atomically(Path(path), _FORMATS[Path(path).suffix.lower().removeprefix(".")](found))
+    write_atomically(expanded(path), _FORMATS[Path(path).suffix.lower().removeprefix(".")](found))
 
 
 __all__ = ["as_html", "as_json", "render", "save", "show"]

@@ -12,6 +12,7 @@ from datetime import date
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from advisor.core.docstrings import docstring_of
 from advisor.core.statement import Statement
 from advisor.core.types import Outcome, Outcomes
 from advisor.decision.comparison import Comparison
@@ -66,7 +67,7 @@ def _object(kind: type, found: dict[str, Any]) -> dict[str, Any]:
     names = [*written(kind), *said]
     return {
         "type": "object",
-        "description": " ".join((kind.__doc__ or "").split("\n\n")[0].split()),
+        "description": " ".join(docstring_of(kind).split("\n\n")[0].split()),
         "required": list(names),
         "properties": {name: _schema(hints[name], found) for name in names},
     }

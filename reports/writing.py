@@ -10,6 +10,7 @@ from typing import cast
 from advisor._util.files import write_whole
 from advisor._util.redaction import hide_known
 from advisor.core.errors import ConfigurationError, StoreError
+from advisor.core.paths import expanded
 from advisor.decision.comparison import Comparison
 
 
@@ -23,7 +24,7 @@ def save(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
         ConfigurationError: the extension names no format.
         StoreError: the file cannot be written.
     """
-    target = Path(path)
+    target = expanded(path)
     write_atomically(target, renderer(target)(comparison))
     return target
 

@@ -9,6 +9,7 @@ import typer
 from advisor._util.redaction import guard_tracebacks
 from advisor.cli import ask, check, clean, compare, doctor, exchange, export, init, list, report, selftest, streams
 from advisor.cli.common import Verbs
+from advisor.core.docstrings import docstring_of
 
 app = typer.Typer(
     name="advisor",
@@ -39,6 +40,9 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(init.app, name="init")
 export.app.command("run")(exchange.export)
 app.add_typer(export.app, name="export")
+for _group in (app, init.app, export.app):
+    for _command in _group.registered_commands:
+        _command.help = docstring_of(_command.callback)
 
 
 def _version(asked: bool) -> None:

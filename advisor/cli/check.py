@@ -11,6 +11,7 @@ import typer
 
 from advisor.cli import common
 from advisor.cli.flags import typed_values, with_flags
+from advisor.core.paths import expanded
 from advisor.economics.amounts import POINTS
 from advisor.economics.definition import WHOLE, Bounds, Option, named_options
 
@@ -71,6 +72,7 @@ def check(
     from advisor.models.local.embeddings import Embedder
 
     outputs = output or []
+    fix = fix and expanded(fix)
     common.validate_outputs(outputs, FORMATS)
     chosen = typed_values(given, _SETTINGS)
     columns = chosen.pop("columns", None)

@@ -18,6 +18,7 @@ from advisor._util.files import write_whole, written_through
 from advisor._util.redaction import for_terminal
 from advisor.cli import streams
 from advisor.core.errors import AdvisorError, ConfigurationError
+from advisor.core.paths import expanded
 
 INTERRUPTED, TERMINATED, PIPE_CLOSED, INCONCLUSIVE, GATE_FAILED = 130, 143, 141, 5, 100
 
@@ -115,7 +116,7 @@ def validate_outputs(paths: Iterable[str], formats: Sequence[str] = ()) -> None:
     from advisor.core import registry
 
     formats = formats or [entry.name for entry in registry.names("reports") if not entry.problem]
-    for path in paths:
+    for path in map(str, map(expanded, paths)):
         extension = Path(path).suffix.lower().removeprefix(".")
         if extension not in formats:
             allowed = ", ".join(f".{name}" for name in formats)
@@ -192,6 +193,7 @@ def write_new(path: Path, text: str, *, force: bool) -> None:
         BrokenPipeError: nobody reads the pipe that it is written to.
         ConfigurationError: it exists, or cannot be written.
     """
+    path = expanded(path)
     if path.exists() and not force and not written_through(path):
         raise ConfigurationError(f"{str(path)!r} exists already and is kept", hint="add --force to overwrite it")
     try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from advisor.cli import common
+from advisor.core.paths import expanded
 
 
 def export(
@@ -30,7 +30,7 @@ def export(
 
     with Store() as store:
         comparison = store.load_comparison(run)
-    path = Path(output or f"{comparison.id}.zip")
+    path = expanded(output or f"{comparison.id}.zip")
     archive.write(comparison, path)
     common.say_written(path)
 
@@ -45,7 +45,7 @@ def import_(
     from advisor.runs import archive
     from advisor.runs.store import Store
 
-    comparison = archive.read(Path(file))
+    comparison = archive.read(expanded(file))
     with Store() as store:
         store.take_in(comparison)
     print(f"Took in {comparison.id}. To see it, type: advisor report {comparison.id}", file=sys.stderr)

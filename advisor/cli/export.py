@@ -9,6 +9,7 @@ import typer
 
 from advisor.cli import common
 from advisor.core.errors import ConfigurationError
+from advisor.core.paths import expanded
 
 app = typer.Typer(
     no_args_is_help=True, help="Write an eval set for other tools, or a stored comparison for another machine."
@@ -38,7 +39,7 @@ def evalset(
     from advisor.core.shipped import load_evalset, tuning_file, validate_tuning_file
 
     if check:
-        count = validate_tuning_file(Path(source), kind)
+        count = validate_tuning_file(expanded(source), kind)
         typer.echo(f"{source}: {count:,} rows are fine for {kind}")
         return
     if split not in ("train", "dev", "test"):

@@ -12,6 +12,7 @@ import typer
 
 from advisor.cli import common
 from advisor.core.errors import ConfigurationError
+from advisor.core.paths import expanded
 
 if TYPE_CHECKING:
     from advisor.core.types import EvalSet
@@ -89,6 +90,7 @@ def evalset(
     """Write an eval-set folder: a small example to edit, or your own file split into train, dev and test."""
     from advisor.core.shipped import evalset_yaml, split_lines
 
+    folder = expanded(folder)
     if (column or split) and not source:
         raise ConfigurationError(
             f"--{'column' if column else 'split'} is about a file, and no file is given", hint="add --from FILE"

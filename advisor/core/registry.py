@@ -32,6 +32,7 @@ from typing import Any
 from advisor.core.brought_code import BroughtCode, Origin
 from advisor.core.errors import AdvisorError, ConfigurationError, RegistryError, did_you_mean
 from advisor.core.fingerprints import constructor_parameters
+from advisor.core.paths import expanded
 from advisor.core.shipped import imported, shipped
 from advisor.core.source_modules import run_source
 from advisor.core.specs import Spec
@@ -115,7 +116,7 @@ def load(kind: str, name: str, *, origin: Origin = "data") -> Any:
     if leads_to_code(name) and origin != "user":
         raise named_by_data(kind, name)
     if colon and place.endswith(".py"):
-        return _attribute(_module_from_file(Path(place), kind), attribute, name)
+        return _attribute(_module_from_file(expanded(place), kind), attribute, name)
     if name.endswith(".py"):
         raise _names_no_class(Path(name))
     if leads_to_code(name):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from advisor.core.data_check import DataChange, DataCheckSettings, DataFindings, DataReport
 from advisor.core.errors import AdvisorError, RegistryError
+from advisor.core.paths import expanded
 from advisor.core.progress import Progress, silent
 from advisor.core.types import Embed, EvalSet, Example, Run
 
@@ -67,7 +68,7 @@ def save_evalset(evalset: EvalSet, folder: str | os.PathLike[str]) -> Path:
         ConfigurationError: the folder exists already.
         StoreError: it cannot be written.
     """
-    written: Path = _neighbour("evalsets.writing").write_folder(evalset, Path(folder))
+    written: Path = _neighbour("evalsets.writing").write_folder(evalset, expanded(folder))
     return written
 
 
@@ -249,7 +250,7 @@ def save_comparison(comparison: ShownComparison, path: str | os.PathLike[str]) -
         ConfigurationError: there is no report format of that name.
         StoreError: the file cannot be written.
     """
-    written: Path = _neighbour("reports.writing").save(comparison, Path(path))
+    written: Path = _neighbour("reports.writing").save(comparison, path)
     return written
 
 

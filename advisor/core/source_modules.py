@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from advisor.core.docstrings import KEEPING
+
 Importer = Callable[..., Any]
 """Stands in for ``__import__`` inside a module."""
 
@@ -33,7 +35,7 @@ def run_source(path: Path, source: bytes, name: str, importer: Importer | None =
         vars(module)["__builtins__"] = {**vars(builtins), "__import__": importer}
     sys.modules[name] = module  # before it runs: dataclasses and type hints look their module up there
     try:
-        exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
+        exec(compile(source, str(path), "exec", dont_inherit=True, optimize=KEEPING), vars(module))
     except BaseException:
         del sys.modules[name]
         raise

@@ -102,11 +102,11 @@ def _shown(spec: ToolSpec | None) -> str:
 def _spec_of(node: ast.FunctionDef, reader: Reader, code: BroughtCode) -> ToolSpec:
     """Return what a model is told of one function."""
     try:
-        doc = ast.get_docstring(node)
+        doc = ast.get_docstring(node) or ""
         refuse_undocumented(node.name, doc)
         if isinstance(node, ast.AsyncFunctionDef) or _yields(node):
             raise not_plain(node.name)
-        return described(node.name, doc or "", _parameters(node, reader))[1]
+        return described(node.name, doc, _parameters(node, reader))[1]
     except UnreadableError as error:
         raise _at(code, error.line or node.lineno, f"tool {node.name!r}: {error.why}", _PLAIN) from None
     except RecursionError:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
+from advisor.core.docstrings import DROPPED, docstring_of
 from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
 from advisor.core.schemas import problem
 from advisor.core.types import JSONObject, Tool, ToolCall, ToolSpec
@@ -39,7 +40,12 @@ def tool_from_function(fn: Callable[..., Any]) -> Tool:
     Raises:
         ConfigurationError: no docstring, a parameter without annotation, or one that cannot be passed by name.
     """
-    doc = inspect.getdoc(fn)
+    doc = docstring_of(fn)
+    if DROPPED and not doc:
+        raise ConfigurationError(
+            f"Python left out the docstring of tool {fn.__name__!r}, which the model reads (PYTHONOPTIMIZE=2 or -OO)",
+            hint="unset PYTHONOPTIMIZE, or set it to 1",
+        )
     refuse_undocumented(fn.__name__, doc)
     if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         raise not_plain(fn.__name__)
@@ -48,7 +54,7 @@ def tool_from_function(fn: Callable[..., Any]) -> Tool:
         parameter.replace(annotation=hints.get(parameter.name, parameter.empty))
         for parameter in inspect.signature(fn).parameters.values()
     ]
-    model, spec = described(fn.__name__, doc or "", parameters)
+    model, spec = described(fn.__name__, doc, parameters)
     return Tool(spec, lambda arguments: _run(fn, model, arguments))
 
 
@@ -88,13 +94,13 @@ def described(name: str, doc: str, parameters: Sequence[inspect.Parameter]) -> t
     return model, ToolSpec(name, " ".join(_SECTION.split(doc)[0].split()), schema)
 
 
-def refuse_undocumented(name: str, doc: str | None) -> None:
+def refuse_undocumented(name: str, doc: str) -> None:
     """Refuse a tool without a docstring.
 
     Raises:
         ConfigurationError: it has none.
     """
-    if not doc or not doc.strip():
+    if not doc.strip():
         raise ConfigurationError(
             f"tool {name!r} has no docstring; the model reads it to know when to call the tool",
             hint=f'def {name}(...): """Say in one line what it does."""',

@@ -10,6 +10,7 @@ from pathlib import Path
 from advisor.core import registry
 from advisor.core.errors import ConfigurationError, ModelError
 from advisor.core.model import Model
+from advisor.core.paths import expanded
 from advisor.core.progress import Progress, silent
 
 EMBEDDED = "smollm2"
@@ -48,6 +49,8 @@ def open_model(spec: str, *, jobs: int = 8, offline: bool = False, progress: Pro
         ModelError: the model cannot be loaded, or an endpoint's key is missing.
     """
     spec = spec.strip()
+    if spec.startswith("~"):
+        spec = str(expanded(spec))
     kind, colon, rest = spec.partition(":")
     if kind in ("http", "https") and colon:
         url, _, name = spec.partition("#")

@@ -35,6 +35,7 @@ from advisor._util.files import exists
 from advisor._util.strict_yaml import StrictLoader
 from advisor.core.brought_code import BroughtCode, collect
 from advisor.core.errors import ConfigurationError, did_you_mean
+from advisor.core.paths import expanded
 from advisor.core.registry import leads_to_code
 from advisor.core.specs import Spec
 from advisor.decision.request import ComparisonRequest
@@ -149,7 +150,7 @@ def read_yaml(path: str | Path, what: str, *, hint: str = "") -> Any:
         ConfigurationError: it is missing, too large or not YAML.
     """
     try:
-        text = files.read_bounded(Path(path), MAX_BYTES).decode("utf-8-sig")
+        text = files.read_bounded(expanded(path), MAX_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError, files.UnusableFileError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else reason
@@ -179,7 +180,7 @@ def code_named_by(file: Said, flags: Said) -> BroughtCode | None:
         return None
     sources: dict[str, bytes] = {}
     for name in found:
-        place = Path(f"{name.rpartition('.py')[0]}.py").expanduser().absolute()
+        place = expanded(f"{name.rpartition('.py')[0]}.py").absolute()
         if ".py" in name and exists(place):  # that there is none is said where it is looked for
             collect(Path("/"), place.relative_to("/"), sources)
     sources = {f"/{name}": source for name, source in sources.items()}

@@ -20,6 +20,7 @@ from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import AdvisorError, ModelError
 from advisor.core.metric import Metric, Pairs
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.paths import expanded
 from advisor.core.shipped import load_suite
 from advisor.core.specs import Spec
 from advisor.core.strategy import AnswersFromDocuments, Context, traits_of
@@ -143,7 +144,7 @@ def _check_model(options: ComparisonRequest) -> None:
     """Refuse a model that there is not; weights are not loaded, and a key may still be missing."""
     from advisor.models.opening import EMBEDDED, open_model
 
-    if options.model != EMBEDDED and not options.model.startswith("hf:") and not Path(options.model).is_dir():
+    if options.model != EMBEDDED and not options.model.startswith("hf:") and not expanded(options.model).is_dir():
         with suppress(ModelError):
             open_model(options.model, jobs=options.jobs, offline=options.offline)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from advisor.core.errors import EvalSetError, did_you_mean
 from advisor.core.metrics import Contains, ExactMatch
 from advisor.core.normalisation import normalise
+from advisor.core.paths import expanded
 from advisor.core.types import Example
 
 from ..formats import RecordLayout, to_example
@@ -40,7 +41,7 @@ def load(source: str = GENERAL) -> tuple[Example, ...]:
         EvalSetError: there is no such file, or a row is malformed; names file, line and field.
     """
     shipped = sorted((Path(__file__).parent / GENERAL).glob("*.jsonl"))
-    paths = shipped if source in ("", GENERAL) else [Path(source).expanduser()]
+    paths = shipped if source in ("", GENERAL) else [expanded(source)]
     seen: dict[str, str] = {}
     found = tuple(_example(row, seen) for path in paths for row in read_jsonl(path))
     if not found:

@@ -21,6 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from advisor.core.docstrings import DROPPED
+from advisor.core.errors import ModelError
+from advisor.core.paths import cache
+
 WAITING = "OMP_WAIT_POLICY"
 SPINNING = "GOMP_SPINCOUNT"
 _MOMENT = "5000"
@@ -30,7 +34,18 @@ _WORK = Path("/proc/stat")
 
 
 def settle() -> None:
-    """Choose how idle threads wait and what torch keeps; without effect where torch is loaded already."""
+    """Choose how idle threads wait and what torch keeps; without effect where torch is loaded already.
+
+    Raises:
+        ModelError: Python leaves out docstrings, which transformers reads.
+    """
+    if DROPPED:
+        raise ModelError(
+            "models on this machine need docstrings, which transformers reads and PYTHONOPTIMIZE=2 (or -OO) leaves out",
+            hint="unset PYTHONOPTIMIZE, or set it to 1",
+        )
+    if os.path.expanduser("~") == "~":  # a user without a home: the Hub's files would go into a folder called ~
+        os.environ.setdefault("HF_HOME", str(cache() / "huggingface"))
     if "torch" in sys.modules:
         return
     for name, value in _PREPARED.items():
