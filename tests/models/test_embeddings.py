@@ -1,21 +1,18 @@
-"""Embedding long lists of texts: interrupted or killed, it goes on, and gives what it would have given."""
+"""Embedding: every text once, whatever is beside it; interrupted or killed, it goes on."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from advisor.models.local import embeddings, weights
-from advisor.models.local.embeddings import DIMENSIONS, Embedder
+from advisor.models.local.embeddings import Embedder
 
 pytestmark = pytest.mark.weights
 ORACLE = Path(__file__).with_name("minilm_vectors.npy")
@@ -26,7 +23,7 @@ OF_MANY_LENGTHS = [" ".join(_WORDS[(at + k) % len(_WORDS)] for k in range(round(
 OF_MANY_LENGTHS += [*_SHORT, "a" * 5000]
 """64 texts: of 1 to over 500 words (the model sees 256 tokens), and some that a tokenizer may trip over."""
 SMALL = 48
-"""A block here: longer than the batches within it."""
+"""A block here."""
 TEXTS = [f"Message {at} about {'a parcel and ' * (at % 7)}an invoice." for at in range(120)]
 CHILD = """
 import hashlib, os, signal, sys
@@ -67,8 +64,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def kept(cache: Path) -> list[Path]:
-    return sorted((cache / "embeddings").iterdir())
+def kept(cache: Path) -> Path:
+    [path] = (cache / "embeddings").glob("*.sqlite")
+    return path
 
 
 def child(die_after: int) -> subprocess.CompletedProcess[str]:
@@ -89,100 +87,64 @@ def test_the_end_of_a_long_text_is_not_seen() -> None:
     assert np.max(np.abs(first - short)) > 1e-3
 
 
+def test_what_is_embedded_together_changes_no_bit() -> None:
+    model, texts = Embedder()._model, OF_MANY_LENGTHS[::4]
+    together = model.encode(texts)
+    assert np.array_equal(model.encode(texts[::-1])[::-1], together)
+    for at in (0, 8, 11, 15):
+        assert np.array_equal(model.encode(texts[at : at + 1])[0], together[at])
+
+
+def test_passes_hold_every_text_once_and_are_nearly_full() -> None:
+    lengths = np.random.default_rng(0).integers(2, 257, size=300).tolist()
+    passes = embeddings._passes(lengths)
+    assert sorted(at for each in passes for at in each) == list(range(300))
+    filled = [sum(lengths[at] for at in each) for each in passes]
+    assert max(filled) <= embeddings.PASS_TOKENS
+    assert sum(filled) > 0.97 * len(filled) * embeddings.PASS_TOKENS
+    assert embeddings._passes([]) == []
+
+
 def test_killed_after_a_block_it_goes_on_from_there(cache: Path) -> None:
     dead = child(die_after=SMALL)
     assert dead.returncode == -signal.SIGKILL, dead.stderr
-    assert len(kept(cache)) == 1
     done = child(die_after=0)
     assert done.returncode == 0, done.stderr
     told, computed = done.stdout.split()
     assert int(computed) == len(TEXTS) - SMALL
-    for path in kept(cache):
-        path.unlink()
-    assert told == child(die_after=0).stdout.split()[0]
+    kept(cache).unlink()
+    assert told == hashlib.sha256(Embedder()(TEXTS).tobytes()).hexdigest()
 
 
-def test_texts_that_are_known_change_no_block(cache: Path) -> None:
-    whole = Embedder()(TEXTS)
-    for path in kept(cache):
-        path.unlink()
-    after_others = Embedder()
-    after_others(TEXTS[5:20])
-    assert np.array_equal(after_others(TEXTS), whole)
-
-
-def test_a_list_with_one_more_text_is_embedded_anew_only_from_there(cache: Path) -> None:
-    Embedder()(TEXTS[: 2 * SMALL])
+def test_a_text_that_any_list_had_is_not_computed_again() -> None:
+    first = Embedder()(TEXTS[:20])
     again = Counting()
-    again([*TEXTS[: 2 * SMALL], "One more."])
+    assert np.array_equal(again([*TEXTS[10:20], "One more.", TEXTS[10]])[:10], first[10:])
+    assert again.computed == 1
+    assert np.array_equal(again(TEXTS[10:20]), first[10:])
     assert again.computed == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="permissions of another kind")
-def test_nobody_else_can_read_what_is_kept(cache: Path) -> None:
-    (cache / "embeddings").mkdir(mode=0o755)
-    Embedder()(TEXTS[:SMALL])
-    assert [path.stat().st_mode & 0o077 for path in kept(cache)] == [0]
+def test_other_weights_have_other_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    Embedder()(TEXTS[:3])
+    monkeypatch.setattr(embeddings, "FORMAT", 0)
+    again = Counting()
+    again(TEXTS[:3])
+    assert again.computed == 3
+
+
+def test_what_is_kept_needs_no_weights_and_no_torch(cache: Path) -> None:
+    Embedder()(TEXTS[:3])
+    (cache / "weights" / "minilm").unlink()
+    code = (
+        "import sys; from tests.models.test_embeddings import TEXTS, Embedder;"
+        "print(Embedder()(TEXTS[:3]).shape, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
+    assert done.stdout.split("\n")[0] == "(3, 384) False"
 
 
 def test_progress_comes_to_its_end() -> None:
     told: list[tuple[int, int]] = []
     Embedder(lambda what, done, total: told.append((done, total)))(TEXTS)
     assert told == [(SMALL, 120), (2 * SMALL, 120), (120, 120)]
-
-
-def spoilt(good: bytes) -> dict[str, bytes]:
-    flipped = bytearray(good)
-    flipped[1000] ^= 1
-    nothing = bytes(len(good) - 32)
-    return {
-        "empty": b"",
-        "short": good[:-1],
-        "long": good + b"x",
-        "a flipped bit": bytes(flipped),
-        "another file": b"PK\x03\x04" * 10_000,
-        "zeros": nothing + hashlib.sha256(good[:-32]).digest(),
-    }
-
-
-@pytest.mark.parametrize("how", spoilt(bytes(SMALL * DIMENSIONS * 4 + 32)))
-def test_a_spoilt_file_counts_for_nothing(cache: Path, how: str) -> None:
-    first = Embedder()(TEXTS[:SMALL])
-    [path] = kept(cache)
-    good = path.read_bytes()
-    path.write_bytes(spoilt(good)[how])
-    again = Counting()
-    assert np.array_equal(again(TEXTS[:SMALL]), first)
-    assert again.computed == SMALL
-    assert path.read_bytes() == good
-
-
-def test_a_pipe_in_its_place_is_not_waited_for(cache: Path) -> None:
-    Embedder()(TEXTS[:SMALL])
-    [path] = kept(cache)
-    path.unlink()
-    os.mkfifo(path)
-    assert Embedder()(TEXTS[:SMALL]).shape == (SMALL, DIMENSIONS)
-
-
-def test_without_room_on_the_disk_nothing_is_lost_and_nothing_left(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(number: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    assert Embedder()(TEXTS[:SMALL]).shape == (SMALL, DIMENSIONS)
-    assert kept(cache) == []
-
-
-def test_what_a_killed_process_left_is_removed(cache: Path) -> None:
-    folder = cache / "embeddings"
-    folder.mkdir()
-    old, new = folder / ".old.npy.0123abcd.part", folder / ".new.npy.0123abcd.part"
-    for path in (old, new):
-        path.write_bytes(b"x")
-    os.utime(old, (time.time() - 7200,) * 2)
-    Embedder()(TEXTS[:SMALL])
-    assert not old.exists()
-    assert new.exists()

@@ -1,45 +1,47 @@
-"""Sentence embeddings on this machine: all-MiniLM-L6-v2, cached by content; long work goes on where it was cut off."""
+"""Sentence embeddings on this machine: all-MiniLM-L6-v2, every text computed once and then kept on disk."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import version
+from itertools import chain, groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor._util import files
-from advisor.core import paths
+from advisor._util.batches import batches
 from advisor.core.progress import Progress, silent
 from advisor.models.local import runtime, weights
+from advisor.models.local.vectors import Vectors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DIMENSIONS = 384
 BLOCK = 1024
-"""Texts that are embedded together, in some seconds; whole blocks are kept on disk, so that they are not done again."""
+"""Texts that are computed before they are kept, in some seconds: a killed process loses no more."""
 TOKENS = 256
 """What is longer is cut here: the length that all-MiniLM-L6-v2 was made for."""
-BATCH = 32
-"""Texts of similar length in one pass."""
-FORMAT = 2
-"""Of the files, and of how texts are embedded; another number lets all that was kept lie."""
-_FORGOTTEN_SECONDS = 3600.0
+PASS_TOKENS = 512
+"""Every pass of the model is over so many tokens, so that a text's products do not depend on what is beside it."""
+FORMAT = 3
+"""Of how texts are embedded; another number lets all that was kept lie."""
+ATTENTION = "advisor_each_text_alone"
 
 
 class Embedder:
-    """Turns texts into vectors of unit length; every distinct text is computed once a process.
+    """Turns texts into vectors of unit length; every distinct text is computed once.
 
-    Of long lists each whole block of `BLOCK` texts is kept in ``ADVISOR_CACHE/embeddings``, under the content of all
-    its texts: the last bits of a vector (1e-7) depend on what is computed beside it, and a list that is embedded in two
-    goes shall give what it gives in one. That does not hold for texts which another list has had before.
+    Vectors are kept in ``ADVISOR_CACHE/embeddings`` by the hash of their text, and what is computed anew is what was
+    kept: to the last bit on the same machine, whatever was embedded together (`_MiniLM`).
     """
 
     def __init__(self, progress: Progress = silent) -> None:
         self._progress = progress
-        self._model: _MiniLM | None = None
         self._known: dict[bytes, NDArray[np.float32]] = {}
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -49,33 +51,36 @@ class Embedder:
             ModelError: the embedding weights cannot be had.
         """
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-        distinct = dict(zip(keys, texts, strict=True))
-        names = list(distinct)
-        for start in range(0, len(names), BLOCK):
-            self._learn(names[start : start + BLOCK], distinct)
-            if len(names) > BLOCK:
-                self._progress("embedding texts", min(start + BLOCK, len(names)), len(names))
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+        if missing:
+            self._known.update(self._kept.load(list(missing)))
+            self._learn({key: text for key, text in missing.items() if key not in self._known})
         if not keys:
             return np.empty((0, DIMENSIONS), dtype=np.float32)
         return np.stack([self._known[key] for key in keys])
 
-    def _learn(self, block: Sequence[bytes], texts: Mapping[bytes, str]) -> None:
-        missing = [key for key in block if key not in self._known]
-        if not missing:
-            return
-        whole = len(block) == BLOCK
-        wanted = list(block) if whole else missing
-        vectors = _kept(block) if whole else None
-        if vectors is None:
-            vectors = self._computed([texts[key] for key in wanted])
-            if whole:
-                _keep(block, vectors)
-        self._known.update(zip(wanted, vectors, strict=True))
+    def _learn(self, texts: dict[bytes, str]) -> None:
+        """Compute texts and keep them, a block at a time."""
+        done = 0
+        for block in batches(texts, BLOCK):
+            found = dict(zip(block, self._computed([texts[key] for key in block]), strict=True))
+            self._kept.keep(found)
+            self._known.update(found)
+            done += len(block)
+            if len(texts) > BLOCK:
+                self._progress("embedding texts", done, len(texts))
 
     def _computed(self, texts: list[str]) -> NDArray[np.float32]:
-        if self._model is None:
-            self._model = _MiniLM(weights.fetch(weights.MINILM, self._progress))
         return self._model.encode(texts)
+
+    @cached_property
+    def _model(self) -> _MiniLM:
+        return _MiniLM(weights.fetch(weights.MINILM, self._progress))
+
+    @cached_property
+    def _kept(self) -> Vectors:
+        made_by = [str(FORMAT), weights.MINILM.file_sha256, version("torch"), version("transformers")]
+        return Vectors("|".join(made_by).encode(), DIMENSIONS)
 
 
 class _MiniLM:
@@ -83,6 +88,10 @@ class _MiniLM:
 
     So the model's authors publish it, and so sentence-transformers computes it (Reimers and Gurevych 2019); the test
     holds vectors of that library.
+
+    Texts lie one behind the other in passes of `PASS_TOKENS`, without padding but at the end of the pass; in the
+    attention each sees itself alone. So little is computed in vain, and a matrix product has the same shape whichever
+    texts are asked for.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -91,64 +100,84 @@ class _MiniLM:
         import transformers
 
         transformers.utils.logging.disable_progress_bar()
+        transformers.AttentionInterface.register(ATTENTION, _each_text_alone)
         self._tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, model_max_length=TOKENS
         )
         self._model = transformers.AutoModel.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, dtype=torch.float32
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            attn_implementation=ATTENTION,
         ).eval()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one row a text; longest texts first, so that a batch has little padding."""
-        order = sorted(range(len(texts)), key=lambda at: -len(texts[at]))
-        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            vectors[batch] = self._pass([texts[at] for at in batch])
+        """Return one row a text."""
+        rows: list[list[int]] = self._tokenizer(list(texts), truncation=True)["input_ids"]
+        vectors = np.empty((len(rows), DIMENSIONS), dtype=np.float32)
+        for places in _passes([len(row) for row in rows]):
+            vectors[places] = self._pass([rows[at] for at in places])
         return vectors
 
-    def _pass(self, texts: list[str]) -> NDArray[np.float32]:
+    def _pass(self, rows: list[list[int]]) -> NDArray[np.float32]:
         import torch
 
-        tokens = self._tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        rest = PASS_TOKENS - sum(len(row) for row in rows)
+        filled = [*rows, [self._tokenizer.pad_token_id] * rest] if rest else rows
+        runs = [(length, len(list(same))) for length, same in groupby(len(row) for row in filled)]
         with torch.inference_mode():
-            states = self._model(**tokens).last_hidden_state
-            counted = tokens["attention_mask"].unsqueeze(-1).to(states.dtype)
-            means = (states * counted).sum(dim=1) / counted.sum(dim=1)
+            states = self._model(
+                input_ids=torch.tensor([list(chain.from_iterable(filled))]),
+                position_ids=torch.tensor([[at for row in filled for at in range(len(row))]]),
+                runs=runs,
+            ).last_hidden_state
+            means = torch.cat([each.mean(dim=-2) for each in _split(states[0], runs)])[: len(rows)]
             found: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=1).numpy()
         return found
 
 
-# --- blocks on disk: float32 rows, and behind them their SHA-256 -----------------------------------------------------
+def _passes(lengths: Sequence[int]) -> list[list[int]]:
+    """Put texts of these lengths into as few passes as it takes (nearly): the longest first, each where it still fits.
+
+    Returns the positions of the texts of each pass, the longest first.
+    """
+    passes: list[list[int]] = []
+    room: list[int] = []
+    for at in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        fits = next((number for number, left in enumerate(room) if left >= lengths[at]), len(room))
+        if fits == len(room):
+            passes.append([])
+            room.append(PASS_TOKENS)
+        passes[fits].append(at)
+        room[fits] -= lengths[at]
+    return passes
 
 
-@cache
-def _made_by() -> bytes:
-    parts = [str(FORMAT), weights.MINILM.file_sha256, version("torch"), version("transformers")]
-    return "|".join(parts).encode()
+def _split(states: Tensor, runs: Sequence[tuple[int, int]]) -> list[Tensor]:
+    """Turn (..., tokens, n) into (..., texts, length, n), one tensor a run of texts of the same length."""
+    parts = states.split([length * texts for length, texts in runs], dim=-2)
+    return [part.unflatten(-2, (texts, length)) for part, (length, texts) in zip(parts, runs, strict=True)]
 
 
-def _file(block: Sequence[bytes]) -> Path:
-    return paths.cache() / "embeddings" / hashlib.sha256(_made_by() + b"".join(block)).hexdigest()
+def _each_text_alone(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: None,
+    scaling: float | None = None,
+    *,
+    runs: Sequence[tuple[int, int]],
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attend within each text; query, key and value are (1, heads, tokens, size)."""
+    import torch
 
-
-def _kept(block: Sequence[bytes]) -> NDArray[np.float32] | None:
-    """Return a block that was kept; a file that is not whole and sound is not there."""
-    size = len(block) * DIMENSIONS * 4
-    try:
-        content = files.read_bounded(_file(block), size + 32)
-    except (OSError, files.UnusableFileError):
-        return None
-    if len(content) != size + 32 or hashlib.sha256(content[:size]).digest() != content[size:]:
-        return None
-    return np.frombuffer(content[:size], dtype=np.float32).reshape(len(block), DIMENSIONS)
-
-
-def _keep(block: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
-    """Keep a whole block; without room on the disk it is computed again the next time."""
-    content = np.ascontiguousarray(vectors, dtype=np.float32).tobytes()
-    path = _file(block)
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.sweep(path.parent, "*.part", _FORGOTTEN_SECONDS)
-        files.write_whole(path, content + hashlib.sha256(content).digest(), mode=0o600)
+    found = []
+    for parts in zip(*(_split(states[0], runs) for states in (query, key, value)), strict=True):
+        each = torch.nn.functional.scaled_dot_product_attention(
+            *(part.transpose(0, 1) for part in parts), scale=scaling
+        )
+        found.append(each.transpose(1, 2).flatten(0, 1))
+    return torch.cat(found).unsqueeze(0), None
