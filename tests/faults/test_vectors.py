@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from advisor.models.local.vectors import Vectors
+from advisor.models.local.vectors import KeptVectors
 from tests.faults.sheet import Sheet, trials
 from tests.faults.trial import shown
 from tests.faults.warm import ROOT
@@ -20,11 +20,11 @@ from tests.faults.warm import ROOT
 DIMENSIONS, BLOCK = 32, 64
 WRITER = """
 import sys
-from tests.faults.test_vectors import BLOCK, DIMENSIONS, Vectors, some
+from tests.faults.test_vectors import BLOCK, DIMENSIONS, KeptVectors, some
 if sys.argv[3] == "full":
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
-kept = Vectors(b"maker", DIMENSIONS)
+kept = KeptVectors(b"maker", DIMENSIONS)
 for block in range(int(sys.argv[1]), int(sys.argv[2])):
     kept.keep(some(block))
     print(block, flush=True)
@@ -47,7 +47,7 @@ def blocks_that_are_whole(problems: list[str], most: int = 40, *, parts: bool = 
     whole = set()
     for block in range(most):
         wanted = some(block)
-        found = Vectors(b"maker", DIMENSIONS).load(list(wanted))
+        found = KeptVectors(b"maker", DIMENSIONS).load(list(wanted))
         if any(not np.array_equal(row, wanted[key]) for key, row in found.items()):
             problems.append(f"another vector in block {block}")
         if len(found) == BLOCK:
@@ -113,7 +113,7 @@ def spoil(path: Path, rng: random.Random) -> str:
 def test_damage_gives_no_other_vector_and_is_mended(cache: Path, sheet: Sheet) -> None:
     rng, kept, problems, count = (
         random.Random(0),
-        Vectors(b"maker", DIMENSIONS),
+        KeptVectors(b"maker", DIMENSIONS),
         dict[str, list[str]](),
         trials(40, 4000),
     )
@@ -140,7 +140,7 @@ def test_damage_gives_no_other_vector_and_is_mended(cache: Path, sheet: Sheet) -
 
 
 def test_a_full_disk_ends_nothing_and_harms_nothing(cache: Path, sheet: Sheet) -> None:
-    Vectors(b"maker", DIMENSIONS).keep(some(0))
+    KeptVectors(b"maker", DIMENSIONS).keep(some(0))
     said, err = writer(1, 20, "full").communicate(timeout=600)
     problems: list[str] = []
     assert (len(said.splitlines()), err) == (19, "")

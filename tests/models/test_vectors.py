@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from advisor.models.local import vectors
-from advisor.models.local.vectors import Vectors
+from advisor.models.local.vectors import KeptVectors
 
 KEYS = [bytes([at]) * 32 for at in range(200)]
 ROWS = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
@@ -24,27 +24,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "embeddings"
 
 
-def filled() -> Vectors:
-    kept = Vectors(b"maker", 8)
+def filled() -> KeptVectors:
+    kept = KeptVectors(b"maker", 8)
     kept.keep(ALL)
     assert is_whole(kept)
     return kept
 
 
-def is_whole(kept: Vectors) -> bool:
+def is_whole(kept: KeptVectors) -> bool:
     found = kept.load(KEYS)
     return found.keys() == ALL.keys() and all(np.array_equal(found[key], ALL[key]) for key in KEYS)
 
 
-def only_sound(kept: Vectors) -> bool:
+def only_sound(kept: KeptVectors) -> bool:
     return all(np.array_equal(row, ALL[key]) for key, row in kept.load(KEYS).items())
 
 
 def test_what_was_kept_comes_back_and_other_makers_have_their_own(folder: Path) -> None:
     kept = filled()
     assert kept.load([b"unknown" * 4, KEYS[3]]).keys() == {KEYS[3]}
-    assert Vectors(b"other", 8).load(KEYS) == {}
-    assert Vectors(b"maker", 8).load([]) == {}
+    assert KeptVectors(b"other", 8).load(KEYS) == {}
+    assert KeptVectors(b"maker", 8).load([]) == {}
     assert [path.suffix for path in folder.iterdir()] == [".sqlite"]
 
 
@@ -127,14 +127,14 @@ def test_a_pipe_or_folder_in_its_place_is_not_waited_for(folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_keeps_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.write_text("in the way")
-    kept = Vectors(b"maker", 8)
+    kept = KeptVectors(b"maker", 8)
     kept.keep(ALL)
     assert kept.load(KEYS) == {}
 
 
 def test_a_full_file_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors, "MOST_BYTES", 10 * 4096)
-    kept = Vectors(b"maker", 8)
+    kept = KeptVectors(b"maker", 8)
     kept.keep({KEYS[0]: ROWS[0]})
     kept.keep({key: np.tile(row, 1) for key, row in ALL.items()})
     assert kept.load(KEYS).keys() >= {KEYS[0]}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from advisor._util.batches import batches
 from advisor.core.progress import Progress, silent
 from advisor.models.local import runtime, weights
-from advisor.models.local.vectors import Vectors
+from advisor.models.local.vectors import KeptVectors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,9 +78,9 @@ class Embedder:
         return _MiniLM(weights.fetch(weights.MINILM, self._progress))
 
     @cached_property
-    def _kept(self) -> Vectors:
+    def _kept(self) -> KeptVectors:
         made_by = [str(FORMAT), weights.MINILM.file_sha256, version("torch"), version("transformers")]
-        return Vectors("|".join(made_by).encode(), DIMENSIONS)
+        return KeptVectors("|".join(made_by).encode(), DIMENSIONS)
 
 
 class _MiniLM:
@@ -156,8 +156,11 @@ def _passes(lengths: Sequence[int]) -> list[list[int]]:
 
 def _split(states: Tensor, runs: Sequence[tuple[int, int]]) -> list[Tensor]:
     """Turn (..., tokens, n) into (..., texts, length, n), one tensor a run of texts of the same length."""
-    parts = states.split([length * texts for length, texts in runs], dim=-2)
-    return [part.unflatten(-2, (texts, length)) for part, (length, texts) in zip(parts, runs, strict=True)]
+    import torch
+
+    parts = torch.split(states, [length * texts for length, texts in runs], dim=-2)
+    shapes = [(*states.shape[:-2], texts, length, states.shape[-1]) for length, texts in runs]
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def _each_text_alone(
@@ -173,11 +176,10 @@ def _each_text_alone(
 ) -> tuple[Tensor, None]:
     """Attend within each text; query, key and value are (1, heads, tokens, size)."""
     import torch
+    from torch.nn.functional import scaled_dot_product_attention
 
     found = []
     for parts in zip(*(_split(states[0], runs) for states in (query, key, value)), strict=True):
-        each = torch.nn.functional.scaled_dot_product_attention(
-            *(part.transpose(0, 1) for part in parts), scale=scaling
-        )
-        found.append(each.transpose(1, 2).flatten(0, 1))
+        q, k, v = (part.transpose(0, 1) for part in parts)
+        found.append(scaled_dot_product_attention(q, k, v, scale=scaling).transpose(1, 2).flatten(0, 1))
     return torch.cat(found).unsqueeze(0), None

@@ -1,4 +1,4 @@
-"""Vectors that were computed once, kept on disk: by what computed them and by the text's hash.
+"""KeptVectors that were computed once, kept on disk: by what computed them and by the text's hash.
 
 One SQLite file for each maker, with rows that carry a checksum. It is a cache: what cannot be read is computed again,
 what cannot be written is not kept, and a file that is damaged is begun anew.
@@ -34,7 +34,7 @@ _PUT = "INSERT OR REPLACE INTO vectors (key, vector, sha256) VALUES (?, ?, ?)"
 T = TypeVar("T")
 
 
-class Vectors:
+class KeptVectors:
     """The kept vectors of one maker.
 
     Args:
@@ -71,8 +71,9 @@ class Vectors:
             self._with(put, _UNUSABLE, new=True)
 
     def _is_sound(self, key: object, row: object, check: object) -> bool:
-        whole = isinstance(key, bytes) and isinstance(row, bytes) and len(row) == self._size
-        return whole and check == _checksum(key, row)
+        if not (isinstance(key, bytes) and isinstance(row, bytes)):
+            return False
+        return len(row) == self._size and check == _checksum(key, row)
 
     def _with(self, work: Callable[[sqlite3.Connection], T], damage: set[str], *, new: bool = False) -> T | None:
         """Do something with the file; `None` where it could not be done. What is damaged is removed."""
