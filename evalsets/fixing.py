@@ -7,6 +7,7 @@ are never dropped for a copy elsewhere, and no answer is ever guessed.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -51,6 +52,7 @@ def fix_data(
         raise EvalSetError(
             f"the tools of {draft.name!r} are code, which a copy cannot hold", hint="copy its folder by hand"
         )
+    _refuse_links(draft)
     changes = [DataChange("", "", "left out", problem) for problem in draft.refused]
     cleaned = _without_copies(_mended(_named(draft, changes), changes), embed, settings, changes, progress)
     for split in ("train", "test"):
@@ -58,6 +60,25 @@ def fix_data(
             raise EvalSetError(f"nothing would be left of {split}; correct the examples by hand")
     _write(cleaned, target, changes)
     return tuple(changes)
+
+
+def _refuse_links(draft: Draft) -> None:
+    """Refuse a set whose own files are links to elsewhere: a copy would hold what is not the set's to give.
+
+    Raises:
+        EvalSetError: one is.
+    """
+    for name in ("evalset.yaml", "docs.jsonl", *(f"{split}.jsonl" for split in SPLITS)):
+        if draft.folder is not None and _leads_out(draft.folder / name):
+            raise EvalSetError(
+                f"{name!r} of {draft.name!r} is a link out of its folder, and --fix copies nothing from elsewhere",
+                hint="put the file itself into the folder",
+            )
+
+
+def _leads_out(path: Path) -> bool:
+    """Return whether a file of a folder is a link to something outside it."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(path.parent))
 
 
 # --- row by row ------------------------------------------------------------------------------------------------------
@@ -169,18 +190,22 @@ def _write(draft: Draft, target: Path, changes: list[DataChange]) -> None:
     """Write the folder, whole or not at all."""
     try:
         with whole_folder(target) as folder:
-            _write_into(folder, draft)
+            _write_into(folder, draft, changes)
             (folder / LOG).write_text(writing.lines(asdict(change) for change in changes), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"the copy cannot be written to {str(target)!r}: {error.strerror or error}") from error
 
 
-def _write_into(folder: Path, draft: Draft) -> None:
+def _write_into(folder: Path, draft: Draft, changes: list[DataChange]) -> None:
     with_tools = True
     if draft.folder is not None:
         with_tools = not read_configuration(draft.folder / "evalset.yaml").tools_field
         for path in sorted(draft.folder.iterdir()):
-            if path.is_file() and path.name not in _REPLACED:
+            if path.name in _REPLACED or not path.is_file():
+                continue
+            if _leads_out(path):
+                changes.append(DataChange("", path.name, "left out", "it is a link that leads out of the folder"))
+            else:
                 shutil.copyfile(path, folder / path.name)
     else:
         name = re.sub(r"[^\w .()+-]", "-", draft.name)

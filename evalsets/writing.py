@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from advisor._util.files import whole_folder
+from advisor._util.files import whole_folder, write_whole
 from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import ConfigurationError, EvalSetError, StoreError
 from advisor.core.registry import is_registered
@@ -16,6 +17,7 @@ from advisor.core.types import Chat, Document, EvalSet, Example, Message, ToolSp
 
 from .draft import SPLITS, Draft
 
+_UNFINISHED = b"# This eval set was not written to its end: type the line that wrote it again, with --force.\n"
 _KEYS = ("family", "gold_document_field", "licence", "source")
 
 
@@ -123,16 +125,54 @@ def write_folder(evalset: EvalSet, folder: Path) -> Path:
     """
     if folder.exists():
         raise ConfigurationError(f"{str(folder)!r} exists already and is kept", hint="take another name")
+    texts = _texts(evalset)
+    with _translated(folder), whole_folder(folder) as draft:
+        for name, text in texts.items():
+            (draft / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def fill_folder(evalset: EvalSet, folder: Path, *, overwrite: bool) -> Path:
+    """Write an eval set into a folder that may be there and hold other files.
+
+    A new folder comes whole or not at all. In one that is there, ``evalset.yaml`` is whole before the first file is
+    changed or after the last one; in between, and for good where the process was killed, it says so and cannot be read.
+
+    Raises:
+        ConfigurationError: a file of it is there, and may not be overwritten.
+        StoreError: it cannot be written.
+    """
+    if not folder.exists():
+        return write_folder(evalset, folder)
+    texts = _texts(evalset)
+    for name in texts:
+        if (folder / name).exists() and not overwrite:
+            raise ConfigurationError(
+                f"{str(folder / name)!r} exists already and is kept", hint="add --force to overwrite it"
+            )
+    with _translated(folder):
+        write_whole(folder / "evalset.yaml", _UNFINISHED)
+        for name in {f"{split}.jsonl" for split in SPLITS} - texts.keys():  # it would be taken for a part of this one
+            (folder / name).unlink(missing_ok=True)
+        for name in (*list(texts)[1:], "evalset.yaml"):
+            write_whole(folder / name, texts[name].encode())
+    return folder
+
+
+def _texts(evalset: EvalSet) -> dict[str, str]:
+    """Return the content of each file, evalset.yaml first."""
     texts = {"evalset.yaml": evalset_yaml(evalset, re.sub(r"[^\w .()+-]", "-", evalset.name)[:100])}
     for split in SPLITS:
         if examples := getattr(evalset, split):
             texts[f"{split}.jsonl"] = split_lines(examples)
     if evalset.docs:
         texts["docs.jsonl"] = lines(document_row(document) for document in evalset.docs)
+    return texts
+
+
+@contextlib.contextmanager
+def _translated(folder: Path) -> Iterator[None]:
     try:
-        with whole_folder(folder) as draft:
-            for name, text in texts.items():
-                (draft / name).write_text(text, encoding="utf-8")
+        yield
     except OSError as error:
         raise StoreError(f"{str(folder)!r} cannot be written: {error.strerror or error}") from error
-    return folder

@@ -170,6 +170,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         yield draft
         for path in draft.iterdir():
             flush(path)
+        flush(draft)
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +89,7 @@ def evalset(
     force: Force = False,
 ) -> None:
     """Write an eval-set folder: a small example to edit, or your own file split into train, dev and test."""
-    from advisor.core.shipped import evalset_yaml, split_lines
+    from advisor.core import shipped
 
     folder = expanded(folder)
     if (column or split) and not source:
@@ -101,17 +102,10 @@ def evalset(
         from advisor.testing.toy_task import toy_evalset
 
         loaded = toy_evalset()
-    name = _identifier(folder.resolve().name, "-")
-    splits = {split: getattr(loaded, split) for split in ("train", "dev", "test") if getattr(loaded, split)}
-    for file in ("evalset.yaml", *(f"{split}.jsonl" for split in splits)):
-        if (folder / file).exists() and not force:
-            raise ConfigurationError(
-                f"{str(folder / file)!r} exists already and is kept", hint="add --force to overwrite"
-            )
-    common.write_new(folder / "evalset.yaml", evalset_yaml(loaded, name), force=force)
-    for split, examples in splits.items():
-        common.write_new(folder / f"{split}.jsonl", split_lines(examples), force=force)
-    counts = ", ".join(f"{len(examples)} {split}" for split, examples in splits.items())
+    loaded = replace(loaded, name=_identifier(folder.resolve().name, "-"))
+    shipped.fill_folder(loaded, folder, overwrite=force)
+    sizes = {split: len(getattr(loaded, split)) for split in ("train", "dev", "test")}
+    counts = ", ".join(f"{size} {split}" for split, size in sizes.items() if size)
     typer.echo(
         f"Wrote {folder} ({counts} examples). Edit instruction and metric in {folder / 'evalset.yaml'}, then type:"
     )

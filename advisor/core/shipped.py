@@ -72,16 +72,15 @@ def save_evalset(evalset: EvalSet, folder: str | os.PathLike[str]) -> Path:
     return written
 
 
-def evalset_yaml(evalset: EvalSet, name: str) -> str:
-    """Return an ``evalset.yaml`` for an eval set; a tool file is not named, since code cannot be written from it."""
-    text: str = _neighbour("evalsets.writing").evalset_yaml(evalset, name)
-    return text
+def fill_folder(evalset: EvalSet, folder: Path, *, overwrite: bool) -> Path:
+    """Write an eval set as `save_evalset` does, also into a folder that is there.
 
-
-def split_lines(examples: Sequence[Example]) -> str:
-    """Return one split as the JSON lines of ``train.jsonl``."""
-    text: str = _neighbour("evalsets.writing").split_lines(examples)
-    return text
+    Raises:
+        ConfigurationError: a file of it is there, and may not be overwritten.
+        StoreError: it cannot be written.
+    """
+    written: Path = _neighbour("evalsets.writing").fill_folder(evalset, folder, overwrite=overwrite)
+    return written
 
 
 def tuning_file(evalset: EvalSet, split: str, form: str) -> str:
