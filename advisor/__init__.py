@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from advisor.advice.situation import Costs, Pilot, Situation
     from advisor.core.data_check import DataCheckResult, DataCheckSettings, DataFindings, DataReport, Leak
     from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
+    from advisor.core.index import Hit, Index
     from advisor.core.metric import Metric
     from advisor.core.metrics import score
     from advisor.core.model import Completion, Model, Request, TuningConfig, TuningExample, TuningJob
@@ -59,6 +60,7 @@ _HOMES = {
     "advisor.advice.situation": ("Costs", "Pilot", "Situation"),
     "advisor.core.data_check": ("DataCheckResult", "DataCheckSettings", "DataFindings", "DataReport", "Leak"),
     "advisor.core.errors": ("AdvisorError", "ConfigurationError", "did_you_mean"),
+    "advisor.core.index": ("Hit", "Index"),
     "advisor.core.metric": ("Metric",),
     "advisor.core.metrics": ("score",),
     "advisor.core.model": ("Completion", "Model", "Request", "TuningConfig", "TuningExample", "TuningJob"),
@@ -120,6 +122,8 @@ __all__ = [
     "Example",
     "Findings",
     "FitCost",
+    "Hit",
+    "Index",
     "Input",
     "Leak",
     "Message",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from advisor import Embed, Example, Input
+from advisor import Example, Index, Input
 
 
 def varied(
@@ -29,20 +29,12 @@ def varied(
 
 
 class Neighbours:
-    """Training examples with their embeddings, searched exactly."""
+    """Training examples, found by how near their inputs are to a question."""
 
-    def __init__(self, examples: Sequence[Example], embed: Embed) -> None:
-        self._examples, self._embed = list(examples), embed
-        self._vectors = embed([str(example.input) for example in examples]).astype(np.float64)
+    def __init__(self, examples: Sequence[Example], index: Callable[[Sequence[str]], Index]) -> None:
+        self._examples, self._index = list(examples), index([str(example.input) for example in examples])
 
     def nearest(self, inputs: Sequence[Input], k: int) -> list[list[tuple[Example, float]]]:
         """Return the `k` most similar examples of every input with their cosine similarity, best first."""
-        if not inputs:
-            return []
-        similarities = self._embed([str(input) for input in inputs]).astype(np.float64) @ self._vectors.T
-        # Nine decimals and a stable sort: among duplicates the first wins, whatever the batch size did to the last bit.
-        ranked = np.argsort(-np.round(similarities, 9), axis=1, kind="stable")[:, :k]
-        return [
-            [(self._examples[at], float(row[at])) for at in best]
-            for row, best in zip(similarities, ranked, strict=True)
-        ]
+        found = self._index.search([str(input) for input in inputs], k)
+        return [[(self._examples[hit.position], hit.similarity) for hit in hits] for hits in found]

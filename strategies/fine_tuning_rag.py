@@ -15,7 +15,6 @@ from advisor import Context, Document, Example, Input, Message, Prediction, Tuni
 from .fine_tuning import bare, tune
 from .prompts import clip, max_tokens_for, passage_text, predictions_of, request_for, task_messages
 from .rag import gold_documents
-from .retrieval import Index
 
 
 class FineTuningRAG:
@@ -58,10 +57,10 @@ class FineTuningRAG:
         self._task, self._over_examples = ctx.task, not ctx.task.docs
         if self._over_examples:  # found by their question alone, since a question is all there is when serving
             self._docs = [self._as_document(example) for example in train]
-            self._index = Index([str(example.input) for example in train], ctx.embed)
+            self._index = ctx.index([str(example.input) for example in train])
         else:
             self._docs = [clip(document, self.max_document_words) for document in ctx.task.docs]
-            self._index = Index([passage_text(document) for document in ctx.task.docs], ctx.embed)
+            self._index = ctx.index([passage_text(document) for document in ctx.task.docs])
         self._max_tokens = max_tokens_for((*train, *ctx.dev))
         rng = np.random.default_rng(ctx.seed)
         rows = [self._row(e, shown) for e, shown in zip(train, self._training_passages(train, rng), strict=True)]

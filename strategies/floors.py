@@ -38,7 +38,7 @@ class NearestExample:
 
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Embed the training inputs."""
-        self._neighbours = Neighbours(train, ctx.embed)
+        self._neighbours = Neighbours(train, ctx.index)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Give every input its nearest neighbour's answer."""

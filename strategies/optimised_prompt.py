@@ -73,7 +73,7 @@ class OptimisedPrompt:
         self._max_tokens = max_tokens_for((*train, *ctx.dev))
         scored, self._pool, chosen_on = _split(train, ctx)
         self._by_id = {example.id: example for example in self._pool}
-        self._neighbours = Neighbours(self._pool, ctx.embed)
+        self._neighbours = Neighbours(self._pool, ctx.index)
         allowed = default_budget(len(scored), len(train))
         trials = Trials(scored, self._try, ctx, allowed if self.budget is None else self.budget)
         plain = self._plain_plans()
@@ -88,7 +88,7 @@ class OptimisedPrompt:
         self._prompt = found
         self.selection = {**self._record(trials, start), "chosen_on": chosen_on, **reflected}
         if len(self._pool) < len(train):  # the held-out part has done its work
-            self._neighbours = Neighbours(train, ctx.embed)
+            self._neighbours = Neighbours(train, ctx.index)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Ask the model every question with the prompt that was found; the trace names the worked examples."""

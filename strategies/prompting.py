@@ -96,7 +96,7 @@ class FewShot:
         rng = np.random.default_rng(ctx.seed)
         most = max(k for _, k in plans)
         self._fixed = varied(train, most, rng, lambda e: e.target if ctx.task.labels else e.group)
-        self._neighbours = Neighbours(train, ctx.embed) if any(way == "nearest" for way, _ in plans) else None
+        self._neighbours = Neighbours(train, ctx.index) if any(way == "nearest" for way, _ in plans) else None
         by_name = {f"{way} k={k}": (way, k) for way, k in plans}
         candidates = {name: partial(self._ask, plan) for name, plan in by_name.items()}
         name, record = choose_on_dev(candidates, ctx, self.dev_limit)

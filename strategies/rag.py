@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from advisor import Completion, ConfigurationError, Context, Document, Example, Input, Message, Prediction, Task
+from advisor import Completion, ConfigurationError, Context, Document, Example, Hit, Input, Message, Prediction, Task
 
 from .choosing import choose_on_dev
 from .demonstrations import varied
 from .prompts import clip, demonstration, max_tokens_for, passage_text, predictions_of, request_for, task_messages
-from .retrieval import Hit, Index
 
 DOCUMENT_COUNTS = (1, 2)
 EXAMPLE_COUNTS = (2, 4, 8)
@@ -54,7 +53,7 @@ class RAG:
         self._task, self._model, self._train = ctx.task, ctx.model, tuple(train)
         self._docs = [clip(document, self.max_document_words) for document in ctx.task.docs]
         texts = [passage_text(doc) for doc in ctx.task.docs] or [str(example.input) for example in train]
-        self._index = Index(texts, ctx.embed)
+        self._index = ctx.index(texts)
         self._shown = self._demonstrations(ctx) if self._docs else ()
         self._max_tokens = max_tokens_for((*train, *ctx.dev))
         counts: tuple[int, ...] = DOCUMENT_COUNTS if self._docs else EXAMPLE_COUNTS

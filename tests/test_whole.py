@@ -18,12 +18,11 @@ class Nearest:
     name = "nearest"
 
     def fit(self, train, ctx):
-        self.embed, self.answers = ctx.embed, [example.target for example in train]
-        self.known = ctx.embed([str(example.input) for example in train])
+        self.answers = [example.target for example in train]
+        self.index = ctx.index([str(example.input) for example in train])
 
     def predict(self, inputs):
-        best = (self.embed([str(one) for one in inputs]) @ self.known.T).argmax(axis=1)
-        return [self.answers[at] for at in best]
+        return [self.answers[best.position] for [best] in self.index.search([str(one) for one in inputs], 1)]
 """
 STRATEGIES = (
     "nearest_example",

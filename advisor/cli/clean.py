@@ -20,7 +20,7 @@ MORE = (
     ("--older-than 30d", "comparisons made more than 30 days ago, with the answers that only they show"),
     ("--keep 10", "all comparisons but the newest 10"),
     ("--copies", "copies of the store that were made before its format changed"),
-    ("--caches", "embeddings and indexes; they are made anew when they are needed"),
+    ("--caches", "embeddings; they are made anew when they are needed"),
 )
 _DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
 
@@ -44,7 +44,7 @@ def clean(
     copies: Annotated[
         bool, typer.Option("--copies", help="Also copies of the store from before its format changed.")
     ] = False,
-    caches: Annotated[bool, typer.Option("--caches", help="Also cached embeddings and indexes.")] = False,
+    caches: Annotated[bool, typer.Option("--caches", help="Also cached embeddings.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, with sizes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", envvar="ADVISOR_JSON", help="Print JSON.")] = False,
 ) -> None:

@@ -27,6 +27,7 @@ from advisor.core.progress import Progress, silent
 from advisor.core.types import Document, Embed, Example, Input, Prediction, Task
 
 if TYPE_CHECKING:
+    from advisor.core.index import Index
     from advisor.core.metric import Metric
     from advisor.core.model import Model
 
@@ -136,3 +137,12 @@ class Context:
     progress: Progress = field(default=silent)
     other_model: Callable[[str], Model] = field(default=_no_other_model)
     pool: tuple[Example, ...] = ()
+
+    def index(self, texts: Sequence[str]) -> Index:
+        """Return texts to search by meaning: ``ctx.index(texts).search(queries, k)``, exactly and best first.
+
+        Vectors are kept across runs, and the strategies of one comparison hold those of the same texts once.
+        """
+        from advisor.core.index import Index
+
+        return Index(texts, self.embed)

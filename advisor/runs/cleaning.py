@@ -24,7 +24,7 @@ from advisor.core.paths import cache, home
 from advisor.core.progress import Progress, silent
 from advisor.runs.store import AT_WORK, CLEANING, Store
 
-CACHES = ("embeddings", "indexes")
+CACHES = ("embeddings",)
 """What is under ADVISOR_CACHE and made anew without a network."""
 STALE_SECONDS = 86_400.0
 """A draft in the cache may be another home's; one that is older than a day is nobody's."""

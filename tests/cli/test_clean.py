@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(folder / "store.sqlite.format-3.part", "half a copy")
     write(folder / "my notes.txt", "mine")
     write(folder / "work" / "mine" / "notes.txt", "mine")
-    write(tmp_path / "cache" / "embeddings" / ("d" * 64), "vectors")
+    write(tmp_path / "cache" / "embeddings" / f"{'d' * 64}.sqlite", "vectors")
     write(tmp_path / "cache" / "weights" / "smollm2" / "model.safetensors", "weights")
     return folder
 
@@ -122,7 +123,7 @@ def test_copies_and_caches_go_by_name_and_weights_stay(advise: Advise, home: Pat
     advise("clean")
     advise("clean", "--copies", "--caches")
     gone = before - files(home.parent)
-    assert {"home/store.sqlite.format-3.bak", f"cache/embeddings/{'d' * 64}"} <= gone
+    assert {"home/store.sqlite.format-3.bak", f"cache/embeddings/{'d' * 64}.sqlite"} <= gone
     assert (home.parent / "cache" / "weights" / "smollm2" / "model.safetensors").exists()
 
 
@@ -143,7 +144,8 @@ def test_no_link_is_followed(advise: Advise, home: Path, tmp_path: Path) -> None
     write(mine / f"{'e' * 16}.lock", "")
     os.symlink(mine / ("e" * 16), home / "work" / ("e" * 16))
     os.symlink(mine / f"{'e' * 16}.lock", home / "locks" / f"{'e' * 16}.lock")
-    os.symlink(mine, tmp_path / "cache" / "indexes")
+    shutil.rmtree(tmp_path / "cache" / "embeddings")
+    os.symlink(mine, tmp_path / "cache" / "embeddings")
     advise("clean", "--keep", "0", "--caches", "--copies")
     assert (mine / ("e" * 16) / "kept.txt").exists()
     assert (mine / f"{'e' * 16}.lock").exists()

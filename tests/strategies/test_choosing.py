@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from advisor.core.index import Index
 from advisor.core.model import Completion
 from advisor.core.shipped import shipped
 from advisor.core.types import Example
@@ -97,7 +98,7 @@ def test_varied_shows_as_many_kinds_as_it_can(labels: Any, k: int, seed: int) ->
 def test_neighbours_agree_with_brute_force_and_prefer_the_first_of_duplicates() -> None:
     texts = ["the invoice", "my parcel", "the invoice", "a password here"]
     examples = [Example(str(at), text, text) for at, text in enumerate(texts)]
-    neighbours = Neighbours(examples, embed)
+    neighbours = Neighbours(examples, lambda texts: Index(texts, embed))
     [hits] = neighbours.nearest(["about the invoice"], 3)
     similarities = embed(["about the invoice"]) @ embed(texts).T
     assert [example.id for example, _ in hits][:2] == ["0", "2"]

@@ -1,0 +1,103 @@
+"""The retrieval index: every text compared with every query, by a matrix product.
+
+So nothing is built beyond the embeddings, nothing is approximate, and there is no size above which something else
+happens. A graph (HNSW, as chromadb has it) answers sooner, but takes far longer to build than any comparison asks:
+`benchmarks/retrieval_index.py` has the figures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.core.types import Embed
+
+_SCORES_AT_ONCE = 16_000_000
+"""Similarities that are held at a time: 64 MB."""
+_RANKED_AT_ONCE = 10_000
+_MARGIN = 1e-5
+"""More than a sixth decimal and what two float32 similarities of unit vectors are off, together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One retrieved text: its position in what was indexed, and its cosine similarity to the query."""
+
+    position: int
+    similarity: float
+
+
+class Index:
+    """Texts by meaning: the cosine similarity of their embeddings.
+
+    Indexes of the same vectors share them, so that the strategies of one comparison hold them once.
+    """
+
+    def __init__(self, texts: Sequence[str], embed: Embed) -> None:
+        self._embed, self._vectors = embed, _shared(embed(texts))
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
+        """Return the `k` most similar texts of every query (fewer where there are fewer), best first.
+
+        Texts whose similarities agree to six decimals come in the order in which they were indexed.
+        """
+        return self._vectors.nearest(self._embed(list(queries)), k) if queries else []
+
+
+class _Exact:
+    """All vectors, each compared with every query."""
+
+    def __init__(self, vectors: NDArray[np.float32]) -> None:
+        self._rows = vectors
+
+    def nearest(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
+        """Return the nearest of each query; float32 finds who may be among them, float64 ranks these."""
+        size, queries = len(self._rows), _unit(queries)
+        k, step = min(k, size), max(1, _SCORES_AT_ONCE // max(1, size))
+        if k < 1:
+            return [[] for _ in queries]
+        hits: list[list[Hit]] = []
+        for start in range(0, len(queries), step):
+            part = queries[start : start + step]
+            hits += [self._ranked(query, row, k) for query, row in zip(part, part @ self._rows.T, strict=True)]
+        return hits
+
+    def _ranked(self, query: NDArray[np.float32], scores: NDArray[np.float32], k: int) -> list[Hit]:
+        last = np.partition(scores, len(scores) - k)[len(scores) - k]
+        near = np.flatnonzero(scores >= last - _MARGIN)
+        wide, found = query.astype(np.float64), np.empty(len(near))
+        for start in range(0, len(near), _RANKED_AT_ONCE):
+            part = slice(start, start + _RANKED_AT_ONCE)
+            # A row's own products: unlike a matrix product their sum does not depend on how many rows there are.
+            found[part] = np.round((self._rows[near[part]] * wide).sum(axis=1), 6)
+        best = np.lexsort((near, -found))[:k]
+        return [Hit(int(near[at]), float(found[at])) for at in best]
+
+
+_held: weakref.WeakValueDictionary[bytes, _Exact] = weakref.WeakValueDictionary()
+
+
+def _shared(vectors: NDArray[np.float32]) -> _Exact:
+    """Return what searches these vectors, held once while anyone holds it."""
+    rows = _unit(vectors)
+    content = hashlib.sha256(f"{rows.shape}|".encode())
+    content.update(rows.data)
+    key = content.digest()
+    found = _held.get(key)
+    if found is None:
+        found = _held[key] = _Exact(rows)
+    return found
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale rows to length 1; what has no length is like nothing."""
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    lengths: NDArray[np.float32] = np.linalg.norm(rows, axis=1, keepdims=True).astype(np.float32)
+    lengths[lengths == 0] = 1.0
+    scaled: NDArray[np.float32] = np.divide(rows, lengths)
+    return scaled
