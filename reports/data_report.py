@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from advisor._util.redaction import known_secrets
 from advisor.core.data_check import GATES, DataCheckResult, DataReport
 from advisor.core.paths import expanded
 
@@ -113,7 +114,7 @@ def _fine(found: DataReport) -> list[RenderableType]:
 
 def as_json(found: DataReport) -> str:
     """Return the findings as JSON with a schema version; all ids of the examples concerned are in it."""
-    plain: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "gate": found.gate, **asdict(found)}
+    plain = {"schema_version": SCHEMA_VERSION, "gate": found.gate, **asdict(known_secrets().hide_in(found))}
     return json.dumps(plain, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -137,6 +138,7 @@ _FORMATS = {"html": as_html, "json": as_json}
 
 def save(found: DataReport, path: str) -> None:
     """Write the findings to a file, whole or not at all, in the format of its extension."""
+    found = known_secrets().hide_in(found)
     write_atomically(expanded(path), _FORMATS[Path(path).suffix.lower().removeprefix(".")](found))
 
 

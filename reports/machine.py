@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from advisor._util.batches import batches
-from advisor._util.redaction import hide_known
+from advisor._util.redaction import Secrets, known_secrets
 from advisor.advice.advice import Advice
 from advisor.core.statement import Statement
 from advisor.core.types import Outcome, Run, Usage
@@ -57,6 +57,8 @@ def render_json(comparison: Comparison) -> Iterator[str]:
     Undefined is ``null``; an infinite bound is ``"Infinity"`` or ``"-Infinity"``, as JSON has no such number. The text
     is ASCII, so that no answer can steer a terminal through it.
     """
+    known = known_secrets()
+    comparison = known.hide_in(comparison)
     answered = [run for run in comparison.runs if run.outcomes]
     here = secrets.token_hex()  # no value holds it
     plain = {**_plain(replace(comparison, runs=())), **_plain(comparison.evidence)}
@@ -69,7 +71,8 @@ def render_json(comparison: Comparison) -> Iterator[str]:
     yield start
     for run, end in zip(answered, ends, strict=True):
         for at, some in enumerate(batches(run.outcomes)):
-            yield "," * bool(at) + hide_known(",".join(_outcome_texts(some)))
+            text = ",".join(_outcome_texts(some))
+            yield "," * bool(at) + (",".join(_outcome_texts(known.hide_in(some))) if known.may_be_in(text) else text)
         yield f"\n   {end}"
 
 
@@ -101,12 +104,12 @@ def _outcome_shape() -> tuple[str, Callable[[Outcome], tuple[Any, ...]], int, in
 
 def render_advice(advice: Advice) -> str:
     """Return an advice as JSON, written as a comparison's is."""
-    return _versioned(_plain(advice))
+    return _versioned(_plain(known_secrets().hide_in(advice)))
 
 
 def _versioned(plain: Mapping[str, Any]) -> str:
     whole = {"schema_version": SCHEMA_VERSION, **plain}
-    return hide_known(json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False)) + "\n"
+    return json.dumps(whole, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:
@@ -157,10 +160,11 @@ def render_csv(comparison: Comparison) -> Iterator[str]:
     the exact text use JSON. A missing score is an empty cell.
     """
     yield _csv([[cell(name) for name in COLUMNS]])
+    known = known_secrets()
     for run in comparison.runs:
-        head = [_cell(value) for value in _head(comparison, run)]
+        head = [_cell(value, known) for value in _head(comparison, run)]
         for some in batches(run.outcomes):
-            yield _csv([*head, *map(_cell, _tail(outcome))] for outcome in some)
+            yield _csv([*head, *(_cell(value, known) for value in _tail(outcome))] for outcome in some)
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> str:
@@ -170,7 +174,7 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _head(comparison: Comparison, run: Run) -> tuple[Any, ...]:
-    params = json.dumps(_plain(run.params), sort_keys=True)
+    params = json.dumps(_plain(known_secrets().hide_in(run.params)), sort_keys=True)
     return comparison.id, comparison.evalset, run.model, run.strategy, run.kind, run.tuned, params, run.seed
 
 
@@ -180,9 +184,9 @@ def _tail(outcome: Outcome) -> tuple[Any, ...]:
     return (outcome.example_id, outcome.score, outcome.output, outcome.error, outcome.cause, *used)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, known: Secrets) -> Any:
     if isinstance(value, str):
-        return cell(value)
+        return cell(known.hide(value))
     if isinstance(value, float) and not math.isfinite(value):
         return ""
     return "" if value is None else value

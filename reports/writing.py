@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import cast
 
 from advisor._util.files import write_whole
-from advisor._util.redaction import hide_known
+from advisor._util.redaction import hide_known, known_secrets
 from advisor.core.errors import ConfigurationError, StoreError
 from advisor.core.paths import expanded
 from advisor.decision.comparison import Comparison
+
+OWN = (".html", ".md", ".json", ".csv")
+"""These hide keys in values, so that numbers stay."""
 
 
 def save(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
@@ -25,7 +28,10 @@ def save(comparison: Comparison, path: str | os.PathLike[str]) -> Path:
         StoreError: the file cannot be written.
     """
     target = expanded(path)
-    write_atomically(target, renderer(target)(comparison))
+    text = renderer(target)(known_secrets().hide_in(comparison))
+    if target.suffix.lower() not in OWN:  # a plug-in's may say what it read of an answer
+        text = hide_known(text) if isinstance(text, str) else map(hide_known, text)
+    write_atomically(target, text)
     return target
 
 
@@ -58,7 +64,7 @@ def write_atomically(target: Path, text: str | Iterable[str]) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, (hide_known(piece).encode() for piece in ([text] if isinstance(text, str) else text)))
+        write_whole(target, (piece.encode() for piece in ([text] if isinstance(text, str) else text)))
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from advisor._util.redaction import OURS
 from advisor.core.types import Interval
 
 
@@ -17,8 +18,8 @@ class Statement:
     statement among them is a part of the sentence.
     """
 
-    key: str
-    values: Mapping[str, Value] = field(default_factory=dict)
+    key: str = field(metadata=OURS)
+    values: Mapping[str, Value] = field(default_factory=dict, metadata=OURS)
 
 
 Value: TypeAlias = (

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from advisor._util.batches import batches
-from advisor._util.redaction import hide_known_in
+from advisor._util.redaction import Secrets, known_secrets
 from advisor.core.errors import StoreError
 from advisor.core.paths import home
 from advisor.core.progress import Progress, silent
@@ -176,8 +176,8 @@ class Store:
         Returns:
             The numbers of the attempts that were opened.
         """
-        texts = hide_known_in(map(json.dumps, completions.values()))
-        rows = [(key, text, opening[0]) for key, text in zip(completions, texts, strict=True)]
+        known = known_secrets()
+        rows = [(key, _completion_text(known, value), opening[0]) for key, value in completions.items()]
         if not rows and not endings and not opening[1]:
             return []
 
@@ -231,9 +231,9 @@ class Store:
     def add_outcomes(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
         """Keep outcomes; they are durable when this returns."""
         given = list(outcomes)
-        texts = hide_known_in(text_of(Outcome, outcome) for outcome in given)
+        known = known_secrets()
         rows: list[tuple[str | int, ...]] = [
-            (run_id, outcome.example_id, text) for outcome, text in zip(given, texts, strict=True)
+            (run_id, outcome.example_id, _hidden_text(known, Outcome, outcome)) for outcome in given
         ]
         self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?)", rows)
 
@@ -341,8 +341,9 @@ def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
 
 def _texts(outcomes: Iterable[Outcome]) -> Iterator[members.StoredOutcome]:
     for some in batches(outcomes):
-        texts = hide_known_in(text_of(Outcome, outcome) for outcome in some)
-        for outcome, text in zip(some, texts, strict=True):
+        known = known_secrets()
+        for outcome in some:
+            text = _hidden_text(known, Outcome, outcome)
             yield members.StoredOutcome(outcome.example_id, text, bool(outcome.error))
 
 
@@ -370,4 +371,18 @@ def _now() -> str:
 
 
 def _dump(kind: type, value: Any) -> str:
-    return hide_known_in([text_of(kind, value)])[0]
+    return _hidden_text(known_secrets(), kind, value)
+
+
+def _hidden_text(known: Secrets, kind: type, value: Any) -> str:
+    """Return the JSON of a value without keys; its numbers stay."""
+    text = text_of(kind, value)
+    return text_of(kind, known.hide_in(value)) if known.may_be_in(text) else text
+
+
+def _completion_text(known: Secrets, value: Mapping[str, Any]) -> str:
+    """Do the same with a completion, whose names at the top and of its usage are ours."""
+    text = json.dumps(value)
+    if not known.may_be_in(text):
+        return text
+    return json.dumps({name: inner if name == "usage" else known.hide_in(inner) for name, inner in value.items()})

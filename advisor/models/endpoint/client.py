@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from advisor._util.redaction import BLOT, SHORTEST, guard_logs, redact, remember
+from advisor._util.redaction import BLOT, SHORTEST, Secrets, guard_logs, redact, remember
 from advisor.core.errors import ConfigurationError, ModelError
 from advisor.models.endpoint.retry import Retry
 
@@ -115,13 +115,17 @@ class Address:
         return re.sub(r"//[^/@]*@", "//***@", self.url)[:200]
 
 
+T = TypeVar("T")
+
+
 class Key:
     """A key that does not show itself; `reveal` is called in one place, where the request is sent."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_secrets", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        self._secrets = Secrets.of([value] if len(value) >= SHORTEST else [])
         remember(value)
 
     def __repr__(self) -> str:
@@ -158,12 +162,12 @@ class Key:
             text = text.replace(self._value, BLOT)
         return redact(text)
 
-    def hide_in_bytes(self, body: bytes) -> bytes:
-        """Return what a server sent without the key: it may echo it, and answers stand in reports.
+    def hide_in_answer(self, answer: T) -> T:
+        """Return what a server answered without the key: it may echo it, and answers stand in reports.
 
         A placeholder of a few letters (``EMPTY``) is no secret, and could be a word of the answer.
         """
-        return body if len(self._value) < SHORTEST else body.replace(self._value.encode("ascii"), BLOT.encode())
+        return self._secrets.hide_in(answer)
 
 
 def http_library() -> Any:

@@ -179,7 +179,8 @@ class EndpointModel:
             reply = self.call(lambda: self._post(request, stop, sending), stop)
         except (openai.OpenAIError, OverdueError, LostError) as error:
             return self._failure(identity, error)
-        completion, counted = read_completion(replace(reply, body=self._key.hide_in_bytes(reply.body)), request)
+        completion, counted = read_completion(reply, request)
+        completion = self._key.hide_in_answer(completion)
         with self._lock:
             self._tally.answered += 1
             self._tally.uncounted += not counted
