@@ -178,6 +178,29 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     flush(folder.parent)
 
 
+def make_private(path: Path) -> None:
+    """Make an empty file that its owner alone can read and write; what is there is made so, see `tighten`.
+
+    An older file is not opened: to close it would free the locks that this process has on it.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    tighten(path)
+
+
+def tighten(path: Path) -> None:
+    """Take from all but the owner what they may do with a file or folder.
+
+    Without effect on Windows, on what is another user's, and on a folder for everybody's files such as ``/tmp``.
+    """
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077 and not mode & stat.S_ISVTX:
+            path.chmod(mode & 0o700)
+
+
 def flush(path: Path) -> None:
     """Have a file, or the names in a folder, on disk; where a system cannot flush a folder, it is left to it."""
     try:

@@ -6,12 +6,16 @@ import contextlib
 import os
 from pathlib import Path
 
+from advisor._util.files import tighten
 from advisor.core.errors import ConfigurationError, StoreError
 
 
 def home() -> Path:
-    """The folder with stored runs, comparisons and adapters; made on first use."""
-    return _folder("ADVISOR_HOME", "user_data_path")
+    """The folder with stored runs, comparisons and adapters; made on first use, and closed to other users."""
+    folder = _folder("ADVISOR_HOME", "user_data_path", 0o700)
+    if (folder / "store.sqlite").exists():  # else it may be a folder of other things
+        tighten(folder)
+    return folder
 
 
 def cache() -> Path:
@@ -34,11 +38,11 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     return found
 
 
-def _folder(variable: str, default: str) -> Path:
+def _folder(variable: str, default: str, mode: int = 0o777) -> Path:
     chosen = os.environ.get(variable)
     folder = expanded(chosen) if chosen else _usual(variable, default)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         raise StoreError(

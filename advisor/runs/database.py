@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from advisor._util.files import make_private, tighten
 from advisor.core.errors import StoreError
 
 T = TypeVar("T")
@@ -66,6 +67,9 @@ class Database:
         self.path, self._patience = path, patience_seconds
         self._lock, self._random = threading.RLock(), random.Random()
         self._turn, self._waiting = threading.RLock(), deque[_Transaction]()
+        make_private(path)
+        for name in ("-wal", "-shm", "-journal"):  # SQLite gives new ones the permissions of the file
+            tighten(path.with_name(path.name + name))
         with self._translated():
             self._connection = sqlite3.connect(
                 path, timeout=_EACH_SECONDS, isolation_level=None, check_same_thread=False
@@ -188,6 +192,7 @@ class Database:
             return  # from a change of format that was interrupted
         part = kept.with_suffix(".part")
         part.unlink(missing_ok=True)
+        make_private(part)
         source, target = sqlite3.connect(self.path, timeout=_EACH_SECONDS), sqlite3.connect(part)
         with contextlib.closing(source), contextlib.closing(target):
             source.backup(target)
