@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, NoReturn
 from advisor._util import files
 from advisor.core.errors import EvalSetError, did_you_mean
 
+from . import parquet_sizes
+
 MAX_FILE_BYTES = 200_000_000
 MAX_LINE_BYTES = 4_000_000
 MAX_ROWS = 500_000
@@ -27,7 +29,6 @@ MAX_DEPTH = 50
 """Levels of lists and objects in one JSON row."""
 
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip", b"PK": "zip", b"PAR1": "Parquet"}
-
 
 Fields = dict[str, Any]
 """The fields of one row."""
@@ -240,6 +241,8 @@ def _check_header(header: list[str], row: Record) -> None:
 def read_parquet(path: Path) -> Iterator[Record]:
     """Read Parquet in small batches; NaN and null cells are left out of the row.
 
+    Its size is that of its decoded values, and is looked at before they are made.
+
     Raises:
         EvalSetError: pyarrow is not installed, or the file is not Parquet, is broken or too large.
     """
@@ -254,21 +257,35 @@ def read_parquet(path: Path) -> Iterator[Record]:
         ) from None
     count = 0
     try:
-        with parquet.ParquetFile(path) as file:
-            _bound(file.metadata.num_rows, path)
-            size = sum(file.metadata.row_group(at).total_byte_size for at in range(file.metadata.num_row_groups))
-            if size > 2 * MAX_FILE_BYTES:
-                raise EvalSetError(f"{path.name} unpacks to {size:,} bytes; at most {2 * MAX_FILE_BYTES:,} are read")
-            for batch in file.iter_batches(batch_size=64):
-                for plain in batch.to_pylist():
-                    count += 1
-                    row = Record(path.name, count, {})
-                    fields = {str(name): plain_value(value, row, name) for name, value in plain.items()}
-                    yield _checked(Record(path.name, count, {k: v for k, v in fields.items() if v is not None}))
+        metadata = parquet.read_metadata(path)
+        _bound(metadata.num_rows, path)
+        size = 0
+        _bound_decoded(parquet_sizes.promised_bytes(metadata), 2 * MAX_FILE_BYTES, path.name)
+        for batch in parquet_sizes.batches(path, metadata):
+            own = parquet_sizes.decoded_bytes(batch)
+            size += own
+            _bound_decoded(size, 2 * MAX_FILE_BYTES, path.name)
+            for plain in _decoded_rows(batch, own, path.name, count):
+                count += 1
+                row = Record(path.name, count, {})
+                fields = {str(name): plain_value(value, row, name) for name, value in plain.items()}
+                yield _checked(Record(path.name, count, {k: v for k, v in fields.items() if v is not None}))
     except (arrow.ArrowException, OSError, MemoryError, ValueError, ArithmeticError, RecursionError) as error:
         raise EvalSetError(
             f"{path.name} row {count + 1}: it is not readable as Parquet: {_first_line(error)}"
         ) from None
+
+
+def _decoded_rows(batch: Any, size: int, name: str, before: int) -> Iterator[Fields]:
+    """Yield the rows of a batch; one that is large is halved, and no row may be larger than a line."""
+    if size <= MAX_LINE_BYTES:
+        yield from parquet_sizes.written_out(batch).to_pylist()
+        return
+    if batch.num_rows == 1:
+        _bound_decoded(size, MAX_LINE_BYTES, f"{name} row {before + 1}")
+    half = batch.num_rows // 2
+    for start, part in ((0, batch.slice(0, half)), (half, batch.slice(half))):
+        yield from _decoded_rows(part, parquet_sizes.decoded_bytes(part), name, before + start)
 
 
 def plain_value(value: Any, row: Record, name: object) -> Any:
@@ -294,6 +311,11 @@ def _first_line(error: BaseException) -> str:
 def _bound(count: int, path: Path) -> None:
     if count > MAX_ROWS:
         raise EvalSetError(f"{path.name} has more than {MAX_ROWS:,} rows; that many are read at most")
+
+
+def _bound_decoded(size: int, most: int, what: str) -> None:
+    if size > most:
+        raise EvalSetError(f"{what} unpacks to {size:,} bytes; at most {most:,} are read")
 
 
 def _delimiter(path: Path, first: str) -> str:
