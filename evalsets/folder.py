@@ -28,6 +28,10 @@ Refused = list[str]
 """Where rows that cannot be read are collected; in place of it `None` stops at the first one."""
 
 
+GUESSED = 10
+"""For how many of these the nearest label is looked for, which takes long where there are many labels."""
+
+
 def read_folder(folder: Path, refused: Refused | None = None) -> Draft:
     """Read a folder.
 
@@ -142,9 +146,10 @@ def _labels(
         for split, examples in parts.items() if allowed else ():
             for example in examples:
                 if example.target not in allowed:
+                    guess = f"; {did_you_mean(example.target, allowed)}" if len(refused or ()) < GUESSED else ""
                     error = EvalSetError(
                         f"{split}.jsonl: example {example.id!r}: field 'target' is {example.target!r}, which is not "
-                        f"among the labels of evalset.yaml; {did_you_mean(example.target, allowed)}",
+                        f"among the labels of evalset.yaml{guess}",
                         hint="add it to labels in evalset.yaml, or correct the row",
                     )
                     _refuse(error, refused)

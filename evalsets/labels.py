@@ -26,7 +26,10 @@ LEAST_RIGHT = 0.70
 Its own errors would be most of the figure. Measured: 500 of banking77's examples 79 %, sms_spam 98 %; harrow_routing,
 whose queues follow rules that no embedding shows, 58 %."""
 SHOWN, SHOWN_CHARACTERS = 50, 300
-DRAWS = 2000
+DRAWS, DRAWN = 2000, 100
+"""Draws of the bootstrap, and how many are held at once."""
+MOST_CELLS = 50_000_000
+"""Probabilities held at once: 400 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,14 @@ def estimate_noise(
     """
     counts = Counter(example.target for example in train)
     names = sorted(label for label, count in counts.items() if count >= LEAST_PER_LABEL)
-    rows = np.array([at for at, example in enumerate(train) if example.target in set(names)], dtype=np.intp)
+    code = {name: at for at, name in enumerate(names)}
+    rows = np.array([at for at, example in enumerate(train) if example.target in code], dtype=np.intp)
     if len(names) < 2 or len(rows) < LEAST_EXAMPLES:
         need = f"at least {LEAST_EXAMPLES} examples of labels with {LEAST_PER_LABEL} examples or more are needed"
         return Noise(note=f"too few examples to look for wrong labels: {need}")
-    code = {name: at for at, name in enumerate(names)}
+    if len(rows) * len(names) > MOST_CELLS:
+        return Noise(note=f"wrong labels are not looked for among {len(rows):,} examples of {len(names):,} labels: at "
+                     f"most {MOST_CELLS:,} probabilities (examples times labels) are held at once")  # fmt: skip
     given = np.array([code[train[at].target] for at in rows], dtype=np.intp)
     probabilities = out_of_fold(vectors[rows].astype(np.float64), given, len(names), rng, progress)
     confident = confident_labels(probabilities, given)
@@ -120,25 +126,28 @@ def _share(given: IntArray, confident: IntArray, labels: int, rng: np.random.Gen
     cells = given * (labels + 1) + confident + 1
     kinds, counts = np.unique(cells, return_counts=True)
     rows, columns = kinds // (labels + 1), kinds % (labels + 1) - 1
-    estimate = float(_off_diagonal(counts[None, :].astype(np.float64), rows, columns, labels)[0])
-    drawn = rng.multinomial(len(given), counts / len(given), size=DRAWS).astype(np.float64)
-    low, high = np.quantile(_off_diagonal(drawn, rows, columns, labels), (0.025, 0.975))
+    estimate = float(_off_diagonal(counts[None, :], rows, columns, labels)[0])
+    shares = [
+        _off_diagonal(rng.multinomial(len(given), counts / len(given), size=DRAWN), rows, columns, labels)
+        for _ in range(DRAWS // DRAWN)
+    ]
+    low, high = np.quantile(np.concatenate(shares), (0.025, 0.975))
     wrong = round(estimate * len(given))
     exact = binomial_interval(wrong, len(given))
     ends = min(float(low), exact[0], estimate), max(float(high), exact[1], estimate)
     return Interval(estimate, *ends, 0.95, "confident learning, out of fold on embeddings")
 
 
-def _off_diagonal(counts: FloatArray, rows: IntArray, columns: IntArray, labels: int) -> FloatArray:
-    """Return the share off the diagonal for each row of `counts` (draws, cells).
+def _off_diagonal(counts: IntArray, rows: IntArray, columns: IntArray, labels: int) -> FloatArray:
+    """Return the share off the diagonal for each row of `counts` (draws, cells); cells are ordered by given label.
 
     Each given label's confident examples are scaled to all that carry it; a label without any has no say.
     """
-    to_label = np.eye(labels)[rows]
-    carried = counts @ to_label
-    sure = (counts * (columns >= 0)) @ to_label
-    wrong = (counts * ((columns >= 0) & (columns != rows))) @ to_label
-    share = np.divide(wrong, sure, out=np.zeros_like(wrong), where=sure > 0)
+    starts = np.searchsorted(rows, np.arange(labels))
+    carried = np.add.reduceat(counts, starts, axis=1)
+    sure = np.add.reduceat(counts * (columns >= 0), starts, axis=1)
+    wrong = np.add.reduceat(counts * ((columns >= 0) & (columns != rows)), starts, axis=1)
+    share = np.divide(wrong, sure, out=np.zeros(wrong.shape), where=sure > 0)
     return np.asarray((share * carried).sum(axis=1) / carried.sum(axis=1))
 
 

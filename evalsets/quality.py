@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +43,9 @@ def look_at_data(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progr
     noise = labels.Noise(note=incomplete or "the task has no closed labels")
     if vectors is not None and evalset.labels:
         noise = labels.estimate_noise(evalset.train, vectors[0][: len(evalset.train)], rng, progress)
+    suspects, told = leaks.find(evalset.test, learned, vectors, progress)
     return DataFindings(
-        leaks=leaks.find(evalset.test, learned, vectors, progress),
+        leaks=suspects,
         conflicts=conflicts(evalset.train),
         label_noise=noise.share,
         suspicious=noise.suspicious,
@@ -52,23 +53,34 @@ def look_at_data(evalset: EvalSet, embed: Embed, rng: np.random.Generator, progr
         largest_class=max(shares.values()) if shares else None,
         smallest_class=min(shares.values()) if shares else None,
         n_train=len(evalset.train),
-        checked=leaks.HOW,
+        checked=leaks.HOW + told,
         incomplete=incomplete,
     )
 
 
-def conflicts(train: Sequence[Example]) -> tuple[tuple[str, ...], ...]:
-    """Return the ids of each group of examples with the same question of which two accept no answer in common."""
-    groups: defaultdict[str, list[Example]] = defaultdict(list)
-    for example in train:
-        groups[key_of(example)].append(example)
+def conflicts(
+    examples: Sequence[Example], keys: Iterable[str] = (), answers: Sequence[frozenset[str]] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """Return the ids of each group of examples with the same question of which two accept no answer in common.
+
+    `keys` and `answers` are `key_of` and `answers_of` of each, where they are at hand already.
+    """
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for at, key in enumerate(keys or map(key_of, examples)):
+        groups[key].append(at)
     found = []
     for group in groups.values():
-        answers = [answers_of(example) for example in group]
-        distinct = list(dict.fromkeys(answers))
-        if any(not a & b for at, a in enumerate(distinct) for b in distinct[:at]):
-            found.append(tuple(example.id for example in group))
+        if len(group) > 1 and _clash([answers[at] if answers else answers_of(examples[at]) for at in group]):
+            found.append(tuple(examples[at].id for at in group))
     return tuple(found)
+
+
+def _clash(answers: Iterable[frozenset[str]]) -> bool:
+    """Say whether two of these have nothing in common."""
+    distinct = list(dict.fromkeys(answers))
+    if frozenset.intersection(*distinct):
+        return False
+    return any(a.isdisjoint(b) for at, a in enumerate(distinct) for b in distinct[:at])
 
 
 def class_shares(evalset: EvalSet) -> dict[str, float]:

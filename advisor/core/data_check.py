@@ -102,7 +102,8 @@ class Leak:
 
     Attributes:
         test_id, train_id: the two; `train_id` may be one of dev.
-        kind: the same text when normalised, most runs of words in common, or embeddings that are close.
+        kind: the same text when normalised, most runs of words in common (`minhash`, after how these were once found),
+            or embeddings that are close.
         similarity: 1, the share of runs in common, or the cosine.
         test_text, train_text: the two questions, cut; empty beyond the first suspects.
         answer: what both accept.

@@ -91,13 +91,18 @@ class BudgetReached(IncompleteError):
     exit_code = 4
 
 
+LISTED = 100
+"""How many allowed words an error lists."""
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """Return ``did you mean 'few_shot'? Allowed: ...`` for an unknown word."""
     names = sorted(allowed)
     close = get_close_matches(word, names, n=1, cutoff=0.5)
     guess = f"did you mean {close[0]!r}? " if close else ""
-    shown = (" ".join(name.split()) for name in names)  # a label of a data set may have lines
-    return f"{guess}Allowed: {', '.join(shown) or '(nothing)'}"
+    shown = [" ".join(name.split()) for name in names[:LISTED]]  # a label of a data set may have lines
+    more = f", … ({len(names):,} in all)" if len(names) > LISTED else ""
+    return f"{guess}Allowed: {', '.join(shown) or '(nothing)'}{more}"
 
 
 Cause = Literal["", "overdue", "connection", "rate_limit", "server", "refused", "malformed", "filtered", "other"]

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+_MARK = re.compile(r"[^\w\s]")
+"""What may be punctuation: letters, figures and blanks are not, and an underscore is a space by then."""
 _ARTICLES = re.compile(r"(?<!\S)(?:a|an|the)(?!\S)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER = re.compile(
@@ -32,7 +34,7 @@ def normalise(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     folded = _THOUSANDS.sub("", plain.replace("\u2212", "-").replace("_", " "))
-    bare = "".join(mark for at, mark in enumerate(folded) if not _drops(folded, at)).split()
+    bare = _MARK.sub(lambda mark: "" if _drops(folded, mark.start()) else mark[0], folded).split()
     kept = _ARTICLES.sub(" ", " ".join(bare)).split()
     return " ".join(kept or bare or plain.split())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from advisor._util import formats
@@ -17,8 +17,9 @@ from advisor.core.registry import is_registered
 from advisor.core.tools import parse_calls
 from advisor.core.types import Chat, Example
 
-from ..sameness import text_of
-from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut, row, rows_found, several
+from ..phrases import first_holders
+from ..sameness import answers_of, text_of
+from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut, row, rows_found, several, several_shown
 
 QUOTED_WORDS = 4
 BY_DESIGN = 0.5
@@ -44,14 +45,41 @@ def quoted_in_input(profile: DataProfile) -> Found:
 
 
 def _gives_label_away(asked: str, label: str) -> bool:
-    if label.lower() not in asked.lower():
-        return False
-    name = re.escape(label)
-    marked = (
-        rf"\b(?:label|category|categor(?:y|ie)|intent|class|topic|target|answer|tag|queue)\s*[:=\]-]+\s*[\"']?{name}\b"
-    )
-    spelled = "_" in label and re.search(rf"(?<!\w){name}(?!\w)", asked)
-    return bool(spelled or re.search(marked, asked, re.I) or re.search(rf"[\[#(]{name}[\])]", asked, re.I))
+    """Say whether a label stands in a text with a mark beside it, or, if it is no plain word, as it is spelled."""
+    if "_" in label and any(_alone(asked, at, at + len(label)) for at in _places(asked, label)):
+        return True
+    text, name = asked.lower(), label.lower()
+    for at in _places(text, name):
+        end = at + len(name)
+        before, after = text[at - 1 : at], text[end : end + 1]
+        if before in ("[", "(", "#") and after in ("]", ")"):
+            return True
+        ends = not (_is_word(name[-1]) and _is_word(after))
+        if ends and _MARKED.search(text, max(0, at - MARK_CHARACTERS), at):
+            return True
+    return False
+
+
+_MARKED = re.compile(
+    r"\b(?:label|category|categories|intent|class|topic|target|answer|tag|queue)\s*[:=\]-]+\s*[\"']?\Z"
+)
+MARK_CHARACTERS = 60
+"""How far before a label its mark is looked for."""
+
+
+def _places(text: str, part: str) -> Iterator[int]:
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
+def _alone(text: str, start: int, end: int) -> bool:
+    return not (_is_word(text[start - 1 : start]) or _is_word(text[end : end + 1]))
+
+
+def _is_word(mark: str) -> bool:
+    return mark.isalnum() or mark == "_"
 
 
 def _holds(asked: str, target: str) -> bool:
@@ -67,14 +95,15 @@ def quoted_in_documents(profile: DataProfile) -> Found:
     """Find documents that hold a test question word for word: retrieval then finds the key to the test."""
     if not profile.draft.docs:
         raise NotAsked("there are no documents")
-    texts = [(document.id, f" {normalise(f'{document.title} {document.text}')} ") for document in profile.draft.docs]
-    joined = "\n".join(text for _, text in texts)
-    hits = []
-    for example in profile.test:
-        asked = normalise(text_of(example.input))
-        if len(asked.split()) >= QUOTED_WORDS and f" {asked} " in joined:
-            place = next(name for name, text in texts if f" {asked} " in text)
-            hits.append((example, f"in document {place}: {text_of(example.input)}"))
+    docs = profile.draft.docs
+    asked = [(example, normalise(text_of(example.input)).split()) for example in profile.test]
+    asked = [(example, words) for example, words in asked if len(words) >= QUOTED_WORDS]
+    texts = (normalise(f"{document.title} {document.text}").split() for document in docs)
+    holders = first_holders([words for _, words in asked], texts)
+    hits = [
+        (asked[at][0], f"in document {docs[place].id}: {text_of(asked[at][0].input)}")
+        for at, place in sorted(holders.items())
+    ]
     todo = "word these questions as a customer would, or take them out of the documents"
     found = rows_found(profile, hits, (1e-12, 2.0), ("are test questions that stand word for word in a document", todo))
     gate = "fail" if len(hits) / max(1, len(profile.test)) >= 0.02 else found.gate
@@ -112,16 +141,16 @@ def tools_needed(profile: DataProfile) -> Found:
     if not idle:
         return Found("ok", figure, "", tuple(f"{name}: {several(called[name], 'call')}" for name in names[:SHOWN]))
     todo = "write questions that need these tools, or take them out of the tool file"
-    return Found("warn", f"{figure}; never needed: {', '.join(idle[:SHOWN])}", todo, tuple(idle))
+    return Found("warn", f"{figure}; never needed: {', '.join(idle[:SHOWN])}", todo, several_shown(idle))
 
 
 def tools_there(profile: DataProfile) -> Found:
     """Find gold calls of tools that are not there."""
     names, _ = _tools(profile)
-    hits = []
+    all_names, hits = set(names), []
     for example in profile.examples:
         offered = {tool.name for tool in example.input.tools} if isinstance(example.input, Chat) else set()
-        missing = [name for name in _called(example, profile) if name not in (offered or set(names))]
+        missing = [name for name in _called(example, profile) if name not in (offered or all_names)]
         if missing:
             hits.append((example, f"calls {missing[0]!r}: {text_of(example.input)}"))
     todo = "correct the name, or write the tool"
@@ -179,7 +208,7 @@ def shuffled_gold(profile: DataProfile) -> Found:
     examples = _scorable(profile)
     order = list(range(len(examples)))
     random.Random(profile.settings.seed).shuffle(order)
-    others = [_other(examples, order, at) for at in range(len(examples))]
+    others = _others(examples, order)
     pairs = [(example, other) for example, other in zip(examples, others, strict=True) if other is not None]
     if not pairs:
         raise NotAsked("all test examples accept the same answer")
@@ -197,16 +226,19 @@ def shuffled_gold(profile: DataProfile) -> Found:
     return Found("fail" if mean >= BLIND else "warn", figure, todo, shown)
 
 
-def _other(examples: Sequence[Example], order: Sequence[int], at: int) -> str | None:
-    """Return the target of the next example in `order` that shares no accepted answer with the one at `at`."""
-    own = {normalise(one) for one in examples[at].references}
-    truth = examples[at].metadata.get("ground_truth")
-    start = order.index(at)
-    for step in range(1, min(len(order), 200)):
-        other = examples[order[(start + step) % len(order)]]
-        if normalise(other.target) not in own and (truth is None or other.metadata.get("ground_truth") != truth):
-            return other.target
-    return None
+def _others(examples: Sequence[Example], order: Sequence[int]) -> list[str | None]:
+    """Return for each example the target of the next one in `order` that shares no accepted answer with it."""
+    targets = [normalise(example.target) for example in examples]
+    truths = [example.metadata.get("ground_truth") for example in examples]
+    found: list[str | None] = [None] * len(examples)
+    for start, at in enumerate(order):
+        own = answers_of(examples[at])
+        for step in range(1, min(len(order), 200)):
+            other = order[(start + step) % len(order)]
+            if targets[other] not in own and (truths[at] is None or truths[other] != truths[at]):
+                found[at] = examples[other].target
+                break
+    return found
 
 
 def _scorable(profile: DataProfile) -> list[Example]:

@@ -16,12 +16,14 @@ from advisor.core.progress import Progress, silent
 from advisor.core.types import Embed, Example
 
 from ..draft import SPLITS, Draft
-from ..leaks import Wording
 from ..quality import embedded
 from ..sameness import answers_of, key_of, text_of
+from ..wording import Wording
 
 SHOWN, SHOWN_CHARACTERS = 5, 160
 """How many rows or pairs a finding shows, and how much of each text."""
+LISTED = 50
+"""How many labels or tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class DataProfile:
     @cached_property
     def wording(self) -> Wording:
         """The runs of words that questions share."""
-        return Wording(self.keys, self.answers, self.progress, self.split_of)
+        return Wording(self.keys, self.answers, self.split_of, self.progress)
 
     @cached_property
     def sample(self) -> Sample:
@@ -168,6 +170,12 @@ def several(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def several_shown(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the first lines of a list, and in place of the others how many they are."""
+    left = len(lines) - LISTED
+    return (*lines[:LISTED], f"… and {left:,} more") if left > 0 else tuple(lines)
+
+
 def rows_found(
     profile: DataProfile, hits: Sequence[tuple[Example, str]], gates: tuple[float, float], what: tuple[str, str]
 ) -> Found:
@@ -206,4 +214,5 @@ __all__ = [
     "row",
     "rows_found",
     "several",
+    "several_shown",
 ]  # fmt: skip

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,13 +15,13 @@ from advisor.core.types import Example
 from .. import leaks
 from ..draft import SPLITS
 from ..quality import conflicts
-from ..sameness import answers_of
 from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut, pair, row, several
 
 LEAKED = 0.02
 """Share of test questions with a near copy in train or dev from which on the test set fails."""
 REPEATED = 0.10
 NEARLY = 0.01
+SAID = {"exact": "same question", "minhash": "wording"}
 CONFLICTING = 0.05
 
 
@@ -31,9 +30,9 @@ def across(profile: DataProfile) -> Found:
 
     Those that `advisor.evalsets.leaks` finds, with the same answer; by embedding, among those that were embedded.
     """
+    suspects, told = leaks.find(profile.test, profile.learned, None, profile.progress, profile.wording)
     found = {
-        leak.test_id: (leak.train_id, f"{leak.kind} {formats.percent(leak.similarity)}")
-        for leak in leaks.find(profile.test, profile.learned, None, profile.progress, profile.wording)
+        leak.test_id: (leak.train_id, f"{SAID[leak.kind]} {formats.percent(leak.similarity)}") for leak in suspects
     }
     for test_id, train_id, cosine in _by_embedding(profile):
         found.setdefault(test_id, (train_id, f"embedding, cosine {cosine:.3f}"))
@@ -42,7 +41,7 @@ def across(profile: DataProfile) -> Found:
     share = len(found) / max(1, len(test))
     figure = (
         f"{len(found):,} of {several(len(test), 'test question')} ({formats.percent(share)}) "
-        f"{'has' if len(found) == 1 else 'have'} a near copy with the same answer in train or dev"
+        f"{'has' if len(found) == 1 else 'have'} a near copy with the same answer in train or dev{told}"
     )
     shown = tuple(pair(test[one], by_id[other], how) for one, (other, how) in list(found.items())[:SHOWN])
     gate: Gate = "warn" if found else "ok"
@@ -54,35 +53,28 @@ def across(profile: DataProfile) -> Found:
 
 def copies(profile: DataProfile) -> dict[str, str]:
     """Return every example of train and dev that is a near copy of a test question, with that question's id."""
-    n, examples, answers = len(profile.learned), profile.examples, profile.answers
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    for at in range(n):
-        places[profile.keys[at]].append(at)
-    found: dict[str, str] = {}
-
-    def leaks_it(asked: int, at: int) -> bool:
-        return at < n and bool(answers[at] & answers[asked])
-
-    for asked in range(n, len(examples)):
-        fits = partial(leaks_it, asked)
-        same = [at for at in places[profile.keys[asked]] if fits(at)]
-        for at in (*same, *(other for other, _ in profile.wording.near(asked, fits))):
-            found.setdefault(examples[at].id, examples[asked].id)
-    for test, learned in _close_pairs(profile):
-        found.setdefault(learned.id, test.id)
+    examples, n = profile.examples, len(profile.learned)
+    learned, test = range(n), range(n, len(examples))
+    near = profile.wording.between(learned, test, "looking for copies of test questions")
+    places = {at: other.at for at, other in near.of.items()} | leaks.exact(profile.wording, learned, test)
+    found = {examples[at].id: examples[other].id for at, other in places.items()}
+    for learned_id, test_id in _close_to_test(profile):
+        found.setdefault(learned_id, test_id)
     return found
 
 
-def _close_pairs(profile: DataProfile) -> Iterator[tuple[Example, Example]]:
-    """Yield every embedded pair of a test and a learned example with one answer and nearly the same vector."""
+def _close_to_test(profile: DataProfile) -> Iterator[tuple[str, str]]:
+    """Yield every embedded example of train and dev with nearly the vector of a test question with its answer."""
     try:
         sample = profile.sample
     except (NotAsked, AdvisorError):
         return
-    for first, second in np.argwhere(sample.vectors[1] @ sample.vectors[0].T >= leaks.COSINE):
-        test, learned = sample.test[first], sample.learned[second]
-        if answers_of(test) & answers_of(learned):
-            yield test, learned
+    if sample.learned and sample.test:
+        first, second = sample.vectors
+        near = leaks.nearest_with_same_answer(sample.learned, sample.test, (second, first), profile.progress)
+        for at, other, cosine in near:
+            if cosine >= leaks.COSINE:
+                yield sample.learned[at].id, sample.test[other].id
 
 
 def _by_embedding(profile: DataProfile) -> Iterator[tuple[str, str, float]]:
@@ -119,15 +111,17 @@ def repeats(profile: DataProfile) -> Found:
 def nearly_repeats(profile: DataProfile) -> Found:
     """Find questions of one split that share most of their wording, or nearly all of their sense, with an earlier one.
 
-    Questions with different answers are left to `same_wording_other_answer`.
+    Questions with different answers are left to `same_wording_other_label`.
     """
-    splits, answers = profile.split_of, profile.answers
-    near = _nearest_earlier(profile, lambda a, b: splits[a] == splits[b] and bool(answers[a] & answers[b]))
-    found = {at: (other, f"{formats.percent(share)} of their wording") for at, (other, share) in near.items()}
+    near = profile.wording.earlier("looking for near repeats")
+    found = {at: (one.at, f"{formats.percent(one.share)} of their wording") for at, one in sorted(near.of.items())}
     for at, other, cosine in _near_within(profile):
         found.setdefault(at, (other, f"embedding, cosine {cosine:.3f}"))
     share = len(found) / max(1, len(profile.examples))
-    figure = f"{several(len(found), 'example')} ({formats.percent(share)}) nearly repeat an earlier one of their split"
+    figure = (
+        f"{several(len(found), 'example')} ({formats.percent(share)}) nearly repeat an earlier one of their split"
+        f"{near.told}"
+    )
     shown = tuple(pair(profile.examples[at], profile.examples[o], why) for at, (o, why) in list(found.items())[:SHOWN])
     if share < NEARLY:
         return Found("ok", figure, "", shown)
@@ -135,35 +129,23 @@ def nearly_repeats(profile: DataProfile) -> Found:
     return Found("warn", figure, todo, shown, tuple(profile.examples[at].id for at in found))
 
 
-def _nearest_earlier(profile: DataProfile, fits: Callable[[int, int], bool]) -> dict[int, tuple[int, float]]:
-    """Return for each place the earlier one that shares most of its wording, another question, and `fits`."""
-    keys = profile.keys
-    found: dict[int, tuple[int, float]] = {}
-    for at in range(len(keys)):
-        if at % 512 == 0:
-            profile.progress("looking for near repeats", at, len(keys))
-        near = profile.wording.near(at, lambda o, at=at: o < at and keys[o] != keys[at] and fits(at, o))  # type: ignore[misc]
-        if near:
-            found[at] = near[0]
-    profile.progress("looking for near repeats", len(keys), len(keys))
-    return found
-
-
 def _near_within(profile: DataProfile) -> Iterator[tuple[int, int, float]]:
-    """Yield pairs of places of embedded examples of one split with one answer and nearly the same vector."""
+    """Yield places of embedded examples with the first earlier one of their split that has one answer and vector."""
     try:
         sample = profile.sample
     except NotAsked:
         return
     place = {example.id: at for at, example in enumerate(profile.examples)}
+    question = profile.wording.question
     for part, vectors in zip((sample.learned, sample.test), sample.vectors, strict=True):
-        at = [place[example.id] for example in part]
-        close = np.argwhere(np.triu(vectors @ vectors.T, 1) >= leaks.COSINE) if len(part) else ()
-        for first, second in close:
-            a, b = at[first], at[second]
-            same = profile.split_of[a] == profile.split_of[b] and profile.keys[a] != profile.keys[b]
-            if same and profile.answers[a] & profile.answers[b]:
-                yield b, a, float(vectors[first] @ vectors[second])
+        at = np.asarray([place[example.id] for example in part], dtype=np.intp)
+        split = np.asarray([SPLITS.index(profile.split_of[one]) for one in at], dtype=np.intp)
+        for one, same, cosines in leaks.with_same_answer(part, part, (vectors, vectors), profile.progress):
+            close = (cosines >= leaks.COSINE) & (same < one) & (split[same] == split[one])
+            close &= question[at[same]] != question[at[one]]
+            if close.any():
+                first = int(np.flatnonzero(close)[same[close].argmin()])
+                yield int(at[one]), int(at[same[first]]), float(cosines[first])
 
 
 def groups(profile: DataProfile) -> Found:
@@ -191,7 +173,7 @@ def groups(profile: DataProfile) -> Found:
 
 def contradictions(profile: DataProfile) -> Found:
     """Find questions that stand there twice and accept no answer in common."""
-    found = conflicts(profile.examples)
+    found = conflicts(profile.examples, profile.keys, profile.answers)
     rows = tuple(identity for group in found for identity in group)
     share = len(rows) / max(1, len(profile.examples))
     figure = (
@@ -213,13 +195,12 @@ def same_wording_other_label(profile: DataProfile) -> Found:
     """Find questions with nearly the same wording that carry different labels."""
     if not profile.draft.labels:
         raise NotAsked("the task has no closed labels")
-    answers = profile.answers
-    found = {at: other for at, (other, _) in _nearest_earlier(
-        profile, lambda a, b: not answers[a] & answers[b]).items()}  # fmt: skip
+    near = profile.wording.earlier_with_other_answer("looking for other labels")
+    found = {at: one.at for at, one in sorted(near.of.items())}
     share = len(found) / max(1, len(profile.examples))
     figure = (
         f"{several(len(found), 'example')} ({formats.percent(share)}) share most of their wording with one that "
-        "carries another label"
+        f"carries another label{near.told}"
     )
     examples = profile.examples
     shown = tuple(

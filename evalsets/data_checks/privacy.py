@@ -89,7 +89,7 @@ _DIGITS = re.compile(r"\d(?:[ ()./-]{0,2}\d){8}")
 _KEY = re.compile(
     r"\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{20,}|\bA(?:KIA|SIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b"
     r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_-]{35}|\bhf_[A-Za-z0-9]{30,}|\bglpat-[A-Za-z0-9_-]{20}"
-    r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,9000}\.[A-Za-z0-9_-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
 KINDS = (
     Kind("key", _KEY, lambda text: True, "[key]", True, re.compile("sk-|A[KS]IA|gh._|xox|AIza|hf_|glpat|eyJ|---")),

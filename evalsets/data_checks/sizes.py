@@ -9,7 +9,7 @@ from advisor._util import formats
 from advisor.core.types import MIN_DEV
 from advisor.stats.power import detectable_difference, required_examples
 
-from .data_profile import DataProfile, Found, NotAsked, cut, several
+from .data_profile import DataProfile, Found, NotAsked, cut, several, several_shown
 
 DISCORDANCE = 0.20
 """Share of examples on which two strategies are taken to differ, where no run has told yet."""
@@ -79,7 +79,7 @@ def balance(profile: DataProfile) -> Found:
         f"{several(len(labels), 'label')}; the rarest, {cut(order[0], 40)!r}, has {counts[order[0]]:,} of {total:,} "
         f"training examples, the commonest, {cut(largest, 40)!r}, {formats.percent(share)}"
     )
-    shown = tuple(f"{label}: {several(counts[label], 'training example')}" for label in rare)
+    shown = several_shown([f"{label}: {several(counts[label], 'training example')}" for label in rare])
     if rare:
         todo = f"write at least {RARE} training examples of each label, or drop the label"
         return Found("warn", f"{figure}; {len(rare)} have fewer than {RARE}", todo, shown)
@@ -98,10 +98,12 @@ def labels_tested(profile: DataProfile) -> Found:
     figure = f"{len(test):,} of {several(len(labels), 'label')} occur in test"
     if unlearned:
         todo = "write training examples of these labels, or take them out of test"
-        return Found("fail", f"{figure}; {len(unlearned)} of these never occur in train", todo, tuple(unlearned))
+        return Found(
+            "fail", f"{figure}; {len(unlearned)} of these never occur in train", todo, several_shown(unlearned)
+        )
     if untested:
         todo = "write test examples of these labels; what is not tested is not known"
-        return Found("warn", f"{figure}; {len(untested)} are never tested", todo, tuple(untested))
+        return Found("warn", f"{figure}; {len(untested)} are never tested", todo, several_shown(untested))
     return Found("ok", figure)
 
 

@@ -267,12 +267,11 @@ def test_banking77_repeats_25_test_messages_in_train() -> None:
     key = import_module("advisor.evalsets.sameness").key_of
     normal = {key(Example("", str(row["input"]), "")) for row in rows}
     assert sum(key(e) in normal for e in evalset.test) == 33
-    started = time.process_time()
-    found = leaks.find(evalset.test, learned, None, lambda *_: None)
-    assert time.process_time() - started < 600
+    found, told = leaks.find(evalset.test, learned, None, lambda *_: None)
     kinds = Counter(leak.kind for leak in found)
+    assert told == ""
     assert kinds["exact"] == 27
-    assert kinds["minhash"] == 81
+    assert kinds["minhash"] == 99  # as comparing all with all finds
 
 
 def bare(text: str) -> str:
