@@ -87,9 +87,17 @@ def test_the_end_of_a_long_text_is_not_seen() -> None:
     assert np.max(np.abs(first - short)) > 1e-3
 
 
+def torch_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
 def test_what_is_embedded_together_changes_no_bit() -> None:
     model, texts = Embedder()._model, OF_MANY_LENGTHS[::4]
+    before = torch_threads()
     together = model.encode(texts)
+    assert torch_threads() == before
     assert np.array_equal(model.encode(texts[::-1])[::-1], together)
     for at in (0, 8, 11, 15):
         assert np.array_equal(model.encode(texts[at : at + 1])[0], together[at])

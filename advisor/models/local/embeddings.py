@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.metadata import version
 from itertools import chain, groupby
@@ -113,11 +114,23 @@ class _MiniLM:
         ).eval()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one row a text."""
+        """Return one row a text; several passes at once, each with one thread, which wait less for one another."""
+        import torch
+
         rows: list[list[int]] = self._tokenizer(list(texts), truncation=True)["input_ids"]
         vectors = np.empty((len(rows), DIMENSIONS), dtype=np.float32)
-        for places in _passes([len(row) for row in rows]):
-            vectors[places] = self._pass([rows[at] for at in places])
+        passes = _passes([len(row) for row in rows])
+        threads = torch.get_num_threads()
+        if len(passes) > 1:
+            torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                given = [[rows[at] for at in places] for places in passes]
+                found = pool.map(self._pass, given) if len(passes) > 1 else map(self._pass, given)
+                for places, part in zip(passes, found, strict=True):
+                    vectors[places] = part
+        finally:
+            torch.set_num_threads(threads)
         return vectors
 
     def _pass(self, rows: list[list[int]]) -> NDArray[np.float32]:
