@@ -111,6 +111,40 @@ def test_no_question_is_compared_with_more_than_it_may_be(
         assert len(counts) <= wording.ENOUGH * len(rows)
 
 
+def test_no_more_groups_are_looked_at_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wording, "LOOKED", 20)
+    looked = 0
+    real = wording._Effort.over
+
+    def counted(self: object) -> bool:
+        nonlocal looked
+        looked += 1
+        return bool(real(self))
+
+    monkeypatch.setattr(wording._Effort, "over", counted)
+    rows: list[Row] = [
+        (" ".join(f"c{word}" for word in range(3 + n % 117)) + f" u{n}", frozenset("xyz"[n % 3]), "train")
+        for n in range(600)
+    ]
+    found = of(rows)
+    found.earlier("")
+    found.earlier_with_other_answer("")
+    assert 0 < looked <= 2 * len(rows) * (20 + 1)
+
+
+def test_what_is_kept_of_one_template_does_not_grow_with_its_rows() -> None:
+    def kept(rows: int) -> int:
+        candidates = wording.Candidates(
+            of([KINDS["one template, one answer"](n, np.random.default_rng(0)) for n in range(rows)])
+        )
+        for at in range(rows):
+            candidates.add(at)
+        groups = [group for by_size in candidates._groups.values() for group in by_size.values()]
+        return sum(len(places) for group in groups for places in group.values())
+
+    assert kept(100) == kept(300)
+
+
 def test_it_is_said_where_not_every_candidate_was_compared() -> None:
     rng = np.random.default_rng(0)
     rows = [KINDS["alike, but not enough"](n, rng) for n in range(600)]
