@@ -8,7 +8,7 @@ from typing import Any
 
 from advisor import Context, Example, Input, Message, Model, Prediction, Task, TuningConfig, TuningExample, TuningJob
 
-from .prompts import max_tokens_for, predictions_of, request_for, task_messages
+from .prompts import predictions_of, request_for, task_messages
 
 
 class FineTuning:
@@ -43,7 +43,7 @@ class FineTuning:
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Tune on `train`, with dev for the choice of the epoch."""
         self._task = ctx.task
-        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+        self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
         config = TuningConfig(self.rank, self.learning_rate, self.epochs, self.batch_size, self.layers, ctx.seed)
         rows, dev, pool = ([self._row(example) for example in those] for those in (train, ctx.dev, ctx.pool))
         self._model, self.selection = tune(rows, dev, ctx, config, pool)

@@ -13,7 +13,7 @@ import numpy as np
 from advisor import Context, Document, Example, Input, Message, Prediction, TuningConfig, TuningExample
 
 from .fine_tuning import bare, tune
-from .prompts import clip, max_tokens_for, passage_text, predictions_of, request_for, task_messages
+from .prompts import clip, passage_text, predictions_of, request_for, task_messages
 from .rag import gold_documents
 
 
@@ -61,7 +61,7 @@ class FineTuningRAG:
         else:
             self._docs = [clip(document, self.max_document_words) for document in ctx.task.docs]
             self._index = ctx.index([passage_text(document) for document in ctx.task.docs])
-        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+        self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
         rng = np.random.default_rng(ctx.seed)
         rows = [self._row(e, shown) for e, shown in zip(train, self._training_passages(train, rng), strict=True)]
         served = self._retrieve([example.input for example in ctx.dev])

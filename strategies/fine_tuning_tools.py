@@ -60,7 +60,7 @@ class FineTuningTools:
             ConfigurationError: no training example carries a gold call.
         """
         self._task = ctx.task
-        max_tokens = tokens_for_calls((*train, *ctx.dev), ctx.task.tools)
+        max_tokens = tokens_for_calls((*train, *ctx.dev), ctx)
         self._limits = Limits(self.max_turns, max_tokens, self.answer_with_result)
         known = answer_call if not ctx.task.tools else lambda example: gold_calls(example, ctx.task.tools)
         if not any(known(example) for example in train):

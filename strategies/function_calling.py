@@ -53,7 +53,7 @@ class FunctionCalling:
         """Draw the worked conversations, as varied in the tools they call as possible."""
         self._task, self._model = ctx.task, ctx.model
         known = (*train, *ctx.dev)
-        self._limits = Limits(self.max_turns, tokens_for_calls(known, ctx.task.tools), self.answer_with_result)
+        self._limits = Limits(self.max_turns, tokens_for_calls(known, ctx), self.answer_with_result)
         worked = _worked_with_tools(train, ctx.task) if ctx.task.tools else _worked_answers(train)
         pool = [example for example in train if example.id in worked]
         drawn = varied(pool, self.shots, np.random.default_rng(ctx.seed), lambda e: _called(worked[e.id]))

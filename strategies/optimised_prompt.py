@@ -16,7 +16,7 @@ from .demonstrations import Neighbours, varied
 from .fine_tuning import FineTuning
 from .prompt_search import Prompt, Trials, first_best, race
 from .prompting import GRID, FewShot
-from .prompts import demonstration, max_tokens_for, predictions_of, request_for, task_messages
+from .prompts import demonstration, predictions_of, request_for, task_messages
 
 EPOCHS = FineTuning().epochs
 FEW_SHOT_DEV = FewShot().dev_limit
@@ -70,7 +70,7 @@ class OptimisedPrompt:
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Search; without dev, on a part of `train` that is held out from the worked examples."""
         self._task, self._model, self._ctx = ctx.task, ctx.model, ctx
-        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+        self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
         scored, self._pool, chosen_on = _split(train, ctx)
         self._by_id = {example.id: example for example in self._pool}
         self._neighbours = Neighbours(self._pool, ctx.index)

@@ -12,7 +12,7 @@ from advisor import Completion, ConfigurationError, Context, Example, Input, Mes
 
 from .choosing import choose_on_dev
 from .demonstrations import Neighbours, varied
-from .prompts import demonstration, max_tokens_for, predictions_of, request_for, task_messages
+from .prompts import demonstration, predictions_of, request_for, task_messages
 
 Shown = tuple[str, int]
 """Which examples are shown (`fixed` or `nearest`), and how many."""
@@ -38,7 +38,7 @@ class ZeroShot:
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Read how long answers are; learn nothing else."""
         self._task, self._model = ctx.task, ctx.model
-        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+        self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Ask the model every question, with all labels named where they are not too long."""
@@ -91,7 +91,7 @@ class FewShot:
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Draw the fixed examples, embed all, and choose the plan on dev."""
         self._task, self._model = ctx.task, ctx.model
-        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+        self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
         plans = self._plans(len(train))
         rng = np.random.default_rng(ctx.seed)
         most = max(k for _, k in plans)

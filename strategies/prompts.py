@@ -16,7 +16,6 @@ from advisor import Completion, Document, Example, Input, Message, Prediction, R
 
 MOST_LISTED_LABELS = 30
 MOST_LISTED_TOKENS = 600
-MOST_ANSWER_TOKENS = 512
 
 
 def task_messages(
@@ -98,23 +97,6 @@ def _own_system(input: Input, task: Task) -> str:
 def _tokens(text: str) -> int:
     """Tokens of `text`, estimated high: three characters each (underscored names and JSON split finely)."""
     return len(text) // 3
-
-
-def max_tokens_for(examples: Sequence[Example]) -> int:
-    """Return how many tokens an answer may take, read off known answers (train and dev, never test).
-
-    Two tokens a word or four for ten characters, whichever is more (JSON has few words), of the target at the 99th
-    percentile, so that one freak answer does not set the price of all; plus 8; at most 512.
-    """
-    return tokens_for([example.target for example in examples])
-
-
-def tokens_for(texts: Sequence[str]) -> int:
-    """Return `max_tokens_for` of plain texts; 64 where there are none."""
-    if not texts:
-        return 64
-    lengths = sorted(max(2 * len(text.split()), 2 * len(text) // 5) for text in texts)
-    return min(MOST_ANSWER_TOKENS, lengths[int(0.99 * len(lengths))] + 8)
 
 
 def request_for(task: Task, messages: tuple[Message, ...], max_tokens: int, *, constrained: bool = False) -> Request:

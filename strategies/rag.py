@@ -16,7 +16,7 @@ from advisor import Completion, ConfigurationError, Context, Document, Example, 
 
 from .choosing import choose_on_dev
 from .demonstrations import varied
-from .prompts import clip, demonstration, max_tokens_for, passage_text, predictions_of, request_for, task_messages
+from .prompts import clip, demonstration, passage_text, predictions_of, request_for, task_messages
 
 DOCUMENT_COUNTS = (1, 2)
 EXAMPLE_COUNTS = (2, 4, 8)
@@ -55,7 +55,7 @@ class RAG:
         texts = [passage_text(doc) for doc in ctx.task.docs] or [str(example.input) for example in train]
         self._index = ctx.index(texts)
         self._shown = self._demonstrations(ctx) if self._docs else ()
-        self._max_tokens = max_tokens_for((*train, *ctx.dev))
+        self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
         counts: tuple[int, ...] = DOCUMENT_COUNTS if self._docs else EXAMPLE_COUNTS
         if self.k:
             counts = (self.k,)

@@ -11,6 +11,7 @@ from advisor import (
     AdvisorError,
     Chat,
     Completion,
+    Context,
     Example,
     Input,
     Message,
@@ -25,10 +26,7 @@ from advisor import (
     validate_tool_call,
 )
 
-from .prompts import question, tidy, tokens_for
-
-_WRAPPER_TOKENS = 16
-
+from .prompts import question, tidy
 
 # --- gold conversations ----------------------------------------------------------------------------------------------
 
@@ -79,10 +77,15 @@ def answer_call(example: Example) -> ToolCall | None:
     return ToolCall(str(plain.get("name")), plain["arguments"], "call_1")
 
 
-def tokens_for_calls(examples: Sequence[Example], tools: Sequence[Tool]) -> int:
-    """Return how many tokens one turn may take: the longest of answers and gold calls, see `max_tokens_for`."""
-    calls = [call_json(call) for example in examples for call in gold_calls(example, tools)]
-    return max(tokens_for([example.target for example in examples]), tokens_for(calls)) + _WRAPPER_TOKENS
+def tokens_for_calls(examples: Sequence[Example], ctx: Context) -> int:
+    """Return how many tokens one turn may take: enough for answers and gold calls; see `Context.answer_tokens`."""
+    calls = [_turn_text(call) for example in examples for call in gold_calls(example, ctx.task.tools)]
+    return max(ctx.answer_tokens(examples), ctx.answer_tokens(calls))
+
+
+def _turn_text(call: ToolCall) -> str:
+    """A call about as a model writes it, with the tags that most templates put around it."""
+    return f"<tool_call>\n{call_json(call)}\n</tool_call>"
 
 
 def call_json(call: ToolCall) -> str:

@@ -265,3 +265,20 @@ class ShowsTraining(Protocol):
 
     def serves_as_trained(self, example: TuningExample) -> bool:
         """Return whether the tokens of a training row's prompt are those that are served."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """Optional: counts tokens with its own tokenizer. Of a model without it, two UTF-8 bytes count as a token."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text takes by itself, without the marks of a chat template around it."""
+
+
+@runtime_checkable
+class HasContext(Protocol):
+    """Optional: says how many tokens a prompt and its answer may take together; `None` where it is not known."""
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The limit."""

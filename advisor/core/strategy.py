@@ -125,6 +125,7 @@ class Context:
             It is metered and paid for like `model`, out of the same budget; what it takes is a one-off cost.
         pool: all training examples there are, where `fit` is given some of them for a learning curve; else empty. Only
             for the `pool` of a `TuningJob`. Do not learn from them: small sizes would score as if they had them all.
+        max_answer_tokens: the user's own limit, which `answer_tokens` then returns.
     """
 
     seed: int
@@ -137,6 +138,32 @@ class Context:
     progress: Progress = field(default=silent)
     other_model: Callable[[str], Model] = field(default=_no_other_model)
     pool: tuple[Example, ...] = ()
+    max_answer_tokens: int | None = None
+
+    def answer_tokens(self, known: Sequence[Example | str]) -> int:
+        """Return the `max_tokens` of a request whose answer is like the known ones (targets of examples, or texts).
+
+        Counted with the model's own tokenizer: the 99.5th percentile x 1.5 + 16, at least 32 (64 where nothing is
+        known). An answer that is cut all the same is asked for again with four times the room by `model` itself.
+        """
+        from advisor.core.tokens import answer_room
+
+        if self.max_answer_tokens is not None:
+            return self.max_answer_tokens
+        return answer_room(self.count_tokens([one if isinstance(one, str) else one.target for one in known]))
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text takes for `model`; UTF-8 bytes / 2 where its tokenizer is not known."""
+        from advisor.core.tokens import count_tokens
+
+        return count_tokens(self.model, texts)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens a prompt and its answer may take together; `None` where the model does not say."""
+        from advisor.core.tokens import context_tokens
+
+        return context_tokens(self.model)
 
     def index(self, texts: Sequence[str]) -> Index:
         """Return texts to search by meaning: ``ctx.index(texts).search(queries, k)``, exactly and best first.

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.tokens import context_tokens, count_tokens
 from advisor.core.types import Message
 
 Change = Callable[[Request], Request]
@@ -95,6 +96,15 @@ class SwitchableModel:
             if self._switch.listens:
                 raise _HeardError
         return self._model.generate([self._switch.pass_on(request) for request in requests])
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text takes for the model."""
+        return count_tokens(self._model, texts)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens a prompt and its answer may take together; `None` where the model does not say."""
+        return context_tokens(self._model)
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
         """Train, and remember what was asked for and what came out."""

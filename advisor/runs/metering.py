@@ -38,6 +38,7 @@ from advisor.core.model import (
     TuningReport,
     announces,
 )
+from advisor.core.tokens import context_tokens, count_tokens
 from advisor.core.types import Prediction, ToolCall, Usage
 from advisor.runs.store import Ending, Store
 
@@ -109,6 +110,15 @@ class MeteredModel:
             self._meter.seconds += time.perf_counter() - started
         self._meter.usage = sum((completion.usage for completion in result), self._meter.usage)
         return result
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text takes for the model."""
+        return count_tokens(self._model, texts)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens a prompt and its answer may take together; `None` where the model does not say."""
+        return context_tokens(self._model)
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
         """Train; the tuned model is metered too."""

@@ -175,8 +175,9 @@ class Attempt:
             embed=context.embed,
             progress=context.progress,
             pool=_copies(context.pool),
-            **({"other_model": partial(self._other_model, context.open_other)} if context.open_other else {}),
         )
+        if context.open_other:
+            ctx = replace(ctx, other_model=partial(self._other_model, context.open_other))
         started = time.perf_counter()
         self._calling("fit", lambda: self.strategy.fit(_copies(context.evalset.train), ctx))
         self.fitted = True

@@ -85,22 +85,6 @@ def test_an_inputs_own_tools_are_written_out_unless_the_request_carries_them() -
     assert chat.messages == (Message("user", "side 2?"),)
 
 
-def test_max_tokens_follows_the_known_answers_but_not_one_freak() -> None:
-    short = [Example(str(at), "q", "two words") for at in range(300)]
-    assert prompts.max_tokens_for(short) == 2 * 2 + 8
-    assert prompts.max_tokens_for([*short, Example("freak", "q", "word " * 500)]) == 2 * 2 + 8
-    assert prompts.max_tokens_for([Example("1", "q", "word " * 9000)]) == prompts.MOST_ANSWER_TOKENS
-    assert prompts.max_tokens_for([Example("1", "q", '{"intent":"AddToPlaylist","slots":{}}')]) > 20
-    assert prompts.max_tokens_for([]) == 64
-
-
-@given(st.lists(st.text(max_size=200), min_size=1, max_size=30))
-def test_max_tokens_is_enough_for_nearly_all_and_bounded(targets: list[str]) -> None:
-    most = prompts.max_tokens_for([Example(str(at), "q", target) for at, target in enumerate(targets)])
-    assert max(2 * len(target.split()) for target in targets) + 8 <= most or most == prompts.MOST_ANSWER_TOKENS
-    assert 8 <= most <= prompts.MOST_ANSWER_TOKENS
-
-
 def test_tidy_takes_the_first_line_of_a_label_only() -> None:
     labelled = Task("t", "", "label_accuracy", labels=("ham", "spam"))
     assert prompts.tidy("\n spam \nbecause", labelled) == "spam"

@@ -260,8 +260,22 @@ class LocalModel:
 
         return Grammars(self.tokenizer, self.network.config.vocab_size)
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text takes."""
+        if not texts:
+            return []
+        return [len(ids) for ids in self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]]
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens a prompt and its answer may take together."""
+        return int(self.network.config.max_position_embeddings)
+
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Answer every request, in order. A prompt that does not fit the context is a failed completion."""
+        """Answer every request, in order, with as much room as its prompt leaves of the context.
+
+        A prompt that leaves none is a failed completion.
+        """
         from advisor.models.local import fallback
 
         if not requests:
@@ -285,16 +299,16 @@ class LocalModel:
         from advisor.models.local.rows import TokenSequence
 
         ids = self.chat.prompt(request.messages, request.tools)
-        room = self.network.config.max_position_embeddings
-        if len(ids) + request.max_tokens > room:
+        room = self.context_tokens - len(ids)
+        if room < 1:
             return Completion(
-                error=f"the prompt has {len(ids)} tokens and may answer with {request.max_tokens}, "
-                f"more than the {room} that {self.name} can hold",
+                error=f"the prompt has {len(ids)} tokens, and {self.name} can hold {self.context_tokens}, "
+                "so nothing is left for the answer",
                 finish_reason="error",
             )
         return TokenSequence(
             ids=ids,
-            max_tokens=request.max_tokens,
+            max_tokens=min(request.max_tokens, room),
             temperature=request.temperature,
             seed=request.seed,
             stop=request.stop,
