@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from advisor.models.local.model import LocalModel
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported: two processes of as many threads take turns waiting
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parent.parent
 DATASETS = Path(os.environ.get("ADVISOR_DATA_MIRROR", ROOT.parent / "shared" / "datasets"))
 
