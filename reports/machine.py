@@ -35,6 +35,7 @@ SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
 COLUMNS = (
     "comparison", "evalset", "model", "strategy", "kind", "tuned", "params", "seed", "example_id", "score", "output",
     "error", "cause", "input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds", "latency_seconds",
+    "imported",
 )  # fmt: skip
 IN_WORDS: Mapping[type, tuple[str, ...]] = {
     Advice: ("headline",),
@@ -164,7 +165,7 @@ def render_csv(comparison: Comparison) -> Iterator[str]:
     for run in comparison.runs:
         head = [_cell(value, known) for value in _head(comparison, run)]
         for some in batches(run.outcomes):
-            yield _csv([*head, *(_cell(value, known) for value in _tail(outcome))] for outcome in some)
+            yield _csv([*head, *(_cell(value, known) for value in _tail(outcome)), run.imported] for outcome in some)
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> str:

@@ -23,6 +23,7 @@ def render(comparison: Comparison) -> str:
         f"**{text(verdict.headline)}**",
         f"Use now: {code(verdict.recommended)}",
         f"❌ **{text(view.silent(comparison))}**" if view.silent(comparison) else "",
+        f"*{view.imported(comparison).capitalize()}.*" if view.imported(comparison) else "",
         _listed("Why", [text(reason) for reason in verdict.reasons]),
         _strategies(comparison),
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),

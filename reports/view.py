@@ -254,10 +254,20 @@ def subject(comparison: Comparison) -> str:
     """Return one line on what was compared: eval set, metric, model, sizes."""
     sizes = (comparison.n_train, comparison.n_dev, comparison.n_test)
     train, dev, test = (numbers.count(size) for size in sizes)
-    return (
-        f"{comparison.evalset} · {comparison.model} · scored by {comparison.metric} · "
-        f"{train} training, {dev} development, {test} test examples"
+    parts = (
+        *(comparison.evalset, comparison.model, f"scored by {comparison.metric}"),
+        f"{train} training, {dev} development, {test} test examples",
+        imported(comparison),
     )
+    return " · ".join(filter(None, parts))
+
+
+def imported(comparison: Comparison) -> str:
+    """Return how many of the runs came from another machine; empty where none did."""
+    count = sum(run.imported for run in comparison.runs)
+    if not count:
+        return ""
+    return "imported" if count == len(comparison.runs) else f"{count} of {len(comparison.runs)} runs imported"
 
 
 def slices(comparison: Comparison) -> tuple[tuple[str, str, tuple[str, ...]], ...]:

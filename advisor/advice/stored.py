@@ -36,6 +36,7 @@ def pilot_from(run: str) -> Pilot:
     pair = next((one for one in comparison.differences if {one.a, one.b} == {ours, theirs}), None)
     n = pair.n if pair else min(rows[ours].n, rows[theirs].n)
     error = (pair.interval.high - pair.interval.low) / (2.0 * _Z) if pair else None
-    source = f"comparison {comparison.id[:12]} ({ours} against {theirs})"
+    foreign = "imported " if any(run.imported for run in comparison.runs) else ""
+    source = f"{foreign}comparison {comparison.id[:12]} ({ours} against {theirs})"
     name = rows[theirs].strategy
     return Pilot(scores[ours], scores[theirs], n, error, source, name if name in PROMPTED_BY else None)

@@ -81,10 +81,12 @@ def _runs() -> list[dict[str, Any]]:
     from advisor.runs.store import Store
 
     with Store() as store:
+        imported = store.imported()
         return [
             {
                 **dict(zip(("id", "created", "evalset", "model", "answer"), row, strict=True)),
                 "unanswered": _unanswered(store.unanswered(store.members(row[0]))),
+                "imported": "imported" if row[0] in imported else "",
             }
             for row in store.comparisons()
         ]

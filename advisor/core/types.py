@@ -248,7 +248,7 @@ class Run:
     """One strategy on one eval set with one seed: all that is needed to recompute everything after it.
 
     `tuned` says whether a model's weights were trained for it, `selection` what `fit` chose, `summaries` the metric's
-    figures over the whole set (macro-F1, validity; `None` where undefined).
+    figures over the whole set (macro-F1, validity; `None` where undefined). `imported` runs come from another machine.
     """
 
     id: str
@@ -267,6 +267,7 @@ class Run:
     summaries: Mapping[str, float | None] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    imported: bool = False
 
     @property
     def usage(self) -> Usage:

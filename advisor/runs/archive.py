@@ -1,7 +1,11 @@
-"""A stored comparison with its runs as one file, to be read on another machine: a zip of two JSON files.
+"""A stored comparison with its runs as one file, to be read on another machine: a zip of JSON.
+
+``manifest.json`` says what it is, ``comparison.json`` holds everything but the answers, and ``answers.jsonl`` has one
+answer a line, run after run, so that neither side ever holds all of them as objects. Up to format 4 the answers stood
+in ``comparison.json``; that is still read.
 
 The file may come from anybody. Nothing of it is unpacked to disk and no name in it is used as a path; sizes are limited
-before anything is read, and what is read must have the shape of a comparison.
+before anything is read, and what is read must have the shape of a comparison that could have been made.
 """
 
 from __future__ import annotations
@@ -9,55 +13,132 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 import zipfile
-from io import BytesIO
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from advisor._util.files import UnusableFileError, read_bounded, write_whole
+from advisor._util.files import UnusableFileError, opened, write_whole
 from advisor.core.errors import ConfigurationError, StoreError
-from advisor.runs.store import SCHEMA_VERSION
-from advisor.runs.stored import comparison_of, text_of
+from advisor.core.types import Outcome, Outcomes, Run, Usage
+from advisor.runs.plugin_calls import is_usage
+from advisor.runs.rows import dumped, outcome_of, rows_of
+from advisor.runs.stored import comparison_of, with_endless
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
 
-FORMAT = "tuneworthy comparison"
-MANIFEST, CONTENT = "manifest.json", "comparison.json"
+FORMAT, VERSION = "tuneworthy comparison", 5
+MANIFEST, CONTENT, ANSWERS = "manifest.json", "comparison.json", "answers.jsonl"
 LARGEST_BYTES = 64_000_000
-"""Of the content, unpacked; and of the file itself."""
+"""Of `CONTENT`, and of one answer."""
+LARGEST_FILE = 64_000_000_000
 MOST_VALUES = 4_000_000
 MOST_PACKED = 300
-"""How many times larger than packed the content may be; JSON of a comparison is about 20 times."""
-_LARGEST_MANIFEST = 10_000
+"""How many times larger than packed a content may be; JSON of a comparison is about 20 times."""
+_ANYWAY = 100_000_000
+"""So large it may be however small it was packed."""
+_LARGEST_MANIFEST = 100_000
+_PIECE = 1 << 20
 _ID = re.compile(r"[0-9a-f]{8,64}")
 
 
 def write(comparison: Comparison, path: Path) -> None:
     """Write a comparison with its runs and all their outcomes to `path`, in one step.
 
+    What was packed is read again before it is written.
+
     Raises:
         BrokenPipeError: nobody reads the pipe that it is written to.
-        StoreError: it cannot be written, or is larger than could be read again.
+        StoreError: it cannot be written, or could not be read again.
     """
-    content = text_of(type(comparison), comparison).encode()
-    if len(content) > LARGEST_BYTES or _values(content) > MOST_VALUES:
-        raise StoreError(f"the comparison has {len(content):,} bytes; at most {LARGEST_BYTES:,} fit into a file")
-    manifest = {"format": FORMAT, "version": SCHEMA_VERSION, "sha256": hashlib.sha256(content).hexdigest()}
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest))
-        archive.writestr(zipfile.ZipInfo(CONTENT), content, zipfile.ZIP_DEFLATED)
-    if text_of(type(comparison), comparison_of(json.loads(_content(packed)))).encode() != content:
-        raise StoreError("the comparison would not be read back as it is; nothing was written")
     try:
-        write_whole(path, packed.getvalue())
+        with _packed(comparison) as packed:
+            write_whole(path, iter(partial(packed.read, _PIECE), b""))
     except BrokenPipeError:
         raise
     except OSError as error:
         raise StoreError(
             f"the file {str(path)!r} cannot be written: {error.strerror or error}", hint="choose another place with -o"
         ) from error
+
+
+@contextmanager
+def _packed(comparison: Comparison) -> Iterator[BinaryIO]:
+    """Give a file with the archive in it, which was read back; not compressed where that would look like a bomb."""
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        with tempfile.TemporaryFile(prefix="advisor-export-") as file:
+            content, digests = _pack(comparison, file, compression)
+            file.seek(0)
+            try:
+                with zipfile.ZipFile(file) as archive:
+                    _check_again(archive, content, digests)
+            except _TooPackedError:
+                continue
+            except ValueError as error:
+                raise StoreError(f"the comparison could not be read back: {error}; nothing was written") from error
+            file.seek(0)
+            yield file
+            return
+
+
+def _pack(comparison: Comparison, file: IO[bytes], compression: int) -> tuple[str, list[str]]:
+    """Write the archive; return its content as text, and of each run the SHA-256 of its answers."""
+    from advisor.decision.comparison import Comparison as Kept
+
+    bare = replace(comparison, runs=tuple(replace(run, outcomes=()) for run in comparison.runs))
+    content, digests = dumped(Kept, bare), list[str]()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        with archive.open(_entry(ANSWERS, compression), "w", force_zip64=True) as answers:
+            for run in comparison.runs:
+                checksum = hashlib.sha256()
+                for row in rows_of(run.outcomes):
+                    line = f"{row.text}\n".encode()
+                    if len(line) > LARGEST_BYTES:
+                        raise StoreError(f"the answer to {row.example!r} has {len(line):,} bytes: too many for a file")
+                    checksum.update(line)
+                    answers.write(line)
+                digests.append(checksum.hexdigest())
+        archive.writestr(_entry(CONTENT, compression), content)
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "sha256": hashlib.sha256(content.encode()).hexdigest(),
+            "answers": [[len(run.outcomes), digest] for run, digest in zip(comparison.runs, digests, strict=True)],
+        }
+        archive.writestr(zipfile.ZipInfo(MANIFEST), json.dumps(manifest))
+    return content, digests
+
+
+def _entry(name: str, compression: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = compression
+    return entry
+
+
+def _check_again(archive: zipfile.ZipFile, content: str, digests: Sequence[str]) -> None:
+    """Read the archive as another machine would.
+
+    Raises:
+        ValueError: it comes back as something else.
+    """
+    from advisor.decision.comparison import Comparison as Kept
+
+    found, runs = _comparison(archive), list[Run]()
+    for run, digest in zip(found.runs, digests, strict=True):
+        checksum = hashlib.sha256()
+        for row in rows_of(run.outcomes):
+            checksum.update(f"{row.text}\n".encode())
+        if checksum.hexdigest() != digest:
+            raise ValueError(f"the answers of {run.strategy} come back as others")
+        runs.append(replace(run, outcomes=()))
+    if dumped(Kept, replace(found, runs=tuple(runs))) != content:
+        raise ValueError("it comes back as another one")
 
 
 def read(path: Path) -> Comparison:
@@ -69,8 +150,8 @@ def read(path: Path) -> Comparison:
     from pydantic import ValidationError
 
     try:
-        content = _content(BytesIO(read_bounded(path, LARGEST_BYTES)))
-        found = comparison_of(json.loads(content))
+        with opened(path, LARGEST_FILE) as file, zipfile.ZipFile(file) as archive:
+            found = _comparison(archive)
     except FileNotFoundError:
         raise ConfigurationError(f"there is no file {str(path)!r}") from None
     except ValidationError as error:
@@ -79,6 +160,8 @@ def read(path: Path) -> Comparison:
         raise _refused(path, f"its content is no comparison ({where[:100] or 'all of it'}: {first['msg']})") from None
     except (UnusableFileError, zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
         raise _refused(path, str(error)) from None
+    except OSError as error:
+        raise _refused(path, error.strerror or str(error)) from None
     except Exception as error:
         if type(error).__module__ != "zlib":
             raise
@@ -89,35 +172,95 @@ def read(path: Path) -> Comparison:
     return found
 
 
-def _content(file: BytesIO) -> bytes:
-    with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
-        names = sorted(entry.filename for entry in entries)
-        if names != sorted((MANIFEST, CONTENT)):
-            raise ValueError(f"it holds {len(names)} files; {MANIFEST} and {CONTENT} are expected, and nothing else")
-        manifest: Any = json.loads(_member(archive, MANIFEST, _LARGEST_MANIFEST))
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise ValueError(f"its {MANIFEST} is not of a {FORMAT}")
-        version = manifest.get("version")
-        if not isinstance(version, int) or version > SCHEMA_VERSION:
-            raise ValueError("a newer tuneworthy wrote it; update the checkout (git pull)")
-        content = _member(archive, CONTENT, LARGEST_BYTES)
+class _TooPackedError(ValueError):
+    """A content would unpack to so many times its size that it may be a bomb."""
+
+
+def _comparison(archive: zipfile.ZipFile) -> Comparison:
+    names = sorted(entry.filename for entry in archive.infolist())
+    if names not in (sorted((MANIFEST, CONTENT)), sorted((MANIFEST, CONTENT, ANSWERS))):
+        raise ValueError(
+            f"it holds {len(names)} files; {MANIFEST}, {CONTENT}, {ANSWERS} are expected, and nothing else"
+        )
+    manifest: Any = json.loads(_member(archive, MANIFEST, _LARGEST_MANIFEST))
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError(f"its {MANIFEST} is not of a {FORMAT}")
+    version = manifest.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise ValueError("a newer tuneworthy wrote it; update the checkout (git pull)")
+    content = _member(archive, CONTENT, LARGEST_BYTES)
     if hashlib.sha256(content).hexdigest() != manifest.get("sha256"):
         raise ValueError("its content was changed or damaged after it was written")
     if _values(content) > MOST_VALUES:
         raise ValueError(f"it holds more than {MOST_VALUES:,} values")
-    return content
+    plain = json.loads(content)
+    found = comparison_of(with_endless(plain) if version < VERSION else plain)
+    if ANSWERS in names:
+        found = replace(found, runs=tuple(_with_answers(archive, found.runs, manifest.get("answers"))))
+    for run in found.runs:
+        _refuse_impossible(run)
+    return found
+
+
+def _with_answers(archive: zipfile.ZipFile, runs: Sequence[Run], listed: Any) -> Iterator[Run]:
+    """Go through the runs with their answers, which are read as they are asked for."""
+    entry = archive.getinfo(ANSWERS)
+    _refuse_bomb(entry)
+    counts = [tuple(one) for one in listed] if isinstance(listed, list) else []
+    if len(counts) != len(runs) or not all(len(one) == 2 and type(one[0]) is int and one[0] >= 0 for one in counts):
+        raise ValueError(f"its {MANIFEST} does not say how many answers each run has")
+    with archive.open(entry) as file:
+        for run, (count, digest) in zip(runs, counts, strict=True):
+            checksum = hashlib.sha256()
+            outcomes = Outcomes(_answers(file, count, checksum))
+            if checksum.hexdigest() != digest:
+                raise ValueError(f"the answers of {run.strategy} were changed or damaged after they were written")
+            yield replace(run, outcomes=outcomes)
+        if file.read(1):
+            raise ValueError(f"{ANSWERS} holds more answers than its runs have")
+
+
+def _answers(file: IO[bytes], count: int, checksum: Any) -> Iterator[Outcome]:
+    for at in range(count):
+        line = file.readline(LARGEST_BYTES + 1)
+        if not line.endswith(b"\n"):
+            raise ValueError(f"{ANSWERS} ends within its answers, or answer {at + 1} is too long")
+        checksum.update(line)
+        yield outcome_of(line.decode())
+
+
+def _refuse_impossible(run: Run) -> None:
+    """Refuse what no comparison gives.
+
+    Raises:
+        ValueError: an example is answered twice, or a score or a usage cannot be.
+    """
+    outcomes = Outcomes.of(run.outcomes)
+    if len(set(outcomes.ids)) < len(outcomes.ids):
+        raise ValueError(f"{run.strategy} answers an example twice")
+    impossible = [score for score in outcomes.scores if score < 0 or score > 1]  # NaN: none
+    if impossible:
+        raise ValueError(f"{run.strategy} has a score of {impossible[0]}; scores are from 0 to 1")
+    used: list[float] = [run.fit_cost.seconds, run.fit_cost.training_seconds, *astuple(run.fit_cost.usage)]
+    if not all(map(is_usage, chain(used, *map(outcomes.usage, Usage.__slots__)))):
+        raise ValueError(f"{run.strategy} has a usage that cannot be")
 
 
 def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
     entry = archive.getinfo(name)
-    if entry.file_size > limit or entry.file_size > MOST_PACKED * max(1, entry.compress_size) + _LARGEST_MANIFEST:
-        raise ValueError(f"{name} would unpack to {entry.file_size:,} bytes; that is too much")
+    if entry.file_size > limit:
+        raise ValueError(f"{name} would unpack to {entry.file_size:,} bytes; at most {limit:,} are read")
+    _refuse_bomb(entry)
     with archive.open(entry) as file:
         found = file.read(limit + 1)
     if len(found) > limit:
         raise ValueError(f"{name} unpacks to more than {limit:,} bytes")
     return found
+
+
+def _refuse_bomb(entry: zipfile.ZipInfo) -> None:
+    if entry.file_size > max(_ANYWAY, MOST_PACKED * entry.compress_size):
+        raise _TooPackedError(f"{entry.filename} would unpack to {entry.file_size:,} bytes; that is too much")
 
 
 def _values(content: bytes) -> int:

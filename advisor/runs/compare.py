@@ -16,6 +16,7 @@ from advisor.core.types import EvalSet, Run
 from advisor.decision.findings import Findings, Skipped
 from advisor.decision.request import ComparisonRequest, Provenance
 from advisor.runs import runner
+from advisor.runs.imported import remarks
 from advisor.runs.prepare import Prepared
 from advisor.runs.provenance import environment
 from advisor.runs.store import Store
@@ -159,7 +160,7 @@ def _notes(
     prepared: Prepared, context: runner.RunContext, runs: Sequence[Run], sized: Sequence[SizedRun]
 ) -> tuple[str, ...]:
     own = context.model.notes if isinstance(context.model, HasNotes) else ()
-    return (*prepared.evalset.notes, *own, *prepared.curve_notes, *_broken(sized), *_unread(runs))
+    return (*prepared.evalset.notes, *own, *prepared.curve_notes, *_broken(sized), *_unread(runs), *remarks(runs))
 
 
 def _unread(runs: Sequence[Run]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from advisor._util.batches import batches
@@ -32,8 +32,16 @@ class StoredOutcome(NamedTuple):
     fails: bool
 
 
-def keep(connection: sqlite3.Connection, comparison: str, runs: Iterable[tuple[str, Iterable[StoredOutcome]]]) -> None:
-    """Keep which runs a comparison shows, in place of what was kept of it before; outcomes that are new are added."""
+def keep(
+    connection: sqlite3.Connection,
+    comparison: str,
+    runs: Iterable[tuple[str, Iterable[StoredOutcome]]],
+    apart: Collection[str] = (),
+) -> None:
+    """Keep which runs a comparison shows, in place of what was kept of it before; outcomes that are new are added.
+
+    Those of the runs `apart` are not: this comparison shows them, and nothing else knows of them.
+    """
 
     def read(statement: str, values: tuple[Any, ...]) -> list[Any]:
         return connection.execute(statement, values).fetchall()
@@ -44,11 +52,10 @@ def keep(connection: sqlite3.Connection, comparison: str, runs: Iterable[tuple[s
         own: dict[str, str] = {}
         for some in batches(outcomes):
             here = dict(outcomes_of(read, run, [one.example for one in some]))
-            new = [(run, one.example, one.text) for one in some if one.example not in here]
+            new = [(run, one.example, one.text) for one in some if one.example not in here and run not in apart]
             connection.executemany("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", new)
-            own.update(
-                (one.example, one.text) for one in some if one.fails or here.get(one.example, one.text) != one.text
-            )
+            here = {example: text for _, example, text in new} | here
+            own.update((one.example, one.text) for one in some if one.fails or here.get(one.example) != one.text)
             order.extend(one.example for one in some)
         connection.execute("INSERT OR IGNORE INTO orders VALUES (?, ?)", (digest(order), json.dumps(order)))
         connection.execute("INSERT INTO members VALUES (?, ?, ?, ?)", (comparison, run, digest(order), json.dumps(own)))
@@ -72,8 +79,14 @@ def shown(read: Read, comparison: str, run: str) -> Iterator[str] | None:
     if not rows:
         return None
     own: Mapping[str, str] = json.loads(rows[0][1])
-    found = outcomes_of(read, run, json.loads(rows[0][0]))
-    return (own.get(example, text) for example, text in found)
+    order: Sequence[str] = json.loads(rows[0][0])
+    return _with_own(read, run, order, own)
+
+
+def _with_own(read: Read, run: str, order: Sequence[str], own: Mapping[str, str]) -> Iterator[str]:
+    for some in batches(order):
+        found = dict(outcomes_of(read, run, some))
+        yield from (text for example in some if (text := own.get(example) or found.get(example)))
 
 
 def upgrade(connection: sqlite3.Connection, older: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
@@ -13,6 +14,9 @@ from advisor.core.metric import Metric
 from advisor.core.specs import recordable
 from advisor.core.strategy import Strategy
 from advisor.core.types import Example, Prediction
+
+_MOST_USED = 1e18
+"""Tokens, calls or seconds; no counter goes further."""
 
 
 class BrokenStrategyError(Exception):
@@ -85,7 +89,16 @@ def checked(name: str, answers: Sequence[Any], wanted: int) -> list[Prediction]:
                 f"{name}.predict returned a Prediction whose output is a {type(answer.output).__name__}; "
                 "it must be a str"
             )
+        if isinstance(answer, Prediction) and answer.usage and not all(map(is_usage, astuple(answer.usage))):
+            raise BrokenStrategyError(
+                f"{name}.predict returned a Prediction with {answer.usage}; its figures must be numbers from 0 on"
+            )
     return [Prediction(answer) if isinstance(answer, str) else answer for answer in answers]
+
+
+def is_usage(value: object) -> bool:
+    """Return whether a count or a time of `Usage` can be: a number, neither negative nor endless."""
+    return isinstance(value, int | float) and 0 <= value < _MOST_USED
 
 
 def score_of(metric: Metric, output: str, example: Example) -> float | None:

@@ -23,6 +23,7 @@ from advisor.core.progress import Progress, silent
 from advisor.core.specs import Spec
 from advisor.core.strategy import Context, Strategy, traits_of
 from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Outcomes, Prediction, Run, Task, Usage
+from advisor.runs.imported import scored_again
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Budget, CallPrice, Meter, MeteredModel, shares
 from advisor.runs.plugin_calls import BrokenStrategyError, calling, checked, listed, recorded, score_of, summaries_of
@@ -130,6 +131,8 @@ class Attempt:
                     header = self._answered(header, missing)
                     outcomes = self._kept()
         by_id = {example.id: example for example in self.context.evalset.test}
+        if header.imported:
+            outcomes = scored_again(outcomes, by_id, self.context.metric)
         found = zip(outcomes.ids, outcomes.outputs(), outcomes.failed, strict=True)
         pairs = [(output, by_id[identity]) for identity, output, failed in found if not failed]
         return replace(header, outcomes=outcomes, summaries=summaries_of(self.context.metric, pairs))

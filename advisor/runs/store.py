@@ -11,14 +11,13 @@ import contextlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from advisor._util.batches import batches
-from advisor._util.redaction import Secrets, known_secrets
+from advisor._util.redaction import known_secrets
 from advisor.core.errors import StoreError
 from advisor.core.paths import home
 from advisor.core.progress import Progress, silent
@@ -26,7 +25,8 @@ from advisor.core.types import Outcome, Outcomes, Run
 from advisor.runs import members
 from advisor.runs.database import Database
 from advisor.runs.removal import Removal, removable, remove
-from advisor.runs.stored import adapter, text_of
+from advisor.runs.rows import completion_text, dumped, hidden_text, outcome_of, rows_of
+from advisor.runs.stored import adapter
 
 if TYPE_CHECKING:
     from advisor.decision.comparison import Comparison
@@ -35,6 +35,8 @@ SCHEMA_VERSION = 4
 """2 had no attempt log and no `members`; up to 3 each comparison had the outcomes of its runs once more in itself."""
 CLEANING, AT_WORK = "cleaning", "at-work-"
 """Names of locks: of the one who cleans, and the beginning of those of all who are at work."""
+_IMPORTED = '"imported": true'
+"""How the mark of an imported run stands in a row; within a text its quotes would be escaped."""
 Ending = Literal["answered", "failed", "unsent"]
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS completions ("
@@ -177,7 +179,7 @@ class Store:
             The numbers of the attempts that were opened.
         """
         known = known_secrets()
-        rows = [(key, _completion_text(known, value), opening[0]) for key, value in completions.items()]
+        rows = [(key, completion_text(known, value), opening[0]) for key, value in completions.items()]
         if not rows and not endings and not opening[1]:
             return []
 
@@ -222,18 +224,18 @@ class Store:
     def outcomes(self, run_id: str) -> dict[str, Outcome]:
         """Return what is stored of a run, by example id."""
         rows = self._database.read("SELECT example, value FROM outcomes WHERE run = ?", (run_id,))
-        return {example: _outcome(value) for example, value in rows}
+        return {example: outcome_of(value) for example, value in rows}
 
     def outcomes_in_order(self, run_id: str, examples: Sequence[str]) -> Outcomes:
         """Return what is stored of a run, in the order of these examples, without ever holding all of it as objects."""
-        return Outcomes(_outcome(text) for _, text in members.outcomes_of(self._database.read, run_id, examples))
+        return Outcomes(outcome_of(text) for _, text in members.outcomes_of(self._database.read, run_id, examples))
 
     def add_outcomes(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
         """Keep outcomes; they are durable when this returns."""
         given = list(outcomes)
         known = known_secrets()
         rows: list[tuple[str | int, ...]] = [
-            (run_id, outcome.example_id, _hidden_text(known, Outcome, outcome)) for outcome in given
+            (run_id, outcome.example_id, hidden_text(known, Outcome, outcome)) for outcome in given
         ]
         self._write("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?)", rows)
 
@@ -244,7 +246,7 @@ class Store:
 
     def add_run(self, header: Run) -> None:
         """Keep a run's header: what `fit` chose and cost."""
-        self._write("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", [(header.id, _now(), _dump(Run, header))])
+        self._write("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", [(header.id, _now(), dumped(Run, header))])
 
     # --- comparisons -------------------------------------------------------------------------------------------------
 
@@ -253,17 +255,28 @@ class Store:
         self._database.transaction(lambda connection: _keep(connection, comparison))
 
     def take_in(self, comparison: Comparison) -> None:
-        """Keep a comparison from elsewhere with its runs, in one step; what is here already stays as it is."""
+        """Keep a comparison from elsewhere with its runs, in one step; what is here already stays as it is.
+
+        Its runs are those of `advisor.runs.imported.marked`. Answers of a run that was begun here are shown in the
+        comparison, and are no answers of that run.
+        """
 
         def keep(connection: sqlite3.Connection) -> None:
             for run in comparison.runs:
                 if not run.error:
-                    header = (run.id, _now(), _dump(Run, replace(run, outcomes=(), summaries={})))
+                    header = (run.id, _now(), dumped(Run, replace(run, outcomes=(), summaries={})))
                     connection.execute("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", header)
             if not connection.execute("SELECT 1 FROM comparisons WHERE id = ?", (comparison.id,)).fetchone():
-                _keep(connection, comparison)
+                headers = connection.execute("SELECT id FROM runs WHERE instr(value, ?)", (_IMPORTED,))
+                _keep(connection, comparison, {run.id for run in comparison.runs} - {found for (found,) in headers})
 
         self._database.transaction(keep)
+
+    def imported(self) -> set[str]:
+        """Return the ids of comparisons with runs that were imported."""
+        return {
+            found for (found,) in self._database.read("SELECT id FROM comparisons WHERE instr(value, ?)", (_IMPORTED,))
+        }
 
     def comparisons(self) -> list[tuple[str, str, str, str, str]]:
         """List (id, created, eval set, model, answer), the newest first."""
@@ -318,38 +331,25 @@ class Store:
 
     def _with_outcomes(self, comparison_id: str, run: Run) -> Run:
         shown = members.shown(self._database.read, comparison_id, run.id)
-        return run if run.outcomes or shown is None else replace(run, outcomes=Outcomes(map(_outcome, shown)))
+        return run if run.outcomes or shown is None else replace(run, outcomes=Outcomes(map(outcome_of, shown)))
 
     def _write(self, statement: str, rows: list[tuple[str | int, ...]]) -> None:
         if rows:
             self._database.transaction(lambda connection: connection.executemany(statement, rows))
 
 
-def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
+def _keep(connection: sqlite3.Connection, comparison: Comparison, apart: Collection[str] = ()) -> None:
     from advisor.decision.comparison import Comparison as Kept
     from advisor.stats.intervals import LEAST_CLUSTERS
 
     now, answer = _now(), comparison.verdict.answer
     bare = replace(comparison, runs=tuple(replace(run, outcomes=()) for run in comparison.runs))
-    row = (comparison.id, now, comparison.evalset, comparison.model, answer, _dump(Kept, bare))
+    row = (comparison.id, now, comparison.evalset, comparison.model, answer, dumped(Kept, bare))
     if any(one.tuned for one in comparison.strategies) and comparison.n_test >= LEAST_CLUSTERS:
         look = (comparison.evalset, comparison.model, comparison.n_test, now)
         connection.execute("INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?)", look)
     connection.execute("INSERT OR REPLACE INTO comparisons VALUES (?, ?, ?, ?, ?, ?)", row)
-    members.keep(connection, comparison.id, ((run.id, _texts(run.outcomes)) for run in comparison.runs))
-
-
-def _texts(outcomes: Iterable[Outcome]) -> Iterator[members.StoredOutcome]:
-    for some in batches(outcomes):
-        known = known_secrets()
-        for outcome in some:
-            text = _hidden_text(known, Outcome, outcome)
-            yield members.StoredOutcome(outcome.example_id, text, bool(outcome.error))
-
-
-def _outcome(text: str) -> Outcome:
-    found: Outcome = adapter(Outcome).validate_python(json.loads(text))
-    return found
+    members.keep(connection, comparison.id, ((run.id, rows_of(run.outcomes)) for run in comparison.runs), apart)
 
 
 def _open(connection: sqlite3.Connection, run: str, keys: Sequence[str]) -> list[int]:
@@ -368,21 +368,3 @@ def _end(connection: sqlite3.Connection, endings: Mapping[int, Ending]) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _dump(kind: type, value: Any) -> str:
-    return _hidden_text(known_secrets(), kind, value)
-
-
-def _hidden_text(known: Secrets, kind: type, value: Any) -> str:
-    """Return the JSON of a value without keys; its numbers stay."""
-    text = text_of(kind, value)
-    return text_of(kind, known.hide_in(value)) if known.may_be_in(text) else text
-
-
-def _completion_text(known: Secrets, value: Mapping[str, Any]) -> str:
-    """Do the same with a completion, whose names at the top and of its usage are ours."""
-    text = json.dumps(value)
-    if not known.may_be_in(text):
-        return text
-    return json.dumps({name: inner if name == "usage" else known.hide_in(inner) for name, inner in value.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from functools import lru_cache
@@ -17,6 +18,7 @@ _EVIDENCE = (
     *("metric", "n_train", "n_dev", "n_test", "pivot", "differences", "money", "disagreements", "looks"),
     *("strategies", "findings", "information", "curves"),
 )
+_ENDS = {"low": -math.inf, "high": math.inf}
 
 
 @lru_cache
@@ -55,6 +57,18 @@ def comparison_of(plain: Any) -> Comparison:
 
     found: Comparison = adapter(Comparison).validate_python(_as_now(plain) if _is_earlier(plain) else plain)
     _check_words(found)
+    return found
+
+
+def with_endless(plain: Any) -> Any:
+    """Return plain values of an export up to format 4 with the infinite bounds that it wrote as ``null``."""
+    if isinstance(plain, list):
+        return [with_endless(one) for one in plain]
+    if not isinstance(plain, dict):
+        return plain
+    found = {name: with_endless(value) for name, value in plain.items()}
+    if isinstance(found.get("estimate"), int | float):  # an interval: its bounds are always known
+        found |= {name: end for name, end in _ENDS.items() if name in found and found[name] is None}
     return found
 
 
