@@ -3,14 +3,15 @@
 # make test      style, types and all tests, as .ci/run does
 # make lock      the lock files anew, newest releases; HOLD="torch==2.13.0 ..." holds releases back
 # make sbom      sbom.json: what the lock installs here, as CycloneDX
-# make newest    the quick tests with the newest releases that pyproject.toml allows; `make oldest` with its floors
+# make newest    the quick tests with the newest releases that pyproject.toml allows; `make oldest` with its floors (torch as locked)
 # make peers     the environment with other tools that benchmarks/ measures beside ours
 # make faults    the full sweeps of the fault suite (hours), and their table of figures in faults.md
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := advisor strategies evalsets reports tests benchmarks lock
 TYPED := advisor strategies evalsets reports tests
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+QUIETLY := --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install $(QUIETLY)
 LOCKED := $(PIP) --require-hashes --no-deps
 PYTEST := $(BIN)/python -m pytest
 COVERED := --cov --cov-append --cov-report=term-missing:skip-covered --cov-fail-under=90
@@ -59,8 +60,9 @@ peers: .venv-peers/.installed
 # Every release and its SHA-256 are in the lock, so pip need not look for what depends on what. Linux gets torch's small
 # CPU build where pip is offered one, and the CUDA build of PyPI with its libraries elsewhere.
 .venv/.installed: pyproject.toml lock/run.txt lock/cpu.txt lock/gpu.txt | .venv/bin/python
-	@$(LOCKED) -r lock/cpu.txt 2>/dev/null || { echo "no CPU build of torch is offered here: the CUDA build is installed"; \
-	  $(LOCKED) -r lock/gpu.txt; }
+	@$(LOCKED) -r lock/cpu.txt 2>.venv/cpu.log || { \
+	  grep -q "No matching distribution" .venv/cpu.log || { cat .venv/cpu.log >&2; exit 1; }; \
+	  echo "no CPU build of torch is offered here: the CUDA build is installed"; $(LOCKED) -r lock/gpu.txt; }
 	$(LOCKED) -r lock/run.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
@@ -81,14 +83,16 @@ sbom: .venv/.installed .venv-tools/.installed
 
 newest oldest: .venv-tools/.installed
 	rm -rf .venv-$@
-	.venv-tools/bin/python -m uv venv --quiet --python $(PYTHON) .venv-$@
-	.venv-tools/bin/python -m uv pip install --quiet --python .venv-$@ \
-	  --resolution $(if $(filter newest,$@),highest,lowest-direct) -e '.[dev]'
-	.venv-$@/bin/python -m pytest -q -m "not alone and not slow and not slower" -p no:cacheprovider
+	$(PYTHON) -m venv .venv-$@
+	.venv-tools/bin/python lock/ends.py $@ > .venv-$@/requirements.txt
+	.venv-$@/bin/python -m pip install $(QUIETLY) --require-hashes --no-deps -r lock/cpu.txt
+	.venv-$@/bin/python -m pip install $(QUIETLY) --no-deps -r .venv-$@/requirements.txt setuptools
+	.venv-$@/bin/python -m pip install $(QUIETLY) --no-deps --no-build-isolation -e .
+	.venv-$@/bin/python -m pytest -q -n 2 --dist worksteal -m "not alone and not slow and not slower" -p no:cacheprovider
 
 .venv-tools/.installed: lock/tools.txt
 	$(PYTHON) -m venv .venv-tools
-	.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check -r lock/tools.txt
+	.venv-tools/bin/python -m pip install $(QUIETLY) --require-hashes --no-deps -r lock/tools.txt
 	@touch $@
 
 clean:

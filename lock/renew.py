@@ -1,9 +1,10 @@
 """Writes the lock files beside this one anew, with the SHA-256 of every file of every release (``make lock``).
 
 `run.txt` is what the product needs besides torch, `cpu.txt` torch without CUDA, `gpu.txt` torch as Linux gets it from
-PyPI, with the CUDA libraries that it needs; `dev.txt` and `faults.txt` are what the tests need besides. They hold for
-Python 3.11 and newer on every platform for which the releases have wheels: what only one platform needs carries a
-marker. Needs `uv`, and a pip that is offered a CPU build of torch.
+PyPI, with the CUDA libraries that it needs; `dev.txt` and `faults.txt` are what the tests need besides, and `tools.txt`
+what `tools.in` asks for: what this file itself and `make sbom` run. They hold for Python 3.11 and newer on every platform
+for which the releases have wheels: what only one platform needs carries a marker. Needs `uv`, and a pip that is offered
+a CPU build of torch.
 """
 
 from __future__ import annotations
@@ -16,25 +17,34 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PROJECT = HERE.parent / "pyproject.toml"
+UNIVERSAL = ("--universal", "--python-version", "3.11", "--generate-hashes")
 GPU = re.compile(r"(nvidia|cuda|triton)(-|$)")
 EXTRAS = {"dev": ("parquet", "gepa", "dev"), "faults": ("faults",)}
 HEAD = "# Written by `make lock`; install with `pip install --require-hashes --no-deps -r FILE`.\n"
 
 
-def resolve(*extras: str, pins: str = "") -> dict[str, str]:
-    """Return the locked lines by the distribution's name; `pins` are requirements that versions are held to."""
+def compiled(*words: str, pins: str = "") -> str:
+    """Return what `uv pip compile` makes of these arguments; `pins` are requirements that versions are held to."""
     with tempfile.TemporaryDirectory() as folder:
-        held, build = Path(folder, "held.txt"), Path(folder, "build.in")
+        held = Path(folder, "held.txt")
         held.write_text(pins)
-        build.write_text("setuptools\n")
-        command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
-        command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "-c", str(held)]
-        command += [word for extra in extras for word in ("--extra", extra)]
-        command += [str(HERE.parent / "pyproject.toml"), str(build)]
+        command = ["uv", "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--no-emit-index-url"]
+        command += ["--no-emit-find-links", "-c", str(held), *words]
         done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
-    blocks = re.split(r"\n(?=\w)", done.stdout.strip())
+    return done.stdout.strip()
+
+
+def resolve(*extras: str, pins: str = "") -> dict[str, str]:
+    """Return the locked lines by the distribution's name."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = Path(folder, "build.in")
+        build.write_text("setuptools\n")
+        wanted = [word for extra in extras for word in ("--extra", extra)]
+        text = compiled(*UNIVERSAL, *wanted, str(PROJECT), str(build), pins=pins)
+    blocks = re.split(r"\n(?=\w)", text)
     found: dict[str, str] = {}
     for block in blocks:  # a name comes twice where an older Python gets another release
         name = re.split(r"[=\s\[]", block)[0]
@@ -56,7 +66,7 @@ def cpu_torch(block: str) -> str:
 
 
 def main() -> None:
-    """Write the four files; arguments such as ``torch==2.13.0`` hold releases back."""
+    """Write the files; arguments such as ``torch==2.13.0`` hold releases back."""
     every = resolve(*(extra for extras in EXTRAS.values() for extra in extras), pins="\n".join(sys.argv[1:]))
     pins = "\n".join(re.findall(r"^(\w.*?) \\$", "\n".join(every.values()), re.M))
     needed, tested = resolve(pins=pins), resolve(*EXTRAS["dev"], pins=pins)
@@ -68,6 +78,7 @@ def main() -> None:
     files["gpu"]["torch"] = files["run"].pop("torch").replace(" ", " ; sys_platform == 'linux' ", 1)
     for name, blocks in files.items():
         (HERE / f"{name}.txt").write_text(HEAD + "".join(f"{block}\n" for block in blocks.values()))
+    (HERE / "tools.txt").write_text(f"{HEAD}{compiled(*UNIVERSAL, str(HERE / 'tools.in'))}\n")
 
 
 if __name__ == "__main__":
