@@ -206,8 +206,8 @@ def _with_answers(archive: zipfile.ZipFile, runs: Sequence[Run], listed: Any) ->
     """Go through the runs with their answers, which are read as they are asked for."""
     entry = archive.getinfo(ANSWERS)
     _refuse_bomb(entry)
-    counts = [tuple(one) for one in listed] if isinstance(listed, list) else []
-    if len(counts) != len(runs) or not all(len(one) == 2 and type(one[0]) is int and one[0] >= 0 for one in counts):
+    counts = listed if isinstance(listed, list) else []
+    if len(counts) != len(runs) or not all(map(_is_count, counts)):
         raise ValueError(f"its {MANIFEST} does not say how many answers each run has")
     with archive.open(entry) as file:
         for run, (count, digest) in zip(runs, counts, strict=True):
@@ -218,6 +218,11 @@ def _with_answers(archive: zipfile.ZipFile, runs: Sequence[Run], listed: Any) ->
             yield replace(run, outcomes=outcomes)
         if file.read(1):
             raise ValueError(f"{ANSWERS} holds more answers than its runs have")
+
+
+def _is_count(listed: Any) -> bool:
+    """Return whether something is a number of answers with their SHA-256."""
+    return isinstance(listed, list) and [type(one) for one in listed] == [int, str] and listed[0] >= 0
 
 
 def _answers(file: IO[bytes], count: int, checksum: Any) -> Iterator[Outcome]:
