@@ -2,9 +2,9 @@
 
 `run.txt` is what the product needs besides torch, `cpu.txt` torch without CUDA, `gpu.txt` torch as Linux gets it from
 PyPI, with the CUDA libraries that it needs; `dev.txt` and `faults.txt` are what the tests need besides, and `tools.txt`
-what `tools.in` asks for: what this file itself and `make sbom` run. They hold for Python 3.11 and newer on every platform
-for which the releases have wheels: what only one platform needs carries a marker. Needs `uv`, and a pip that is offered
-a CPU build of torch.
+what `tools.in` asks for: what this file itself and `make sbom` run. They hold for Python 3.11 and newer on every
+platform for which the releases have wheels: what only one platform needs carries a marker. Needs `uv`, and a pip that
+is offered a CPU build of torch.
 """
 
 from __future__ import annotations
