@@ -86,8 +86,8 @@ newest oldest: .venv-tools/.installed
 	$(PYTHON) -m venv .venv-$@
 	.venv-tools/bin/python lock/ends.py $@ > .venv-$@/requirements.txt
 	.venv-$@/bin/python -m pip install $(QUIETLY) --require-hashes --no-deps -r lock/cpu.txt
-	.venv-$@/bin/python -m pip install $(QUIETLY) --no-deps -r .venv-$@/requirements.txt setuptools
-	.venv-$@/bin/python -m pip install $(QUIETLY) --no-deps --no-build-isolation -e .
+	.venv-$@/bin/python -m pip install $(QUIETLY) --no-deps -r .venv-$@/requirements.txt
+	.venv-$@/bin/python -m pip install $(QUIETLY) --no-deps -e .
 	.venv-$@/bin/python -m pytest -q -n 2 --dist worksteal -m "not alone and not slow and not slower" -p no:cacheprovider
 
 .venv-tools/.installed: lock/tools.txt
