@@ -1,8 +1,8 @@
 """A stored comparison with its runs as one file, to be read on another machine: a zip of JSON.
 
 A manifest says what it is, a second member holds everything but the answers, and a third one has an answer a line, run
-after run, so that neither side ever holds all of them as objects. Up to format 4 the answers stood in the second member;
-that is still read.
+after run, so that neither side ever holds all of them as objects. Up to format 4 the answers stood in the second
+member; that is still read.
 
 The file may come from anybody. Nothing of it is unpacked to disk and no name in it is used as a path; sizes are limited
 before anything is read, and what is read must have the shape of a comparison that could have been made.
