@@ -82,7 +82,7 @@ COLUMNS = {
     "cost": "USD per\n1,000",
     "wait": "typical\nslow 5%",
     "set-up": "to set\nup",
-    "failed": "failed",
+    "failed": "failed\ncut off",
 }
 LEFT_OUT_FIRST = {
     "set-up": "set-up",
@@ -130,7 +130,7 @@ def _cells(row: view.Row) -> dict[str, Text]:
         "cost": _pair(row.cost, ""),
         "wait": _pair(row.latency_p50, row.latency_p95),
         "set-up": _pair(row.fit_usd, row.fit_time),
-        "failed": _pair(row.failed, ""),
+        "failed": _pair(row.failed, row.cut),
     }
 
 

@@ -35,7 +35,7 @@ SCHEMA_FILE = Path(__file__).with_name("comparison.schema.json")
 COLUMNS = (
     "comparison", "evalset", "model", "strategy", "kind", "tuned", "params", "seed", "example_id", "score", "output",
     "error", "cause", "input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds", "latency_seconds",
-    "imported",
+    "cut", "imported",
 )  # fmt: skip
 IN_WORDS: Mapping[type, tuple[str, ...]] = {
     Advice: ("headline",),
@@ -182,7 +182,7 @@ def _head(comparison: Comparison, run: Run) -> tuple[Any, ...]:
 def _tail(outcome: Outcome) -> tuple[Any, ...]:
     u = outcome.usage
     used = (u.input_tokens, u.cached_input_tokens, u.output_tokens, u.calls, u.seconds, u.latency_seconds)
-    return (outcome.example_id, outcome.score, outcome.output, outcome.error, outcome.cause, *used)
+    return (outcome.example_id, outcome.score, outcome.output, outcome.error, outcome.cause, *used, outcome.cut)
 
 
 def _cell(value: Any, known: Secrets) -> Any:

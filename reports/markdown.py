@@ -67,7 +67,7 @@ def _fact(fact: view.Fact) -> str:
 def _strategies(comparison: Comparison) -> str:
     reference = code(comparison.pivot, 60)
     wait = "Wait: typical / slow 5%"
-    header = ["Strategy", "Mean score", f"Against {reference}", "USD per 1,000", wait, "Set-up", "Failed"]
+    header = ["Strategy", "Mean score", f"Against {reference}", "USD per 1,000", wait, "Set-up", "Failed / cut off"]
     rows = [
         [
             f"{code(row.label, 60)}{' **recommended**' if 'recommended' in row.marks else ''}",
@@ -76,7 +76,7 @@ def _strategies(comparison: Comparison) -> str:
             row.cost,
             f"{row.latency_p50} / {row.latency_p95}",
             f"{row.fit_usd} / {row.fit_time}",
-            row.failed,
+            f"{row.failed} / {row.cut}",
         ]
         for row in view.rows(comparison)
     ]

@@ -59,6 +59,7 @@ class Row:
     fit_usd: str
     fit_time: str
     failed: str
+    cut: str
     n: str
     seeds: str
 
@@ -115,6 +116,7 @@ def _row(s: StrategySummary, money: StrategyMoney | None, lead: Difference | Non
         fit_usd=numbers.usd_once(money.one_off_usd if money else None),
         fit_time=numbers.seconds(s.fit.seconds),
         failed=numbers.count(s.failed),
+        cut=numbers.count(s.cut),
         n=numbers.count(s.n),
         seeds=numbers.count(len(s.seeds)),
     )
@@ -202,7 +204,7 @@ def _break_even(point: BreakEven) -> list[Fact]:
 
 
 def failures(comparison: Comparison) -> tuple[Fact, ...]:
-    """Return what failed, went unscored or was not run, and why; empty where nothing did."""
+    """Return what failed, was cut off, went unscored or was not run, and why; empty where nothing did."""
     facts = []
     first = _first_examples(comparison)
     for summary in comparison.strategies:
@@ -210,6 +212,9 @@ def failures(comparison: Comparison) -> tuple[Fact, ...]:
         seen = "; ".join(_error(text, times, first.get((summary.label, text), "")) for text, times in messages)
         if summary.failed or summary.errors:
             facts.append(Fact(summary.label, f"{numbers.count(summary.failed)} without an answer", seen))
+        if summary.cut:
+            why = "for want of room, twice; scored as far as it got"
+            facts.append(Fact(summary.label, f"{numbers.count(summary.cut)} cut off", why))
         if summary.undefined:
             facts.append(Fact(summary.label, f"{numbers.count(summary.undefined)} without a score", "metric undefined"))
     for run in comparison.runs:

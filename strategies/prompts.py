@@ -122,6 +122,6 @@ def predictions_of(
     """
     found = traces or [{} for _ in completions]
     return [
-        Prediction(tidy(completion.text, task), completion.usage, trace)
+        Prediction(tidy(completion.text, task), completion.usage, trace, cut=completion.finish_reason == "length")
         for completion, trace in zip(completions, found, strict=True)
     ]

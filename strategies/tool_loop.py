@@ -112,6 +112,7 @@ class _Conversation:
     calls: list[dict[str, Any]] = field(default_factory=list)
     answer: str | None = None
     latest: str = ""
+    cut: bool = False
 
 
 def run_call(call: ToolCall, tools: Sequence[Tool]) -> str:
@@ -153,7 +154,7 @@ def converse(model: Model, openings: Sequence[tuple[Message, ...]], task: Task, 
             if limits.answer_with_result and conversation.answer is None and not result.startswith("error:"):
                 conversation.answer = result
     return [
-        Prediction(tidy(c.latest if c.answer is None else c.answer, task), c.usage, {"calls": c.calls})
+        Prediction(tidy(c.latest if c.answer is None else c.answer, task), c.usage, {"calls": c.calls}, c.cut)
         for c in conversations
     ]
 
@@ -161,6 +162,7 @@ def converse(model: Model, openings: Sequence[tuple[Message, ...]], task: Task, 
 def _advance(conversation: _Conversation, completion: Completion, tools: Sequence[Tool], turn: int) -> None:
     text = completion.text
     conversation.usage += completion.usage
+    conversation.cut |= completion.finish_reason == "length"
     if not completion.tool_calls:
         conversation.answer = text
         return
@@ -196,7 +198,11 @@ def answer_with_calls(
         for opening, tools in zip(openings, map(own_tools, inputs), strict=True)
     ]
     return [
-        Prediction(call_json(calls[0]) if (calls := done.tool_calls) else tidy(done.text, task), done.usage)
+        Prediction(
+            call_json(calls[0]) if (calls := done.tool_calls) else tidy(done.text, task),
+            done.usage,
+            cut=done.finish_reason == "length",
+        )
         for done in model.generate(requests)
     ]
 

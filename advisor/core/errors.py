@@ -105,7 +105,7 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     return f"{guess}Allowed: {', '.join(shown) or '(nothing)'}{more}"
 
 
-Cause = Literal["", "overdue", "connection", "rate_limit", "server", "refused", "malformed", "filtered", "other"]
+Cause = Literal["", "overdue", "connection", "rate_limit", "server", "refused", "malformed", "filtered", "cut", "other"]
 """Why a call failed for good: no whole answer in time; no connection, or one that broke; too many calls (429); the
 server's own fault (5xx); this request refused (4xx); an answer that cannot be read; one that a content filter withheld;
-something else. Empty where nothing failed."""
+one for which no room was left before it began; something else. Empty where nothing failed."""

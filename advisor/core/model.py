@@ -30,6 +30,8 @@ class Request:
         tool_choice: `auto`, or `required` to force a call.
         schema: a JSON Schema the answer must follow (constrained decoding).
         choices: the answer must be one of these texts (constrained decoding).
+        may_be_cut: the beginning is enough. Of a request without it, an answer that `max_tokens` cuts is asked for
+            again, once, with four times the room.
     """
 
     messages: tuple[Message, ...]
@@ -41,6 +43,7 @@ class Request:
     tool_choice: Literal["auto", "required"] = "auto"
     schema: JSONObject | None = None
     choices: tuple[str, ...] = ()
+    may_be_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ class Completion:
 
     Reading `text` or `tool_calls` of a failed completion raises `CallFailed`, so that a failure can never be mistaken
     for an answer.
+
+    Attributes:
+        content: the answer, without `thinking`; read it as `text`.
+        calls: the tools it asks for; read them as `tool_calls`.
+        usage: what it took, thinking included.
+        finish_reason: `length` where the answer was cut off because there was no more room.
+        error, cause: what went wrong, and what kind of failure that is.
+        thinking: what the model wrote before its answer, as it stands there (a leading ``<think>…</think>``).
+        thinking_tokens: how many of the output tokens were thinking, where the server says so or shows it apart.
     """
 
     content: str = ""
@@ -57,6 +69,8 @@ class Completion:
     finish_reason: Literal["stop", "length", "tool_calls", "error"] = "stop"
     error: str = ""
     cause: Cause = ""
+    thinking: str = ""
+    thinking_tokens: int = 0
 
     @property
     def text(self) -> str:

@@ -45,12 +45,14 @@ _parts = operator.attrgetter(*Usage.__slots__)
 class Prediction:
     """A strategy's answer to one input. A bare `str` is accepted in its place.
 
-    `trace` is for people: retrieved ids, tool calls, whatever explains the answer (JSON-like).
+    `trace` is for people: retrieved ids, tool calls, whatever explains the answer (JSON-like). `cut` says that the
+    answer was cut off for want of room; it is found out without it where the model is asked once an input.
     """
 
     output: str
     usage: Usage | None = None
     trace: Mapping[str, Any] = field(default_factory=dict)
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Outcome:
     """One example's result: an output with its score, or an error. A failure is never a zero.
 
     `score` is in [0, 1], or `None` where the metric is undefined or the call failed; `cause` says what kind of failure
-    `error` describes.
+    `error` describes. `cut` says that the answer was cut off because it had no more room.
     """
 
     example_id: str
@@ -68,6 +70,7 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
     trace: Mapping[str, Any] = field(default_factory=dict)
     cause: Cause = ""
+    cut: bool = False
 
 
 class Outcomes(Sequence[Outcome]):
@@ -79,14 +82,14 @@ class Outcomes(Sequence[Outcome]):
     Attributes:
         ids: the examples' ids, in order.
         scores: float64, NaN where an outcome has none.
-        answered, failed: 1 where an outcome has an output, and where it has an error, else 0.
+        answered, failed, cut: 1 where an outcome has an output, has an error, and was cut off, else 0.
     """
 
-    __slots__ = ("_blocks", "_open", "_usage", "answered", "failed", "ids", "scores")
+    __slots__ = ("_blocks", "_open", "_usage", "answered", "cut", "failed", "ids", "scores")
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
         self.ids: list[str] = []
-        self.scores, self.answered, self.failed = array("d"), bytearray(), bytearray()
+        self.scores, self.answered, self.failed, self.cut = array("d"), bytearray(), bytearray(), bytearray()
         self._blocks: list[bytes] = []
         self._open: tuple[int, list[list[Any]]] = (-1, [])
         figures: list[list[int | float]] = [[] for _ in Usage.__slots__]
@@ -96,6 +99,7 @@ class Outcomes(Sequence[Outcome]):
             self.scores.append(float("nan") if one.score is None else one.score)
             self.answered.append(one.output is not None)
             self.failed.append(bool(one.error))
+            self.cut.append(one.cut)
             for column, value in zip(figures, _parts(one.usage), strict=True):
                 column.append(value)
             texts.append([one.output, one.error, one.cause, one.trace])
@@ -177,7 +181,8 @@ class Outcomes(Sequence[Outcome]):
         output, error, cause, trace = texts
         score = self.scores[at]
         usage = Usage(*(column[at] for column in self._usage.values()))
-        return Outcome(self.ids[at], output, None if score != score else score, error, usage, trace, cause)
+        cut, known = bool(self.cut[at]), None if score != score else score
+        return Outcome(self.ids[at], output, known, error, usage, trace, cause, cut)
 
 
 def _packed(texts: list[list[Any]]) -> bytes:

@@ -142,7 +142,7 @@ class Comparison:
         return self.evidence.information
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row a strategy: label, kind, tuned, n, failed, quality with its interval, cost, latency, fit."""
+        """Return a row a strategy: label, kind, tuned, n, failed, cut, quality and its interval, cost, latency, fit."""
         import pandas as pd
 
         dollars = {row.label: row.usd_per_1000_requests for row in self.money.strategies}
@@ -177,6 +177,7 @@ def _frame_row(row: StrategySummary, usd_per_1000: Interval | None) -> dict[str,
         "tuned": row.tuned,
         "n": row.n,
         "failed": row.failed,
+        "cut": row.cut,
         "quality": row.quality.estimate if row.quality else None,
         "low": row.quality.low if row.quality else None,
         "high": row.quality.high if row.quality else None,

@@ -7,7 +7,7 @@ import math
 from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence, Flip, Guard, VerdictAnswer
-from advisor.decision.guards import BASELINE, DATA, MISSING, baseline_line, owed_baselines, shown_differences
+from advisor.decision.guards import BASELINE, COMPLETE, DATA, MISSING, baseline_line, owed_baselines, shown_differences
 from advisor.decision.sensitivity import turning_point
 from advisor.economics.money import StrategyMoney
 
@@ -277,6 +277,8 @@ def next_action(evidence: Evidence, answer: VerdictAnswer, guards: tuple[Guard, 
         return Action(say("next.run", names=owed), baseline_line(evidence))
     if MISSING in failed:
         return Action(say("next.run_again"), evidence.again())
+    if cut := next((one.action for one in guards if one.name == COMPLETE and one.state == "fail"), None):
+        return cut
     if answer == "fine_tune":
         return Action(say("next.confirm"), _more_seeds(evidence))
     if answer == "do_not_fine_tune":

@@ -44,6 +44,8 @@ class ComparisonRequest:
         checks: how much is looked at beside the scores before a yes: `none`, `quick` or `full`.
         suite: a file of general questions that a tuned model must still answer; empty for the shipped ones.
         retention_margin: the loss on them that is still acceptable, as a share of right answers.
+        max_answer_tokens: the most tokens an answer may take, thinking apart; by default read off the known answers
+            (`Context.answer_tokens`).
     """
 
     evalset: Annotated[
@@ -125,6 +127,15 @@ class ComparisonRequest:
             panel=MUCH,
         ),
     ] = 0.05
+    max_answer_tokens: Annotated[
+        int | None,
+        Option(
+            "At most N tokens for an answer, thinking apart. Default: read off the known answers, 32 or more.",
+            None,
+            ONE_OR_MORE,
+            panel=MUCH,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         evalset: Any = self.evalset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.decision.evidence import Evidence, Guard, Verdict, VerdictAnswer
-from advisor.decision.guards import MISSING, judge_guards
+from advisor.decision.guards import COMPLETE, MISSING, judge_guards
 from advisor.decision.reasons import better_now, conclusion, grounds, next_action, turning_points
 from advisor.decision.sensitivity import flips
 
@@ -20,7 +20,8 @@ def decide(evidence: Evidence) -> Verdict:
     and not expected to bring more than its alternative. Else by dominance, see `by_dominance`.
 
     `fine_tune` is withheld where a guard fails, and `do_not_fine_tune` where more than 1 % of the outcomes that it
-    rests on are missing. A guard that is `unknown` withholds nothing: it is an assumption, and reports say so.
+    rests on are missing, or of its answers were cut off. A guard that is `unknown` withholds nothing: it is an
+    assumption, and reports say so.
     """
     guards = judge_guards(evidence)
     leaning: VerdictAnswer = "not_yet"
@@ -85,4 +86,4 @@ def _withheld(leaning: VerdictAnswer, guards: tuple[Guard, ...]) -> VerdictAnswe
     failed = {guard.name for guard in guards if guard.state == "fail"}
     if leaning == "fine_tune" and failed:
         return "not_yet"
-    return "not_yet" if leaning == "do_not_fine_tune" and MISSING in failed else leaning
+    return "not_yet" if leaning == "do_not_fine_tune" and failed & {MISSING, COMPLETE} else leaning

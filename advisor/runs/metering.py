@@ -40,6 +40,7 @@ from advisor.core.model import (
 )
 from advisor.core.tokens import context_tokens, count_tokens
 from advisor.core.types import Prediction, ToolCall, Usage
+from advisor.runs.answer_room import AnswerRoom, is_cut, whole_answers
 from advisor.runs.store import Ending, Store
 
 CallPrice = Callable[[Usage], float | None]
@@ -50,13 +51,15 @@ class Meter:
     """What one strategy has used of the model.
 
     `seconds` is wall time inside `generate`, keeping and looking up included; `usage` counts kept completions at their
-    original cost. `tune_error` is why the last tuning failed.
+    original cost. `tune_error` is why the last tuning failed. `cut` says, for every batch since somebody emptied it,
+    which answers were cut off.
     """
 
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     reports: list[TuningReport] = field(default_factory=list)
     tune_error: str = ""
+    cut: list[tuple[bool, ...]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -89,13 +92,25 @@ class Budget:
 class MeteredModel:
     """A model with a meter, a budget and a memory; behaves as the model it wraps.
 
-    `price` is given where it is not the model that the budget has the price of; `run` is what the calls are made for.
+    `price` is given where it is not the model that the budget has the price of; `run` is what the calls are made for;
+    `room_of` gives the room for the answers of a model, by default one of its own.
+
+    An answer that was cut off is asked for again, once, with more room: see `advisor.runs.answer_room`.
     """
 
     def __init__(
-        self, model: Model, store: Store, meter: Meter, budget: Budget, *, price: CallPrice | None = None, run: str = ""
+        self,
+        model: Model,
+        store: Store,
+        meter: Meter,
+        budget: Budget,
+        *,
+        price: CallPrice | None = None,
+        run: str = "",
+        room_of: Callable[[Model], AnswerRoom] = lambda model: AnswerRoom(),
     ) -> None:
         self._model, self._store, self._meter, self._purse = model, store, meter, budget
+        self._room_of, self._room = room_of, room_of(model)
         self._price, self._run = price, run
         self._samples_of, self._sampled = run or uuid.uuid4().hex, Counter[str]()
         self.name = model.name
@@ -105,10 +120,12 @@ class MeteredModel:
         """Answer every request, in order, from memory where it was asked before."""
         started = time.perf_counter()
         try:
-            result = self._recall_or_ask(requests)
+            result = whole_answers(requests, self._recall_or_ask, self._room, self._model)
         finally:
             self._meter.seconds += time.perf_counter() - started
         self._meter.usage = sum((completion.usage for completion in result), self._meter.usage)
+        looked_at = zip(requests, result, strict=True)
+        self._meter.cut.append(tuple(is_cut(done) and not request.may_be_cut for request, done in looked_at))
         return result
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -129,13 +146,16 @@ class MeteredModel:
             self._meter.tune_error = str(error)
             raise
         self._meter.reports.append(report)
-        return MeteredModel(tuned, self._store, self._meter, self._purse, price=self._price, run=self._run), report
+        metered = MeteredModel(
+            tuned, self._store, self._meter, self._purse, price=self._price, run=self._run, room_of=self._room_of
+        )
+        return metered, report
 
-    def _recall_or_ask(self, requests: Sequence[Request]) -> list[Completion]:
-        keys = [self._key(request) for request in requests]
+    def _recall_or_ask(self, requests: Sequence[Request], again: bool) -> list[Completion]:
+        keys = [self._key(request, again) for request in requests]
         kept = self._store.completions(keys)
         answers = {key: _load(value) for key, value in kept.items()}
-        missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
+        missing = {k: self._room.sent(request) for k, request in zip(keys, requests, strict=True) if k not in answers}
         if missing:
             self._purse.check()
             answers |= self._ask(missing)
@@ -172,9 +192,10 @@ class MeteredModel:
         """Say whether nothing new may be started though there is more to ask."""
         return len(answers) < len(missing) and (self._purse.is_reached or bool(interrupts.requested()))
 
-    def _key(self, request: Request) -> str:
-        plain = [getattr(request, name) for name in Request.__slots__]
-        key = digest(["completion", self.fingerprint, plain])
+    def _key(self, request: Request, again: bool = False) -> str:
+        """Return what the answer is kept under: as it was asked for, whatever room for thinking was given beside."""
+        plain = [getattr(request, name) for name in Request.__slots__ if name != "may_be_cut"]
+        key = digest(["asked again" if again else "completion", self.fingerprint, plain])
         if request.temperature <= 0:
             return key
         self._sampled[key] += 1

@@ -87,6 +87,7 @@ class Prepared:
             budget=Budget(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
             open_other=partial(self._open_other, progress=progress),
             kept=None if options.checks == "none" else {},
+            max_answer_tokens=options.max_answer_tokens,
         )
 
     def _open_other(self, spec: str, progress: Progress) -> tuple[Model, CallPrice]:

@@ -22,7 +22,9 @@ from advisor.core.model import Model
 from advisor.core.progress import Progress, silent
 from advisor.core.specs import Spec
 from advisor.core.strategy import Context, Strategy, traits_of
+from advisor.core.thinking import thinks
 from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Outcomes, Prediction, Run, Task, Usage
+from advisor.runs.answer_room import AnswerRoom, cut_predictions
 from advisor.runs.imported import scored_again
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Budget, CallPrice, Meter, MeteredModel, shares
@@ -37,7 +39,8 @@ CHUNK = 64
 """Examples that a strategy is asked for at once."""
 WAIT_SECONDS = 0.05
 """How long outcomes may wait to be committed together; a chunk that takes longer is committed at once."""
-RUN_FORMAT = "1"
+RUN_FORMAT = "2"
+"""1 took an answer that was cut off as it was."""
 Predict = Callable[[Sequence[Example]], Any]
 """How a strategy is asked for some examples: what it returns, unchecked."""
 Opener = Callable[[str], tuple[Model, CallPrice]]
@@ -50,6 +53,8 @@ class RunContext:
 
     `kept` is where fitted strategies wait for their probes, by run id; `None` if there are none. One with a tuned model
     is not kept, since that is large and comes back from its checkpoint at once. `pool` is `Context.pool`.
+    `max_answer_tokens` is the user's own limit; `rooms` is what is known of the room that each model needs, by
+    fingerprint.
     """
 
     evalset: EvalSet
@@ -64,6 +69,15 @@ class RunContext:
     open_other: Opener | None = None
     kept: dict[str, Attempt] | None = None
     pool: tuple[Example, ...] = ()
+    max_answer_tokens: int | None = None
+    rooms: dict[str, AnswerRoom] = field(default_factory=dict)
+
+    def room_of(self, model: Model) -> AnswerRoom:
+        """Return the room for the answers of a model; all strategies share what was learned of it."""
+        known = (example.target for example in (*self.evalset.train, *self.evalset.dev))
+        if model.fingerprint not in self.rooms:
+            self.rooms[model.fingerprint] = AnswerRoom(thinks(known), self.max_answer_tokens)
+        return self.rooms[model.fingerprint]
 
     @cached_property
     def task(self) -> Task:
@@ -178,6 +192,7 @@ class Attempt:
             embed=context.embed,
             progress=context.progress,
             pool=_copies(context.pool),
+            max_answer_tokens=context.max_answer_tokens,
         )
         if context.open_other:
             ctx = replace(ctx, other_model=partial(self._other_model, context.open_other))
@@ -211,7 +226,10 @@ class Attempt:
         return self._metered(model, meter, price)
 
     def _metered(self, model: Model, meter: Meter, price: CallPrice | None = None) -> MeteredModel:
-        return MeteredModel(model, self.context.store, meter, self.context.budget, price=price, run=self.header.id)
+        context = self.context
+        return MeteredModel(
+            model, context.store, meter, context.budget, price=price, run=self.header.id, room_of=context.room_of
+        )
 
     def _other_usd(self) -> float | None:
         return total(price(meter.usage) for meter, price in self.others if meter.usage.calls)
@@ -262,19 +280,37 @@ class Attempt:
     def _outcomes(self, examples: Sequence[Example], way: Predict) -> list[Outcome]:
         """Answer some examples; where a call failed for good, halve until the failed ones stand alone."""
         before, inside, started = self.meter.usage, self.meter.seconds, time.perf_counter()
+        self.meter.cut.clear()
         try:
             predictions = self._predict(examples, way)
         except CallFailed as failure:
             if len(examples) == 1:
-                return [Outcome(examples[0].id, output=None, score=None, error=str(failure), cause=failure.cause)]
-            middle = len(examples) // 2
-            return [*self._outcomes(examples[:middle], way), *self._outcomes(examples[middle:], way)]
+                cut, said = failure.cause == "cut", str(failure)
+                return [Outcome(examples[0].id, output=None, score=None, error=said, cause=failure.cause, cut=cut)]
+            return self._halved(examples, way)
         around = (time.perf_counter() - started) - (self.meter.seconds - inside)
-        usages = shares(predictions, self.meter.usage - before, around)
+        marked = self._marked(predictions)
+        if marked is None:
+            return self._halved(examples, way)
+        usages = shares(marked, self.meter.usage - before, around)
         return [
             self._scored(example, prediction, usage)
-            for example, prediction, usage in zip(examples, predictions, usages, strict=True)
+            for example, prediction, usage in zip(examples, marked, usages, strict=True)
         ]
+
+    def _halved(self, examples: Sequence[Example], way: Predict) -> list[Outcome]:
+        """Ask again in two halves; what was answered comes from the store."""
+        middle = len(examples) // 2
+        return [*self._outcomes(examples[:middle], way), *self._outcomes(examples[middle:], way)]
+
+    def _marked(self, predictions: Sequence[Prediction]) -> Sequence[Prediction] | None:
+        """Mark the predictions that rest on a cut answer; `None` where it must be found out with fewer of them."""
+        if any(one.cut for one in predictions):  # the strategy says which
+            return predictions
+        found = cut_predictions(self.meter.cut, len(predictions))
+        if found is None and len(predictions) > 1:
+            return None
+        return [replace(one, cut=cut) for one, cut in zip(predictions, found or [True], strict=True)]
 
     def _predict(self, examples: Sequence[Example], way: Predict) -> list[Prediction]:
         asked = self._calling("predict", lambda: listed(self.strategy.name, way(examples)))
@@ -286,7 +322,7 @@ class Attempt:
     def _scored(self, example: Example, prediction: Prediction, usage: Usage) -> Outcome:
         score = score_of(self.context.metric, prediction.output, example)
         trace = self._calling("predict", lambda: recorded(prediction.trace, "the trace of an answer"))
-        return Outcome(example.id, prediction.output, score, usage=usage, trace=trace)
+        return Outcome(example.id, prediction.output, score, usage=usage, trace=trace, cut=prediction.cut)
 
 
 def _copies(examples: Sequence[Example]) -> tuple[Example, ...]:
@@ -309,6 +345,8 @@ def _header(strategy: Strategy, seed: int, context: RunContext) -> Run:
     )
     if Spec.parse(context.evalset.metric).target not in registry.built_in_order("metrics"):
         key = (*key, source_digest(context.metric))  # the eval set knows its own metric by its name only
+    if context.max_answer_tokens is not None:
+        key = (*key, "max_answer_tokens", context.max_answer_tokens)
     return Run(
         id=digest(key),
         strategy=strategy.name,

@@ -188,6 +188,7 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
         n=int(np.isfinite(table.common).sum()),
         failed=table.answered.size - answers + silent,
         undefined=int(np.isnan(table.scores[table.answered]).sum()),
+        cut=_cut(table),
         quality=quality,
         usage=_means(used),
         latency_p50=float(np.percentile(waits, 50)) if waits.size else None,
@@ -198,6 +199,11 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
         slices=_slices(table.common, test),
         errors=_errors(group, table),
     )
+
+
+def _cut(table: Table) -> int:
+    pairs = zip(table.outcomes, table.places, strict=True)
+    return sum(int(np.frombuffer(one.cut, np.uint8)[at[at >= 0]].sum()) for one, at in pairs)
 
 
 def _of_answers(table: Table, name: str) -> FloatArray:
@@ -286,6 +292,7 @@ class StrategySummary:
         n: examples scored in every seed.
         failed: examples without an answer, over all seeds; a run that failed as a whole counts them all.
         undefined: outcomes with an answer and without a score, over all seeds.
+        cut: answers that were cut off for want of room, over all seeds; those cut before they began are `failed` too.
         quality: mean score with its interval; `None` where nothing could be scored.
         usage: mean usage of one answered request; token counts are fractions here.
         latency_p50, latency_p95: seconds a caller waited; `None` without calls.
@@ -313,6 +320,7 @@ class StrategySummary:
     summaries: Mapping[str, float | None] = field(default_factory=dict)
     slices: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
+    cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)

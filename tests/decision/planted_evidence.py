@@ -33,6 +33,7 @@ class Plant:
     kind: str = "prompting"
     sd: float = 0.01
     failed: int = 0
+    cut: int = 0
     fit_seconds: float = 0.0
     training_tokens: int = 0
     calls: int = 1
@@ -65,6 +66,7 @@ def summary(plant: Plant) -> StrategySummary:
         latency_p95=None,
         fit=FitCost(plant.fit_seconds, Usage(), 400, plant.fit_seconds, plant.training_tokens),
         selection=plant.selection,
+        cut=plant.cut,
     )
 
 

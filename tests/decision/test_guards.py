@@ -10,7 +10,15 @@ import pytest
 from advisor.core.statement import say
 from advisor.core.types import Outcome
 from advisor.decision.findings import Findings, Probe
-from advisor.decision.guards import enough_data, judge_guards, nothing_missing, owed_baselines, strong_baseline
+from advisor.decision.guards import (
+    answers_complete,
+    enough_data,
+    judge_guards,
+    nothing_missing,
+    owed_baselines,
+    strong_baseline,
+)
+from advisor.decision.verdict import decide
 from advisor.economics.inputs import Economics
 from tests.decision.planted_evidence import FEW, SEARCHED, TUNED, Plant, asked, evidence
 from tests.known import about, known
@@ -138,11 +146,32 @@ def test_failures_are_counted_over_all_seeds() -> None:
     assert nothing_missing(evidence(FEW, replace(TUNED, failed=11))).state == "fail"
 
 
+@pytest.mark.parametrize(("cut", "state"), [(0, "pass"), (5, "pass"), (6, "fail"), (500, "fail")])
+def test_more_than_one_percent_of_cut_answers_fails(cut: int, state: str) -> None:
+    guard = answers_complete(evidence(replace(FEW, cut=cut), TUNED))
+    assert guard.state == state
+    assert ("--max-answer-tokens 2048" in guard.remedy) == (state == "fail")
+
+
+def test_cut_answers_withhold_a_yes_and_a_no_and_the_next_step_gives_them_room() -> None:
+    economics = Economics(requests_per_month=100_000, usd_per_correct_answer=1.0)
+    for plants in ((FEW, TUNED), (replace(FEW, quality=0.9), TUNED)):
+        whole = decide(evidence(*plants, economics=economics))
+        cut = decide(evidence(plants[0], replace(plants[1], cut=40), economics=economics))
+        assert (whole.answer in ("fine_tune", "do_not_fine_tune"), cut.answer) == (True, "not_yet")
+        assert "answers cut off for want of room: fine_tuning 4%" in cut.headline
+        assert "--max-answer-tokens" in cut.next_step
+
+
+def test_a_strategy_nothing_rests_on_may_be_cut() -> None:
+    assert answers_complete(evidence(FEW, TUNED, Plant("my_rules", 0.1, kind="custom", cut=400))).state == "pass"
+
+
 def test_a_strategy_nothing_rests_on_may_fail() -> None:
     assert nothing_missing(evidence(FEW, TUNED, Plant("my_rules", 0.1, kind="custom", failed=400))).state == "pass"
 
 
 def test_what_was_not_looked_at_is_unknown_and_never_passing() -> None:
     states = {guard.name: guard.state for guard in judge_guards(evidence(FEW, TUNED))}
-    looked_at = {"strong baseline", "enough data", "nothing missing"}
+    looked_at = {"strong baseline", "enough data", "nothing missing", "answers complete"}
     assert {state for name, state in states.items() if name not in looked_at} == {"unknown"}

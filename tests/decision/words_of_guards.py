@@ -67,6 +67,10 @@ OF_GUARDS: list[tuple[Statement, str]] = [
     (say("missing.too_many", shares=(("rag", 0.05), ("few_shot", 0.02)), allowed=0.01),
      "outcomes without a score: rag 5%, few_shot 2%; at most 1% is allowed"),
     (say("missing.few", share=0.004, allowed=0.01), "<1% of outcomes have no score; at most 1% is allowed"),
+    (say("complete.too_many", shares=(("rag", 0.05), ("few_shot", 0.02)), allowed=0.01),
+     "answers cut off for want of room: rag 5%, few_shot 2%; at most 1% is allowed"),
+    (say("complete.few", share=0.0, allowed=0.01), "0% of answers were cut off; at most 1% is allowed"),
+    (say("complete.remedy"), "Give the answers more room"),
     # --- leak and labels
     (say("leak.how", checked="the same text"),
      "suspects are test questions with a neighbour in train or dev: the same text"),

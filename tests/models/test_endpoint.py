@@ -14,8 +14,9 @@ from advisor.core.errors import ConfigurationError
 from advisor.core.model import Completion, Model, Request
 from advisor.core.types import Message, ToolCall, ToolSpec
 from advisor.models.endpoint import EndpointModel, EndpointOptions
+from advisor.models.endpoint.dialect import Dialect
 from advisor.models.endpoint.retry import Retry
-from advisor.models.endpoint.wire import Dialect, Reply, read_completion, wire_names, write_messages, write_request
+from advisor.models.endpoint.wire import Reply, read_completion, wire_names, write_messages, write_request
 from tests.models.endpoint_calls import ADD, Serve, ask, one
 from tests.models.fake_server import (
     answer,

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import csv
+import io
+import json
 from dataclasses import replace
 from typing import Any
+
+from rich.console import Console
 
 from advisor.economics.break_even import BreakEven, Dominance
 from tests.reports.sample import PIVOT, changed, comparison, report, without_money
@@ -54,6 +59,24 @@ def test_every_failure_is_told() -> None:
         ("majority, seed 0", "stopped"),
         ("fine_tuning_tools", "not run"),
     ]
+
+
+def test_what_was_cut_off_is_counted_in_every_report() -> None:
+    base = comparison()
+    rows = tuple(replace(one, cut=7 * (one.label == "rag")) for one in base.strategies)
+    outcomes = tuple(replace(one, cut=at < 7) for at, one in enumerate(base.runs[0].outcomes))
+    cut = changed(base, strategies=rows, runs=(replace(base.runs[0], outcomes=outcomes), *base.runs[1:]))
+    assert ("rag", "7 cut off") in [(fact.name, fact.value) for fact in view.failures(cut)]
+    file = io.StringIO()
+    report("console").show(cut, Console(file=file, width=80))
+    for text in (file.getvalue(), report("html").render(cut), report("markdown").render(cut)):
+        assert "7 cut off" in " ".join(text.replace("**", "").split())
+    read = json.loads("".join(report("machine").render_json(cut)))
+    assert [one["cut"] for one in read["strategies"] if one["label"] == "rag"] == [7]
+    assert sum(one["cut"] for one in read["runs"][0]["outcomes"]) == 7
+    table = csv.DictReader(io.StringIO("".join(report("machine").render_csv(cut))))
+    assert [row["cut"] for row in table].count("True") == 7
+    assert "cut off" not in str(view.failures(base))
 
 
 def test_a_failure_names_its_first_example() -> None:

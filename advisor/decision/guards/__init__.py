@@ -10,7 +10,17 @@ from advisor.decision.evidence import Evidence, Guard
 
 from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
 from .consistency import CONSISTENCY, consistent
-from .enough import DATA, MISSING, MISSING_ALLOWED, enough_data, missing_shares, nothing_missing, shown_differences
+from .enough import (
+    COMPLETE,
+    DATA,
+    MISSING,
+    MISSING_ALLOWED,
+    answers_complete,
+    enough_data,
+    missing_shares,
+    nothing_missing,
+    shown_differences,
+)
 from .labels import LABELS, label_quality
 from .leak import LEAK, no_leak
 from .retention import RETENTION, nothing_else_broke
@@ -19,6 +29,7 @@ from .trainer import TRAINER, trainer_worked
 
 __all__ = [
     "BASELINE",
+    "COMPLETE",
     "CONSISTENCY",
     "DATA",
     "LABELS",
@@ -28,6 +39,7 @@ __all__ = [
     "RETENTION",
     "SKILL",
     "TRAINER",
+    "answers_complete",
     "baseline_line",
     "consistent",
     "enough_data",
@@ -51,6 +63,7 @@ def judge_guards(evidence: Evidence) -> tuple[Guard, ...]:
         strong_baseline(evidence),
         enough_data(evidence),
         nothing_missing(evidence),
+        answers_complete(evidence),
         skill_or_format(evidence),
         no_leak(evidence),
         label_quality(evidence),

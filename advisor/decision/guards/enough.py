@@ -1,15 +1,19 @@
-"""Two guards beside the seven: the test set can show what the verdict rests on, and next to nothing is missing."""
+"""Guards beside the seven: the test set can show what the verdict rests on, next to nothing is missing or cut off."""
 
 from __future__ import annotations
 
-from advisor.core.statement import Statement, say
+from advisor.core.statement import Action, Statement, say
 from advisor.decision.evidence import Evidence, Guard
 from advisor.stats.intervals import LEAST_CLUSTERS
+from advisor.stats.summaries import StrategySummary
 
 from .baseline import owed
 
 MISSING_ALLOWED = 0.01
-DATA, MISSING = "enough data", "nothing missing"
+CUT_ALLOWED = 0.01
+MORE_ROOM = 2048
+"""Tokens of room for an answer to try where some were cut: the largest that is usual for short answers, times four."""
+DATA, MISSING, COMPLETE = "enough data", "nothing missing", "answers complete"
 
 
 def rests_on_quality(evidence: Evidence) -> bool:
@@ -49,19 +53,20 @@ def shown_differences(evidence: Evidence) -> Statement:
 
 
 def missing_shares(evidence: Evidence) -> dict[str, float]:
-    """Return the share of outcomes without a score, of the strategies the verdict rests on.
+    """Return the share of outcomes without a score, of the strategies the verdict rests on."""
+    return {one.label: (one.failed + one.undefined) / _outcomes(evidence, one) for one in _rested_on(evidence)}
 
-    They are the tuned one, its alternative, the recommended one, the contenders, and the baselines that are owed.
-    """
+
+def _rested_on(evidence: Evidence) -> list[StrategySummary]:
+    """Return the tuned one, its alternative, the recommended one, the contenders, and the baselines that are owed."""
     held = evidence.money.dominance
     names = {evidence.tuned, evidence.alternative, evidence.use_now, *(held.contenders if held else ())}
     names |= {held.instead} if held else set()
-    shares = {}
-    for one in evidence.strategies:
-        if one.label in names or one.strategy in owed(evidence):
-            outcomes = max(1, evidence.n_test * max(1, len(one.seeds)))
-            shares[one.label] = (one.failed + one.undefined) / outcomes
-    return shares
+    return [one for one in evidence.strategies if one.label in names or one.strategy in owed(evidence)]
+
+
+def _outcomes(evidence: Evidence, one: StrategySummary) -> int:
+    return max(1, evidence.n_test * max(1, len(one.seeds)))
 
 
 def nothing_missing(evidence: Evidence) -> Guard:
@@ -72,3 +77,18 @@ def nothing_missing(evidence: Evidence) -> Guard:
         return Guard(MISSING, "fail", say("missing.too_many", shares=many, allowed=MISSING_ALLOWED))
     share = max(shares.values(), default=0.0)
     return Guard(MISSING, "pass", say("missing.few", share=share, allowed=MISSING_ALLOWED))
+
+
+def answers_complete(evidence: Evidence) -> Guard:
+    """At most 1 % of the answers were cut off for want of room, for every strategy the verdict rests on.
+
+    A cut answer may be scored as wrong that would have been right, so it speaks for neither side.
+    """
+    shares = {one.label: one.cut / _outcomes(evidence, one) for one in _rested_on(evidence)}
+    many = tuple((label, share) for label, share in shares.items() if share > CUT_ALLOWED)
+    if many:
+        room = max(MORE_ROOM, 4 * (evidence.request.max_answer_tokens or 0))
+        remedy = Action(say("complete.remedy"), evidence.again(f"--max-answer-tokens {room}"))
+        return Guard(COMPLETE, "fail", say("complete.too_many", shares=many, allowed=CUT_ALLOWED), action=remedy)
+    share = max(shares.values(), default=0.0)
+    return Guard(COMPLETE, "pass", say("complete.few", share=share, allowed=CUT_ALLOWED))

@@ -112,6 +112,22 @@ def _complete(*, share: float, allowed: float) -> str:
     return f"{formats.percent(share)} of outcomes have no score; at most {formats.percent(allowed)} is allowed"
 
 
+# --- answers complete ------------------------------------------------------------------------------------------------
+
+
+def _cut(*, shares: tuple[tuple[str, float], ...], allowed: float) -> str:
+    many = ", ".join(f"{label} {formats.percent(share)}" for label, share in shares)
+    return f"answers cut off for want of room: {many}; at most {formats.percent(allowed)} is allowed"
+
+
+def _whole(*, share: float, allowed: float) -> str:
+    return f"{formats.percent(share)} of answers were cut off; at most {formats.percent(allowed)} is allowed"
+
+
+def _more_room() -> str:
+    return "Give the answers more room"
+
+
 SENTENCES: Mapping[str, Callable[..., str]] = {
     "guard.not_looked_at": _not_looked_at,
     "guard.not_asked_for": _not_asked_for,
@@ -131,4 +147,7 @@ SENTENCES: Mapping[str, Callable[..., str]] = {
     "data.shows": _shows,
     "missing.too_many": _missing,
     "missing.few": _complete,
+    "complete.too_many": _cut,
+    "complete.few": _whole,
+    "complete.remedy": _more_room,
 }

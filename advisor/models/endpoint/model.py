@@ -21,6 +21,7 @@ from advisor.core.model import Completion, Request, TuningJob, TuningReport
 from advisor.core.types import Usage
 from advisor.models.endpoint.client import OPENAI_URL, Address, EndpointOptions, Key, http_library, open_client
 from advisor.models.endpoint.concurrency import ConcurrencyLimit, WorkerPool, within
+from advisor.models.endpoint.dialect import Dialect, is_full, room_left
 from advisor.models.endpoint.failures import (
     LostError,
     OverdueError,
@@ -33,7 +34,7 @@ from advisor.models.endpoint.failures import (
     speaks_of_model,
 )
 from advisor.models.endpoint.retry import persistently
-from advisor.models.endpoint.wire import Dialect, Reply, one_line, read_completion, write_request
+from advisor.models.endpoint.wire import Reply, one_line, read_completion, write_request
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -178,6 +179,8 @@ class EndpointModel:
         try:
             reply = self.call(lambda: self._post(request, stop, sending), stop)
         except (openai.OpenAIError, OverdueError, LostError) as error:
+            if isinstance(error, openai.BadRequestError) and is_full(f"{error.body}"):
+                return self._cut(request)
             return self._failure(identity, error)
         completion, counted = read_completion(reply, request)
         completion = self._key.hide_in_answer(completion)
@@ -192,6 +195,15 @@ class EndpointModel:
             self._tally.well = True
             self._tally.failing.clear()
         return completion
+
+    def _cut(self, request: Request) -> Completion:
+        """An answer that the server began, ran out of room for, and does not show; it is paid for all the same."""
+        with self._lock:
+            self._tally.answered += 1
+            self._tally.uncounted += 1
+            self._tally.well = True
+            self._tally.failing.clear()
+        return Completion(usage=Usage(output_tokens=request.max_tokens, calls=1), finish_reason="length")
 
     def call(self, send: Callable[[], Any], stop: threading.Event | None = None) -> Any:
         """Send something, with the retries of `options`; `send` is one attempt.
@@ -227,8 +239,13 @@ class EndpointModel:
                 content = within(self.options.timeout_seconds, lambda body=body: self._read(body))  # type: ignore[misc]
                 return Reply(content, time.perf_counter() - started)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as refusal:
+                said = f"{refusal.code} {refusal.body}"
+                left = room_left(said, request.max_tokens)
+                if left is not None:
+                    request = replace(request, max_tokens=left)
+                    continue
                 with self._lock:
-                    adapted = self._dialect.adapt(body, refusal.param, f"{refusal.code} {refusal.body}")
+                    adapted = self._dialect.adapt(body, refusal.param, said)
                 if not adapted:
                     raise
             except openai.APIStatusError as error:

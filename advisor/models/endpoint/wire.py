@@ -5,62 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.core.errors import Cause
 from advisor.core.model import Completion, Request, TuningExample
+from advisor.core.thinking import split_thinking
+from advisor.core.tokens import estimated_tokens
 from advisor.core.types import JSONObject, Message, ToolCall, ToolSpec, Usage
+from advisor.models.endpoint.dialect import Dialect
 
 ANSWER = "answer"
 """Name of the one field in which a choice is asked for: OpenAI wants an object at the root of a schema."""
 WRAPPER_TOKENS = 16
 """More tokens than ``{"answer": ""}`` takes in any tokenizer we know; added where a choice is wrapped."""
-
-_ADAPTABLE = ("max_tokens", "temperature", "seed", "stop", "response_format", "tool_choice")
-_UNSUPPORTED = re.compile(
-    r"unsupported|not (?:be )?support|(?:does not|doesn't) support|unrecogni[sz]ed|unknown|"
-    r"not permitted|not allowed|extra[ _]"
-)
-_WITHOUT = {
-    "temperature": "it answers with its own temperature, so answers vary from call to call",
-    "seed": "it takes no seed, so sampled answers cannot be repeated",
-    "stop": "stop texts are cut off here and their tokens are paid for",
-    "response_format": "it does not hold answers to a JSON schema or to a list of choices",
-    "tool_choice": "it cannot be made to call a tool",
-}
-
-
-@dataclass(slots=True)
-class Dialect:
-    """What an endpoint was found not to understand; learned from its 400 answers and remembered."""
-
-    token_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    dropped: set[str] = field(default_factory=set)
-
-    def adapt(self, sent: JSONObject, param: object, message: str) -> bool:
-        """Learn from a refusal; return whether sending again makes sense.
-
-        Args:
-            sent: the body that was refused.
-            param: the field the server names as wrong, if it names one.
-            message: what it says.
-        """
-        if not _UNSUPPORTED.search(message.lower()):
-            return False
-        named = [param] if param in _ADAPTABLE else _ADAPTABLE
-        wrong = next((name for name in named if name in sent and re.search(rf"\b{name}\b", f"{param} {message}")), None)
-        if wrong == "max_tokens":
-            self.token_field = "max_completion_tokens"
-        elif wrong is not None:
-            self.dropped.add(str(wrong))
-        return wrong is not None
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of results should know of it."""
-        return tuple(_WITHOUT[name] for name in sorted(self.dropped))
-
 
 # --- requests --------------------------------------------------------------------------------------------------------
 
@@ -76,7 +34,7 @@ def write_request(model: str, request: Request, dialect: Dialect) -> dict[str, A
     body: dict[str, Any] = {
         "model": model,
         "messages": write_messages(request.messages, names),
-        dialect.token_field: request.max_tokens + (WRAPPER_TOKENS if request.choices else 0),
+        dialect.token_field: dialect.room(request.max_tokens + (WRAPPER_TOKENS if request.choices else 0)),
         "temperature": request.temperature,
         "seed": request.seed,
     }
@@ -233,7 +191,7 @@ def read_completion(reply: Reply, request: Request) -> tuple[Completion, bool]:
         if choice.get("finish_reason") == "content_filter":
             said = "the provider's content filter withheld the answer"
             return _failed(said, "filtered", reply, usage), counted
-        return _completion(choice["message"], choice.get("finish_reason"), usage, request), counted
+        return _completion(choice["message"], choice.get("finish_reason"), usage, _thought(plain), request), counted
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError):
         said = f"the endpoint's answer holds no completion: {_start(reply.body)}"
         return _failed(said, "malformed", reply, usage), counted
@@ -242,24 +200,38 @@ def read_completion(reply: Reply, request: Request) -> tuple[Completion, bool]:
 _REASONS: Mapping[Any, Literal["stop", "length", "tool_calls"]] = {
     "stop": "stop",
     "length": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
 }
 
 
-def _completion(message: Mapping[str, Any], finish_reason: Any, usage: Usage, request: Request) -> Completion:
+def _completion(
+    message: Mapping[str, Any], finish_reason: Any, usage: Usage, thought: int, request: Request
+) -> Completion:
     text, written = _text_of(message), list(_written_calls(message))
     reason = _REASONS.get(finish_reason, "stop")
     ours = {wire: name for name, wire in wire_names(request.tools).items()}
     calls = [(ours.get(name, name), _arguments(raw), identity) for name, raw, identity in written]
     if any(arguments is None for _, arguments, _ in calls):
         raw = "\n".join(f"{name}({arguments})" for name, arguments, _ in written)
-        return Completion(_clean("\n".join(part for part in (text, raw) if part)), (), usage, "stop")
+        reason = "length" if reason == "length" else "stop"
+        return Completion(_clean("\n".join(part for part in (text, raw) if part)), (), usage, reason)
+    thinking, text, is_whole = split_thinking(_clean(text))
+    apart: dict[str, Any] = {"thinking": thinking, "thinking_tokens": thought or _thinking_shown(message)}
     if not calls:
         reason = "stop" if reason == "tool_calls" else reason
-        return Completion(_finished(_clean(text), request), (), usage, reason)
+        return Completion(_finished(text, request), (), usage, reason if is_whole else "length", **apart)
     read = tuple(ToolCall(_clean(name), _clean(arguments), _clean(identity)) for name, arguments, identity in calls)
-    return Completion(_clean(text), read, usage, "tool_calls")
+    return Completion(text, read, usage, "tool_calls", **apart)
+
+
+def _thinking_shown(message: Mapping[str, Any]) -> int:
+    """Return about how many tokens of thinking stand beside the answer, in the fields that servers use for it."""
+    shown = message.get("reasoning_content") or message.get("reasoning")
+    return estimated_tokens([shown])[0] if isinstance(shown, str) else 0
 
 
 def _finished(text: str, request: Request) -> str:
@@ -330,6 +302,13 @@ def _usage(plain: Any, reply: Reply) -> Usage | None:
         seconds=reply.seconds,
         latency_seconds=reply.seconds,
     )
+
+
+def _thought(plain: Mapping[str, Any]) -> int:
+    """Return how many of the output tokens the server counts as thinking; 0 where it does not say."""
+    counted = plain.get("usage")
+    details = counted.get("completion_tokens_details") if isinstance(counted, Mapping) else None
+    return (_count(details.get("reasoning_tokens")) or 0) if isinstance(details, Mapping) else 0
 
 
 def _count(value: Any) -> int | None:

@@ -14,6 +14,7 @@ from advisor.core.errors import ConfigurationError, ModelError, did_you_mean
 from advisor.core.fingerprints import digest
 from advisor.core.model import Completion, Model, Request, TuningExample, TuningJob, TuningReport
 from advisor.core.progress import Progress, silent
+from advisor.core.thinking import split_thinking
 from advisor.core.types import Usage
 from advisor.models.local import runtime, weights
 from advisor.models.local.chat import ChatFormat, read_answer
@@ -333,7 +334,8 @@ def _is_constrained(request: Request) -> bool:
 
 
 def _completion(row: Any, request: Request, seconds_per_token: float) -> Completion:
-    text, calls = read_answer(row.text) if request.tools else (row.text.strip(), ())
+    thinking, answer, is_whole = split_thinking(row.text)
+    text, calls = read_answer(answer) if request.tools else (answer.strip(), ())
     own = len(row.ids) - row.reused + len(row.written)
     usage = Usage(
         input_tokens=len(row.ids),
@@ -343,4 +345,5 @@ def _completion(row: Any, request: Request, seconds_per_token: float) -> Complet
         seconds=own * seconds_per_token,
         latency_seconds=row.latency_seconds,
     )
-    return Completion(text, calls, usage, finish_reason="tool_calls" if calls else row.finish)
+    reason: Any = "tool_calls" if calls else row.finish if is_whole else "length"
+    return Completion(text, calls, usage, finish_reason=reason, thinking=thinking)

@@ -151,7 +151,8 @@ class Asking:
 
     def base(self) -> Model:
         """Return the model nothing was trained on, metered."""
-        return MeteredModel(self.context.model, self.context.store, Meter(), self.context.budget)
+        context = self.context
+        return MeteredModel(context.model, context.store, Meter(), context.budget, room_of=context.room_of)
 
 
 def as_probe(name: ProbeName, label: str, run: Run, asked: Asked, note: str) -> Probe:

@@ -34,4 +34,5 @@ def request_for(example: Example) -> Request:
     messages = asked.messages if isinstance(asked, Chat) else (Message("user", asked),)
     choices = tuple(str(choice) for choice in example.metadata.get("choices", ()) or ())
     longest = max((len(choice) for choice in choices), default=0)
-    return Request(messages, max_tokens=max(8, longest) if choices else ANSWER_TOKENS, choices=choices)
+    room = max(8, longest) if choices else ANSWER_TOKENS
+    return Request(messages, max_tokens=room, choices=choices, may_be_cut=not choices)

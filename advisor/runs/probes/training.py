@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 from advisor.core.errors import CallFailed
 from advisor.core.fingerprints import digest
-from advisor.core.model import Completion, Request, ShowsTraining, TuningExample, TuningJob
+from advisor.core.model import Completion, Model, Request, ShowsTraining, TuningExample, TuningJob
+from advisor.core.tokens import answer_room, count_tokens
 from advisor.core.types import Message, Outcome, Run
 from advisor.decision.findings import TrainingFindings
 from advisor.runs.interception import opening
@@ -97,7 +99,7 @@ def _overfitted(job: TuningJob, asking: Asking) -> float | None:
     folder = job.workdir / "ten-rows"
     folder.mkdir(parents=True, exist_ok=True)
     model, _ = asking.base().tune(TuningJob(rows, (), folder, config, job.progress, until_learned=True))
-    said = model.generate([_question(row) for row in rows])
+    said = model.generate([_question(row, model) for row in rows])
     known = [_same(done, row.messages[-1]) for done, row in zip(said, rows, strict=True) if not done.error]
     return sum(known) / len(known) if known else None
 
@@ -110,9 +112,11 @@ def ten_rows(train: Sequence[TuningExample]) -> tuple[TuningExample, ...]:
     return tuple(usable[key] for key in sorted(half)[:ROWS])
 
 
-def _question(row: TuningExample) -> Request:
-    length = len(row.messages[-1].content) + sum(len(str(dict(c.arguments))) + 60 for c in row.messages[-1].tool_calls)
-    return Request(row.messages[:-1], max_tokens=min(512, length // 2 + 16), tools=row.tools)
+def _question(row: TuningExample, model: Model) -> Request:
+    answer = row.messages[-1]
+    parts = [answer.content, *(f"{call.name} {json.dumps(dict(call.arguments))}" for call in answer.tool_calls)]
+    room = answer_room([sum(count_tokens(model, parts))])
+    return Request(row.messages[:-1], max_tokens=room, tools=row.tools)
 
 
 def _same(done: Completion, answer: Message) -> bool:
