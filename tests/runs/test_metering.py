@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -181,7 +182,7 @@ def test_without_a_price_nothing_is_counted() -> None:
 @given(batches=st.lists(st.integers(1, 9), min_size=1, max_size=6), quarters=st.integers(1, 40))
 def test_spending_stays_within_budget_plus_one_call(batches: list[int], quarters: int) -> None:
     budget = Budget(quarters * 0.25, dollars)
-    with Store(Path(":memory:")) as store:
+    with TemporaryDirectory() as folder, Store(Path(folder) / "s.sqlite") as store:
         model, _ = metered(Streaming(), store, budget)
         try:
             for at, size in enumerate(batches):
