@@ -297,7 +297,7 @@ class Evidence:
         """The strategy to use while nothing is tuned.
 
         The highest expected net benefit; where that is unknown the cheapest per request of those within the margin of
-        the best, or the best itself where prices are unknown.
+        the best (of those whose cost ties with that, the best), or the best itself where prices are unknown.
         """
         if not self.others:
             return self.pivot
@@ -309,7 +309,15 @@ class Evidence:
         floor = _score(self.others[0]) - self.economics.margin
         near = {one.label: rows[one.label].usd_per_1000_requests for one in self.others if _score(one) >= floor}
         costs = {label: cost.estimate for label, cost in near.items() if cost is not None}
-        return min(costs, key=lambda label: costs[label]) if len(costs) == len(near) else self.others[0].label
+        if len(costs) < len(near):
+            return self.others[0].label
+        least = min(costs.values())
+        tied = [
+            label
+            for label, cost in costs.items()
+            if cost - least <= 1000 * self.economics.tie_usd(cost / 1000, least / 1000)
+        ]
+        return next(one.label for one in self.others if one.label in tied)
 
     def lead(self, other: str) -> Lead:
         """Return how far the tuned strategy is ahead of `other`.

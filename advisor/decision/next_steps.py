@@ -244,7 +244,8 @@ def _rival_decides(analysis: Preposterior, lift: float, sd: float, learnt: float
         stands = evidence.sure(evidence.money.probability_tuned_best)
     elif ours.request_usd is not None and other.request_usd is not None and held is not None:
         ahead, open_sd, told = lift - analysis.lead + evidence.economics.margin, math.hypot(sd, _sd(analysis)), sd
-        if float(other.request_usd.mean()) > float(ours.request_usd.mean()):
+        theirs, own = float(other.request_usd.mean()), float(ours.request_usd.mean())
+        if theirs - own > evidence.economics.tie_usd(theirs, own):
             ahead = -math.inf
         stands = evidence.sure(held.better_and_not_dearer)
     else:

@@ -268,7 +268,7 @@ def not_costlier(ledger: Ledger, other: Account, ours: Account) -> BoolArray | N
 
 
 def _not_dearer(ledger: Ledger, a: Account, b: Account) -> BoolArray | None:
-    """Return in which draws a request to `a` costs no more than one to `b`; what is free is never dearer.
+    """Return in which draws a request to `a` costs no more than one to `b`, a tie included; what is free never does.
 
     Fixed hosting is part of what a request costs: spread over the stated volume, and unknown without one.
     """
@@ -277,11 +277,12 @@ def _not_dearer(ledger: Ledger, a: Account, b: Account) -> BoolArray | None:
         return np.ones(len(a.quality), dtype=np.bool_)
     if a.request_usd is None or b.request_usd is None:
         return None
+    more = a.request_usd - b.request_usd - ledger.tie_usd(float(a.request_usd.mean()), float(b.request_usd.mean()))
     if hosting == 0.0 or (ledger.volume is None and hosting < 0.0):
-        return a.request_usd <= b.request_usd
+        return np.asarray(more <= 0.0)
     if ledger.volume is None:
         return None
-    return np.asarray(ledger.volume * (a.request_usd - b.request_usd) + hosting <= 0.0)
+    return np.asarray(ledger.volume * more + hosting <= 0.0)
 
 
 def pays_back(ledger: Ledger, ours: Account, other: Account) -> BoolArray | None:

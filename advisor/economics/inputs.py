@@ -18,6 +18,8 @@ class Economics:
 
     `usd_per_hour` prices local seconds (÷ `utilisation`); `prices` and `tuned_prices` override the price table for the
     base and the tuned model. `margin` is the difference in quality (0.02 = 2 points) that is worth talking about.
+    Costs of a request that are closer than `cost_tie` (a share of the higher one) or `cost_tie_usd` (USD per 1,000
+    requests) are a tie: nobody chooses by that, and measured seconds differ by more from one run to the next.
     `confidence` is the chance from which on an answer is given; a yes is also held to `false_yes`, the highest
     probability of ever saying yes where fine-tuning is just not worth it (see `advisor.stats.alpha_spending`).
 
@@ -49,6 +51,17 @@ class Economics:
             Bounds(least=0, below=1, note="0.02 is 2 points"),
         ),
     ] = 0.02
+    cost_tie: Annotated[
+        float,
+        Option(
+            "Costs of a request are equal where they differ by less than this share. Default: 0.05.",
+            SHARE,
+            Bounds(least=0, below=1),
+        ),
+    ] = 0.05
+    cost_tie_usd: Annotated[
+        float, Option("And where they differ by less than so many USD per 1,000 requests. Default: 0.01.", USD)
+    ] = 0.01
     target_quality: Annotated[
         float | None, Option("Quality that is needed, 0 to 1.", SHARE, Bounds(least=0, most=1, allowed="0 to 1"))
     ] = None
@@ -93,3 +106,7 @@ class Economics:
             given: object = value
             if given is not None and not isinstance(given, Prices):
                 raise ConfigurationError(f"{name} is {given!r}; advisor.Prices(...) is needed")
+
+    def tie_usd(self, one: float, other: float) -> float:
+        """Return up to which difference two costs of a request, USD, are equal."""
+        return max(self.cost_tie * max(one, other), self.cost_tie_usd / 1000.0)

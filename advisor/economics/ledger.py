@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, TypeGuard
@@ -12,12 +12,12 @@ import numpy as np
 from advisor.core.statement import Statement, say
 from advisor.core.types import FitCost
 from advisor.economics.horizon import horizon
+from advisor.economics.inputs import Economics
 from advisor.economics.prices import Prices, is_local, prices_for, tuned_prices_for, usd_of, usd_of_parts
 from advisor.economics.sampling import draw
 from advisor.stats.bootstrap import Draws, FloatArray
 
 if TYPE_CHECKING:
-    from advisor.economics.inputs import Economics
     from advisor.stats.summaries import StrategySummary
 
 NEEDED = ("input_tokens", "cached_input_tokens", "output_tokens", "calls", "seconds")
@@ -76,7 +76,8 @@ class Ledger:
     """The accounts of all strategies that have a score, and what the user says about volume, value and time.
 
     `volume` (requests a month) and `value` (USD of one more correct answer) are float64 (D,), the same draws for every
-    strategy; `None` where the user did not say. `horizon` is the months that count, `shutdown` what is known of the
+    strategy; `None` where the user did not say. `tie_usd` says up to which difference two costs of a request are equal
+    (`Economics.tie_usd`). `horizon` is the months that count, `shutdown` what is known of the
     base model's last day, `retrains` how often a tuned model is trained anew in the horizon.
     """
 
@@ -86,6 +87,7 @@ class Ledger:
     horizon: float
     retrains: float
     shutdown: Statement = field(default_factory=lambda: say("shutdown.not_known"))
+    tie_usd: Callable[[float, float], float] = Economics().tie_usd
 
     def fixed(self, account: PricedAccount) -> FloatArray:
         """Return what `account` costs over the horizon beside its requests, USD, float64 (D,)."""
@@ -138,6 +140,7 @@ def open_ledger(
         horizon=counted.months,
         retrains=economics.retrains_per_year * counted.months / 12.0,
         shutdown=counted.shutdown,
+        tie_usd=economics.tie_usd,
     )
 
 

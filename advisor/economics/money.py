@@ -94,7 +94,7 @@ def weigh_ledger(ledger: Ledger, strategies: Sequence[StrategySummary], economic
         probability_tuned_best=chance,
         expected_gain_usd=gain,
         expected_regret_usd=_regret(netted) if complete else None,
-        pareto=_pareto(ledger.accounts),
+        pareto=_pareto(ledger),
         cheapest_at_target=_cheapest_at_target(ledger, strategies, economics.target_quality),
         basis=_basis(economics, model, ledger.shutdown),
         dominance=held,
@@ -161,16 +161,22 @@ def _break_even(ledger: Ledger, pair: tuple[Account, Account], economics: Econom
     return break_even(ledger, ours, other, as_good=not_worse and not clearly_better)
 
 
-def _pareto(accounts: Sequence[Account]) -> tuple[str, ...]:
-    """Return the strategies that no other beats in both mean quality and mean cost of a request, cheapest first."""
-    placed = sorted((float(np.mean(a.request_usd)), -a.score, a.label) for a in accounts if a.request_usd is not None)
-    front: list[str] = []
-    best = -math.inf
-    for _, negative, label in placed:
-        if -negative > best:
-            best = -negative
-            front.append(label)
-    return tuple(front)
+def _pareto(ledger: Ledger) -> tuple[str, ...]:
+    """Return the strategies that no other beats in both mean quality and mean cost of a request, cheapest first.
+
+    Where costs tie, the better one beats the other; where scores are equal too, the cheaper one does.
+    """
+    costs = {a.label: float(np.mean(a.request_usd)) for a in ledger.accounts if a.request_usd is not None}
+    scores = {a.label: a.score for a in ledger.accounts}
+    ranked = sorted(costs, key=lambda label: (costs[label], -scores[label], label))
+
+    def beats(one: str, other: str) -> bool:
+        if scores[one] == scores[other]:
+            return ranked.index(one) < ranked.index(other)
+        dearer = costs[one] - costs[other]
+        return scores[one] > scores[other] and dearer <= ledger.tie_usd(costs[one], costs[other])
+
+    return tuple(label for label in ranked if not any(beats(other, label) for other in ranked if other != label))
 
 
 def _cheapest_at_target(ledger: Ledger, strategies: Sequence[StrategySummary], target: float | None) -> str | None:

@@ -227,6 +227,27 @@ def test_the_pareto_front_and_the_target() -> None:
         assert money(*plants, economics=Economics(target_quality=target)).cheapest_at_target == label
 
 
+@pytest.mark.parametrize(
+    ("economics", "more", "ties"),
+    [
+        (Economics(usd_per_hour=10.0), 1.04, True),  # 5 % of the dearer one
+        (Economics(usd_per_hour=10.0), 1.06, False),
+        (Economics(usd_per_hour=10.0, cost_tie=0.2), 1.2, True),
+        (Economics(), 1.15, True),  # $0.0083 per 1,000 requests
+        (Economics(), 1.3, False),
+        (Economics(cost_tie_usd=0.0), 1.15, False),
+        (Economics(cost_tie_usd=0.0, cost_tie=0.0), 1.0, True),
+    ],
+)
+def test_costs_that_are_next_to_the_same_are_the_same(economics: Economics, more: float, ties: bool) -> None:
+    few, tuned = replace(FEW, seconds=1.0, sd=0.0), replace(TUNED, seconds=more, sd=0.0)
+    found = money(few, tuned, economics=economics)
+    assert found.dominance.better_and_not_dearer == (1.0 if ties else 0.0)
+    assert found.pareto == ((tuned.label,) if ties else (few.label, tuned.label))
+    swapped = money(replace(few, seconds=more), replace(tuned, seconds=1.0, quality=0.6), economics=economics)
+    assert (swapped.dominance.needless == 1.0) is ties
+
+
 def test_every_input_is_an_assumption_with_its_owner() -> None:
     basis = money(FEW, TUNED, economics=Economics(Range(500, 2000), margin=0.03)).basis
     assert basis["requests_per_month"] == say("assumption.amount", unit="count", ends=(500, 2000), yours=True)
