@@ -6,7 +6,8 @@
 Documents and queries are made up, and so are their vectors, which are put where the embedder keeps those that it has
 computed: what is measured is everything but the embedding itself, whose pace `embeddings.py` measures. Every use is in
 a process of its own, as a second comparison would be; its time begins when Python has started. ``--graph`` also
-builds chromadb's index (HNSW, its own settings) over the same vectors, and says how many of the nearest it finds.
+builds chromadb's index (HNSW, its own settings) over the same vectors, and says how many of the nearest it finds; it
+is no part of the lock, so put it into the environment first: ``pip install chromadb==1.5.9``.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent / "pyproject.toml"
 UNIVERSAL = ("--universal", "--python-version", "3.11", "--generate-hashes")
 GPU = re.compile(r"(nvidia|cuda|triton)(-|$)")
-EXTRAS = {"dev": ("parquet", "gepa", "dev"), "faults": ("faults",)}
+EXTRAS = {"dev": ("parquet", "gepa", "pdf", "dev"), "faults": ("faults",)}
 HEAD = "# Written by `make lock`; install with `pip install --require-hashes --no-deps -r FILE`.\n"
 
 

@@ -22,7 +22,7 @@ NEEDED_MEMORY_GB = 3.0
 NEEDED_DISK_GB = 2.0
 GB = 1e9
 SHOWN_PARTS = 5
-SHOWN = ("torch", "transformers", "peft", "chromadb", "openai")
+SHOWN = ("torch", "transformers", "peft", "openai")
 
 
 @dataclass(frozen=True, slots=True)

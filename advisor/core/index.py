@@ -1,7 +1,7 @@
 """The retrieval index: every text compared with every query, by a matrix product.
 
 So nothing is built beyond the embeddings, nothing is approximate, and there is no size above which something else
-happens. A graph (HNSW, as chromadb has it) answers sooner, but takes far longer to build than any comparison asks:
+happens. A graph (HNSW) answers sooner, but takes far longer to build than any comparison asks:
 `benchmarks/retrieval_index.py` has the figures.
 """
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from advisor.core.model import DescribesItself
 from advisor.decision.request import ComparisonRequest, command_line
 
-_REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "chromadb", "numpy", "scikit-learn")
+_REPORTED = ("tuneworthy", "torch", "transformers", "peft", "openai", "numpy", "scikit-learn")
 
 
 def environment(options: ComparisonRequest, model: object = None) -> dict[str, str]:
