@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from advisor.advice.situation import Costs, Pilot, Situation
     from advisor.core.data_check import DataCheckResult, DataCheckSettings, DataFindings, DataReport, Leak
     from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
-    from advisor.core.index import Hit, Index
+    from advisor.core.index import Hit, Index, IndexKind
     from advisor.core.metric import Metric
     from advisor.core.metrics import score
     from advisor.core.model import Completion, Model, Request, TuningConfig, TuningExample, TuningJob
+    from advisor.core.queries import query_text
     from advisor.core.shipped import check_data, load_evalset, save_evalset
     from advisor.core.strategy import Context, Strategy
     from advisor.core.tools import render_tool_specs, tool_from_function, validate_tool_call
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Input,
         Message,
         Outcome,
+        Piece,
         Prediction,
         Run,
         Task,
@@ -60,10 +62,11 @@ _HOMES = {
     "advisor.advice.situation": ("Costs", "Pilot", "Situation"),
     "advisor.core.data_check": ("DataCheckResult", "DataCheckSettings", "DataFindings", "DataReport", "Leak"),
     "advisor.core.errors": ("AdvisorError", "ConfigurationError", "did_you_mean"),
-    "advisor.core.index": ("Hit", "Index"),
+    "advisor.core.index": ("Hit", "Index", "IndexKind"),
     "advisor.core.metric": ("Metric",),
     "advisor.core.metrics": ("score",),
     "advisor.core.model": ("Completion", "Model", "Request", "TuningConfig", "TuningExample", "TuningJob"),
+    "advisor.core.queries": ("query_text",),
     "advisor.core.shipped": ("check_data", "load_evalset", "save_evalset"),
     "advisor.core.strategy": ("Context", "Strategy"),
     "advisor.core.tools": ("render_tool_specs", "tool_from_function", "validate_tool_call"),
@@ -77,6 +80,7 @@ _HOMES = {
         "Input",
         "Message",
         "Outcome",
+        "Piece",
         "Prediction",
         "Run",
         "Task",
@@ -124,12 +128,14 @@ __all__ = [
     "FitCost",
     "Hit",
     "Index",
+    "IndexKind",
     "Input",
     "Leak",
     "Message",
     "Metric",
     "Model",
     "Outcome",
+    "Piece",
     "Pilot",
     "Prediction",
     "Prices",
@@ -159,6 +165,7 @@ __all__ = [
     "did_you_mean",
     "load_evalset",
     "power",
+    "query_text",
     "render_tool_specs",
     "required_examples",
     "save_evalset",

@@ -157,6 +157,7 @@ def real(parts: int) -> list[dict[str, Any]]:
     from sklearn.linear_model import LogisticRegression
 
     from advisor.core.progress import silent
+    from advisor.core.queries import query_text
     from advisor.core.shipped import load_evalset
     from advisor.models.local.embeddings import Embedder
 
@@ -164,8 +165,10 @@ def real(parts: int) -> list[dict[str, Any]]:
     embed, found = Embedder(silent), []
     for name, most in (("banking77", 1200), ("sms_spam", 1200)):
         evalset = load_evalset(str(MIRROR / name)).limited(train=most, test=900)
-        vectors = {e.id: v for e, v in zip(evalset.train, embed([str(e.input) for e in evalset.train]), strict=True)}
-        asked = embed([str(e.input) for e in evalset.test])
+        vectors = {
+            e.id: v for e, v in zip(evalset.train, embed([query_text(e.input) for e in evalset.train]), strict=True)
+        }
+        asked = embed([query_text(e.input) for e in evalset.test])
         sizes = [round(most / 4 / 2**step) for step in (4, 3, 2, 1, 0)] + [most // 2, most]
         right: dict[tuple[int, int], np.ndarray] = {}
         for order in range(3):

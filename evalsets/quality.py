@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from advisor.core.data_check import DataFindings
 from advisor.core.errors import AdvisorError
 from advisor.core.progress import Progress, silent
+from advisor.core.queries import query_text
 from advisor.core.types import Embed, EvalSet, Example
 
 from . import labels, leaks
-from .sameness import answers_of, key_of, text_of
+from .sameness import answers_of, key_of
 
 EMBEDDED_AT_ONCE = 1024
 
@@ -97,7 +98,7 @@ def _parts(learned: Sequence[Example], test: Sequence[Example]) -> tuple[tuple[S
 
 def embedded(examples: Sequence[Example], embed: Embed, what: str, progress: Progress) -> NDArray[np.float32]:
     """Embed the questions in pieces, so that it is seen how far it is; float32 (n, d)."""
-    texts = [text_of(example.input) for example in examples]
+    texts = [query_text(example.input) for example in examples]
     pieces = []
     for start in range(0, len(texts), EMBEDDED_AT_ONCE):
         progress(what, start, len(texts))

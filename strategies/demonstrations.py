@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from advisor import Example, Index, Input
+from advisor import Example, Index, Input, query_text
 
 
 def varied(
@@ -32,9 +32,9 @@ class Neighbours:
     """Training examples, found by how near their inputs are to a question."""
 
     def __init__(self, examples: Sequence[Example], index: Callable[[Sequence[str]], Index]) -> None:
-        self._examples, self._index = list(examples), index([str(example.input) for example in examples])
+        self._examples, self._index = list(examples), index([query_text(example.input) for example in examples])
 
     def nearest(self, inputs: Sequence[Input], k: int) -> list[list[tuple[Example, float]]]:
         """Return the `k` most similar examples of every input with their cosine similarity, best first."""
-        found = self._index.search([str(input) for input in inputs], k)
+        found = self._index.search([query_text(input) for input in inputs], k)
         return [[(self._examples[hit.position], hit.similarity) for hit in hits] for hits in found]

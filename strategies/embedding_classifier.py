@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from advisor import Context, Example, Input, Prediction, Task, Usage
+from advisor import Context, Example, Input, Prediction, Task, Usage, query_text
 
 from .choosing import mean_score
 
@@ -35,7 +35,7 @@ class EmbeddingClassifier:
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Fit one head a strength and keep the best on all of dev (the first of equals, so the strongest penalty)."""
         self._embed = ctx.embed
-        vectors, targets = ctx.embed([str(example.input) for example in train]), [e.target for e in train]
+        vectors, targets = ctx.embed([query_text(example.input) for example in train]), [e.target for e in train]
         strengths = STRENGTHS if ctx.dev else (DEFAULT_STRENGTH,)
         if self.C:
             strengths = (self.C,)
@@ -50,7 +50,7 @@ class EmbeddingClassifier:
         """Give every input its most probable label; the trace holds that probability."""
         if not inputs:
             return []
-        probabilities = self._head.predict_proba(self._embed([str(input) for input in inputs]))
+        probabilities = self._head.predict_proba(self._embed([query_text(input) for input in inputs]))
         return [
             Prediction(str(self._head.classes_[row.argmax()]), Usage(), {"probability": float(row.max())})
             for row in probabilities
@@ -59,7 +59,7 @@ class EmbeddingClassifier:
     def _dev_score(self, head: Any, ctx: Context) -> float | None:
         if not ctx.dev:
             return None
-        answers = head.predict(ctx.embed([str(example.input) for example in ctx.dev]))
+        answers = head.predict(ctx.embed([query_text(example.input) for example in ctx.dev]))
         return mean_score([str(answer) for answer in answers], ctx.dev, ctx.metric)
 
 

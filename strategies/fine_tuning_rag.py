@@ -7,14 +7,25 @@ here, in training and in serving).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from advisor import Context, Document, Example, Input, Message, Prediction, TuningConfig, TuningExample
+from advisor import (
+    Context,
+    Document,
+    Example,
+    Input,
+    Message,
+    Prediction,
+    TuningConfig,
+    TuningExample,
+)
 
+from .demonstrations import Neighbours
 from .fine_tuning import bare, tune
-from .prompts import clip, passage_text, predictions_of, request_for, task_messages
-from .rag import gold_documents
+from .prompts import predictions_of, request_for, task_messages
+from .retrieval import Library, Lookup, gold_documents, trace_of
 
 
 class FineTuningRAG:
@@ -26,7 +37,7 @@ class FineTuningRAG:
         distractors: retrieved passages beside the gold one; `distractors + 1` are shown when serving.
         p_without_gold: share of the training rows whose gold passage is withheld, so that the model also learns what
             it must know by itself.
-        max_document_words: a passage is cut to this many words.
+        piece_tokens: documents are split into pieces of at most so many tokens, found by meaning and by words.
         epochs: passes over the training examples at most (rows are longer than those of `fine_tuning`).
         rank: LoRA rank.
         learning_rate: peak of the schedule.
@@ -42,25 +53,24 @@ class FineTuningRAG:
         self,
         distractors: int = 1,
         p_without_gold: float = 0.2,
-        max_document_words: int = 120,
+        piece_tokens: int = 256,
         epochs: int = 2,
         rank: int = 16,
         learning_rate: float = 0.002,
         layers: int = 8,
     ) -> None:
         self.distractors, self.p_without_gold = distractors, p_without_gold
-        self.max_document_words, self.epochs, self.rank = max_document_words, epochs, rank
+        self.piece_tokens, self.epochs, self.rank = piece_tokens, epochs, rank
         self.learning_rate, self.layers = learning_rate, layers
 
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Index, retrieve for every training row, and tune on rows with their passages."""
         self._task, self._over_examples = ctx.task, not ctx.task.docs
+        self._way = Lookup(self.piece_tokens, "hybrid", self.distractors + 1)
         if self._over_examples:  # found by their question alone, since a question is all there is when serving
-            self._docs = [self._as_document(example) for example in train]
-            self._index = ctx.index([str(example.input) for example in train])
+            self._neighbours = Neighbours(train, ctx.index)
         else:
-            self._docs = [clip(document, self.max_document_words) for document in ctx.task.docs]
-            self._index = ctx.index([passage_text(document) for document in ctx.task.docs])
+            self._library = Library(ctx.task.docs, ctx)
         self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
         rng = np.random.default_rng(ctx.seed)
         rows = [self._row(e, shown) for e, shown in zip(train, self._training_passages(train, rng), strict=True)]
@@ -75,36 +85,50 @@ class FineTuningRAG:
 
     def predict_from(self, inputs: Sequence[Input], documents: Sequence[Sequence[Document]]) -> list[Prediction]:
         """Ask with these documents in place of what would be found; for the check of knowledge against retrieval."""
-        given = [[clip(document, self.max_document_words) for document in each] for each in documents]
-        return self._answers(inputs, given)
+        shown = [
+            self._library.given(input, given, self._way, self._room(input))
+            for input, given in zip(inputs, documents, strict=True)
+        ]
+        return self._answers(inputs, shown)
 
     def _answers(self, inputs: Sequence[Input], served: Sequence[Sequence[Document]]) -> list[Prediction]:
         requests = [
             request_for(self._task, self._messages(input, shown), self._max_tokens)
             for input, shown in zip(inputs, served, strict=True)
         ]
-        traces = [{"retrieved": [document.id for document in shown]} for shown in served]
-        return predictions_of(self._model.generate(requests), self._task, traces)
+        return predictions_of(self._model.generate(requests), self._task, [trace_of(shown) for shown in served])
 
-    def _retrieve(self, inputs: Sequence[Input]) -> list[list[Document]]:
-        found = self._index.search([str(input) for input in inputs], self.distractors + 1)
-        return [[self._docs[hit.position] for hit in hits] for hits in found]
+    def _retrieve(self, inputs: Sequence[Input]) -> list[Sequence[Document]]:
+        if self._over_examples:
+            found = self._neighbours.nearest(inputs, self.distractors + 1)
+            return [[_as_document(example) for example, _ in hits] for hits in found]
+        hits = self._library.search(inputs, self._way)
+        return [
+            self._library.fitting([piece for piece, _ in each], self._room(input))
+            for input, each in zip(inputs, hits, strict=True)
+        ]
+
+    def _room(self, input: Input) -> int | None:
+        return self._library.room(self._messages(input, ()), self._max_tokens)
 
     def _training_passages(self, train: Sequence[Example], rng: np.random.Generator) -> list[list[Document]]:
         """Gold passage (else the best one found) among distractors, in random order; sometimes without it."""
-        by_id = {document.id: document for document in self._docs}
-        found = self._index.search([str(example.input) for example in train], self.distractors + 3)
-        rows = []
+        inputs = [example.input for example in train]
+        if self._over_examples:  # a row's own answer, or its duplicate's, would teach nothing but to copy
+            near = self._neighbours.nearest(inputs, self.distractors + 3)
+            unlike = [
+                [e for e, _ in hits if str(e.input) != str(asked)] for asked, hits in zip(inputs, near, strict=True)
+            ]
+            return [[_as_document(example) for example in each[: self.distractors + 1]] for each in unlike]
+        found = self._library.search(inputs, replace(self._way, k=self.distractors + 3))
+        rows: list[list[Document]] = []
         for example, hits in zip(train, found, strict=True):
-            if self._over_examples:  # a row's own answer, or its duplicate's, would teach nothing but to copy
-                unlike = [hit for hit in hits if str(train[hit.position].input) != str(example.input)]
-                rows.append([self._docs[hit.position] for hit in unlike][: self.distractors + 1])
-                continue
-            ranked = [self._docs[hit.position] for hit in hits]
-            gold = gold_documents(example, self._task, by_id) or [document.id for document in ranked[:1]]
-            others = [document for document in ranked if document.id not in gold]
+            names = gold_documents(example, self._task, self._library.by_id)
+            names, ranked = names or [piece.id for piece, _ in hits[:1]], [piece for piece, _ in hits]
+            gold = [self._library.holding(name, example.target, self._way.tokens)[0] for name in names]
+            others = [piece for piece in ranked if piece.id not in names]
             withheld = rng.random() < self.p_without_gold
-            shown = ([] if withheld else [by_id[name] for name in gold]) + others
+            shown = ([] if withheld else gold) + others
             rows.append([shown[at] for at in rng.permutation(min(len(shown), self.distractors + 1))])
         return rows
 
@@ -114,7 +138,7 @@ class FineTuningRAG:
     def _row(self, example: Example, shown: Sequence[Document]) -> TuningExample:
         return TuningExample((*self._messages(example.input, shown), Message("assistant", example.target)))
 
-    def _as_document(self, example: Example) -> Document:
-        """A training example as a passage; only its question is cut, never its answer."""
-        asked = " ".join(str(example.input).split()[: self.max_document_words])
-        return Document(example.id, "", f"{asked}\nAnswer: {example.target}")
+
+def _as_document(example: Example) -> Document:
+    """A training example as a passage."""
+    return Document(example.id, "", f"{example.input}\nAnswer: {example.target}")

@@ -1,36 +1,68 @@
 """Retrieval-augmented generation: look up, then ask with what was found.
 
-Over the task's documents the passages stand before the question (Lewis et al. 2020, arXiv 2005.11401). A task without
+Over the task's documents passages stand before the question (Lewis et al. 2020, arXiv 2005.11401). A task without
 documents has its training examples: the nearest ones become demonstrations (Liu et al. 2022, arXiv 2101.06804).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from advisor import Completion, ConfigurationError, Context, Document, Example, Hit, Input, Message, Prediction, Task
+from advisor import (
+    Completion,
+    ConfigurationError,
+    Context,
+    Document,
+    Example,
+    IndexKind,
+    Input,
+    Message,
+    Piece,
+    Prediction,
+    Task,
+    did_you_mean,
+)
 
 from .choosing import choose_on_dev
-from .demonstrations import varied
-from .prompts import clip, demonstration, passage_text, predictions_of, request_for, task_messages
+from .demonstrations import Neighbours, varied
+from .prompts import demonstration, predictions_of, request_for, task_messages
+from .retrieval import (
+    COUNTS,
+    KINDS,
+    LEAST_NAMED,
+    MOST_NAMED,
+    MOST_SHOWN_TOKENS,
+    Found,
+    Library,
+    Lookup,
+    gold_documents,
+    reaches,
+    trace_of,
+)
 
-DOCUMENT_COUNTS = (1, 2)
 EXAMPLE_COUNTS = (2, 4, 8)
 
 
 class RAG:
     """Retrieval: documents (or, without any, nearest training examples) looked up for every question.
 
+    Documents are split into pieces; how long they are, how they are found and how many are shown is chosen on dev.
+    Where examples name gold documents, first by their recall, without asking the model: the way that finds most, of
+    equals the one that shows least. The metric chooses among what is left.
+
     Args:
-        k: how many documents or examples to show; by default chosen on dev among 1, 2 (documents) or 2, 4, 8.
-        shots: worked examples with their passage in the shared prefix, so that a small model sees the form
-            (documents only).
-        max_document_words: a passage is cut to this many words.
-        dev_limit: the most dev examples to choose on.
+        k: how many pieces or examples to show; by default chosen on dev among 1, 2, 4, 8 (pieces, together at most
+            1,024 tokens) or 2, 4, 8 (examples).
+        shots: worked examples with their passage in the shared prefix, so that a small model sees the form (documents
+            only); fewer where they would leave the passages no room.
+        piece_tokens: the most tokens of a piece; by default chosen on dev among 128, 256 and 512.
+        search: `"dense"` (by meaning), `"lexical"` (by words) or `"hybrid"` (both); by default chosen on dev.
+        dev_limit: the most dev examples to ask the model on for choosing.
     """
 
     name = "rag"
@@ -38,89 +70,207 @@ class RAG:
     stochastic = False
 
     def __init__(
-        self, k: int | None = None, shots: int = 3, max_document_words: int = 120, dev_limit: int = 30
+        self,
+        k: int | None = None,
+        shots: int = 3,
+        piece_tokens: int | None = None,
+        search: IndexKind | None = None,
+        dev_limit: int = 30,
     ) -> None:
         if k is not None and k < 1:
             raise ConfigurationError(f"rag: k={k!r}; it must be at least 1", hint="--strategy 'rag(k=2)'")
-        self.k, self.shots, self.max_document_words, self.dev_limit = k, shots, max_document_words, dev_limit
+        if search not in (None, *KINDS):
+            raise ConfigurationError(
+                f"rag: search={search!r} is no way to look up; {did_you_mean(str(search), KINDS)}",
+                hint="--strategy 'rag(search=\"hybrid\")'",
+            )
+        self.k, self.shots, self.piece_tokens, self.search = k, shots, piece_tokens, search
+        self.dev_limit = dev_limit
 
     def learns(self, task: Task) -> bool:
         """Whether examples change the answers: over documents, a few of them only show the form."""
         return not task.docs
 
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
-        """Index the documents or the training examples, and choose `k` on dev."""
+        """Index the documents or the training examples, and choose on dev how to look up."""
         self._task, self._model, self._train = ctx.task, ctx.model, tuple(train)
-        self._docs = [clip(document, self.max_document_words) for document in ctx.task.docs]
-        texts = [passage_text(doc) for doc in ctx.task.docs] or [str(example.input) for example in train]
-        self._index = ctx.index(texts)
-        self._shown = self._demonstrations(ctx) if self._docs else ()
-        self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
-        counts: tuple[int, ...] = DOCUMENT_COUNTS if self._docs else EXAMPLE_COUNTS
-        if self.k:
-            counts = (self.k,)
-        by_name = {f"k={k}": k for k in dict.fromkeys(min(k, len(texts)) for k in counts)}
-        candidates = {name: partial(self._look_up_and_ask, k) for name, k in by_name.items()}
-        name, record = choose_on_dev(candidates, ctx, self.dev_limit)
-        self._k = by_name[name]
-        self.selection: dict[str, Any] = {"over": "documents" if self._docs else "examples", "k": self._k, **record}
+        self._max_tokens, self._context_tokens = ctx.answer_tokens((*train, *ctx.dev)), ctx.context_tokens
+        self._library, self._way = Library(ctx.task.docs, ctx), Lookup()
+        self._worked: dict[Lookup, tuple[Message, ...]] = {}
+        self._drawn = self._pool(ctx) if ctx.task.docs else []
+        if ctx.task.docs:
+            self._fit_documents(ctx)
+        else:
+            self._fit_examples(ctx)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
-        """Look up and ask; the trace holds what was retrieved, best first, with cosine similarities."""
-        found = self._index.search([str(input) for input in inputs], self._k)
-        return predictions_of(self._ask(inputs, found), self._task, [self._trace(hits) for hits in found])
+        """Look up and ask; the trace holds what was shown, best first, and how many found pieces had no room."""
+        if not self._task.docs:
+            return self._predict_from_examples(inputs)
+        found = self._library.search(inputs, self._way)
+        shown = [self._fitting(self._way, *pair) for pair in zip(inputs, found, strict=True)]
+        traces = [trace_of(*pair) for pair in zip(shown, found, strict=True)]
+        return predictions_of(self._ask(self._way, inputs, shown), self._task, traces)
 
     def predict_from(self, inputs: Sequence[Input], documents: Sequence[Sequence[Document]]) -> list[Prediction]:
-        """Ask with these documents in place of what would be found; for the check of knowledge against retrieval."""
-        given = [[clip(document, self.max_document_words) for document in each] for each in documents]
-        conversations = [
-            task_messages(self._task, input, self._shown, each) for input, each in zip(inputs, given, strict=True)
+        """Ask with these documents in place of what would be found; for the check of knowledge against retrieval.
+
+        Whole where they fit the prompt, else those of their pieces that do, the likest to the question first.
+        """
+        way = self._way
+        shown = [
+            self._library.given(input, given, way, self._room(way, input))
+            for input, given in zip(inputs, documents, strict=True)
         ]
-        return predictions_of(self._generate(conversations), self._task)
+        return predictions_of(self._ask(self._way, inputs, shown), self._task)
 
-    def _look_up_and_ask(self, k: int, inputs: Sequence[Input]) -> list[Completion]:
-        return self._ask(inputs, self._index.search([str(input) for input in inputs], k))
+    # --- over documents ----------------------------------------------------------------------------------------------
 
-    def _ask(self, inputs: Sequence[Input], found: Sequence[list[Hit]]) -> list[Completion]:
-        conversations = [self._conversation(input, hits) for input, hits in zip(inputs, found, strict=True)]
-        return self._generate(conversations)
+    def _fit_documents(self, ctx: Context) -> None:
+        ways = self._ways()
+        way, record = self._chosen_by_recall(ways, ctx) or self._chosen_by_metric(ways, ctx)
+        self._way = way
+        self.selection: dict[str, Any] = {
+            "over": "documents",
+            "k": self._way.k,
+            "piece_tokens": self._way.tokens,
+            "search": self._way.kind,
+            "shots": len(self._shown(self._way)) // 2,
+            "documents": len(ctx.task.docs),
+            "pieces": len(self._library.pieces(self._way.tokens)),
+            "longest_document_tokens": self._library.longest,
+            **record,
+        }
+
+    def _ways(self) -> list[Lookup]:
+        """Every way to look up that the parameters leave open, what shows least first."""
+        sizes = (self.piece_tokens,) if self.piece_tokens else self._library.sizes()
+        kinds: tuple[IndexKind, ...] = (self.search,) if self.search else KINDS
+        found = [Lookup(size, kind, k) for size in sizes for kind in kinds for k in self._counts(size)]
+        return sorted(found, key=lambda way: (way.shown, KINDS.index(way.kind)))
+
+    def _counts(self, size: int) -> tuple[int, ...]:
+        return (self.k,) if self.k else tuple(k for k in COUNTS if k == 1 or k * size <= MOST_SHOWN_TOKENS)
+
+    def _chosen_by_recall(self, ways: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]] | None:
+        """Take the way that finds most; the metric says how many, where more pieces find more and one step beyond."""
+        asked = [*ctx.dev, *self._train]
+        named = [e for e in asked if gold_documents(e, ctx.task, self._library.by_id)][:MOST_NAMED]
+        if len(named) < LEAST_NAMED:
+            return None
+        recall = reaches(self._library, ways, named, ctx.task)
+        best = max(ways, key=lambda way: recall[way])
+        more = [way for way in ways if way.finds_as(best)]
+        steps = [
+            way for at, way in enumerate(more) if recall[way] > max((recall[one] for one in more[:at]), default=-1)
+        ]
+        way, record = self._best([*steps, *more[more.index(steps[-1]) + 1 :][:1]], ctx)
+        told = {str(one): value for one, value in recall.items()}
+        return way, {"gold_examples": len(named), "recall": told, **record}
+
+    def _chosen_by_metric(self, ways: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]]:
+        """Choose how to search, then the size of pieces at as many tokens, then how many: one thing a step."""
+        best = min(ways, key=lambda way: (abs(way.shown - 512), abs(way.tokens - 256)))
+        shown = best.shown
+        best, first = self._best([way for way in ways if (way.tokens, way.k) == (best.tokens, best.k)], ctx)
+        sizes = [way for way in ways if way.kind == best.kind and (way.shown == shown or self.k)]
+        best, second = self._best(sizes, ctx)
+        if ctx.dev:
+            best, third = self._best([way for way in ways if way.finds_as(best)], ctx)
+        records = (first, second, third) if ctx.dev else (first, second)
+        told = {name: score for record in records for name, score in record["dev_scores"].items()}
+        return best, {"dev_examples": max(record["dev_examples"] for record in records), "dev_scores": told}
+
+    def _best(self, ways: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]]:
+        """Ask with each on dev; of equals take the first, or the one that shows a step more if that costs no score.
+
+        A few dev examples hardly ever show what stands across the seam of two pieces.
+        """
+        by_name = {str(way): way for way in ways}
+        candidates = {name: partial(self._look_up, way) for name, way in by_name.items()}
+        name, record = choose_on_dev(candidates, ctx, self.dev_limit)
+        scores, best = record["dev_scores"], by_name[name]
+        for more in ways[ways.index(best) + 1 :][:1]:
+            if more.finds_as(best) and scores.get(str(more)) is not None and scores[str(more)] >= scores[name]:
+                best = more
+        return best, record
+
+    def _look_up(self, way: Lookup, inputs: Sequence[Input]) -> list[Completion]:
+        found = self._library.search(inputs, way)
+        return self._ask(way, inputs, [self._fitting(way, *pair) for pair in zip(inputs, found, strict=True)])
+
+    def _ask(self, way: Lookup, inputs: Sequence[Input], shown: Sequence[Sequence[Piece]]) -> list[Completion]:
+        worked = self._shown(way)
+        return self._generate(
+            [task_messages(self._task, *pair) for pair in zip(inputs, [worked] * len(inputs), shown, strict=True)]
+        )
 
     def _generate(self, conversations: Sequence[tuple[Message, ...]]) -> list[Completion]:
         return self._model.generate([request_for(self._task, turns, self._max_tokens) for turns in conversations])
 
-    def _conversation(self, input: Input, hits: Sequence[Hit]) -> tuple[Message, ...]:
-        if self._docs:
-            return task_messages(self._task, input, self._shown, [self._docs[hit.position] for hit in hits])
-        neighbours = [self._train[hit.position] for hit in reversed(hits)]
-        return task_messages(self._task, input, [turn for example in neighbours for turn in demonstration(example)])
+    def _fitting(self, way: Lookup, input: Input, found: Sequence[Found]) -> list[Piece]:
+        return self._library.fitting([piece for piece, _ in found], self._room(way, input))
 
-    def _trace(self, hits: Sequence[Hit]) -> dict[str, Any]:
-        source: Sequence[Document | Example] = self._docs or self._train
-        return {
-            "retrieved": [source[hit.position].id for hit in hits],
-            "similarity": [hit.similarity for hit in hits],
-        }
+    def _room(self, way: Lookup, input: Input) -> int | None:
+        return self._library.room(task_messages(self._task, input, self._shown(way)), self._max_tokens)
 
-    def _demonstrations(self, ctx: Context) -> tuple[Message, ...]:
-        """Worked examples with their gold passage, else with the passage that is found for them."""
-        by_id = {doc.id: doc for doc in self._docs}
-        gold = {e.id: ids[0] for e in self._train if (ids := gold_documents(e, ctx.task, by_id))}
-        pool = [example for example in self._train if example.id in gold] or list(self._train)
-        drawn = varied(pool, 4 * self.shots, np.random.default_rng(ctx.seed), lambda example: example.group)
-        found = self._index.search([str(example.input) for example in drawn], 1)
-        passages = [
-            by_id[gold[example.id]] if example.id in gold else self._docs[hits[0].position]
-            for example, hits in zip(drawn, found, strict=True)
+    def _pool(self, ctx: Context) -> list[Example]:
+        """Training examples to show, of different groups, four times as many as asked for."""
+        gold = [example for example in self._train if gold_documents(example, ctx.task, self._library.by_id)]
+        rng = np.random.default_rng(ctx.seed)
+        return varied(gold or self._train, 4 * self.shots, rng, lambda example: example.group)
+
+    def _shown(self, way: Lookup) -> tuple[Message, ...]:
+        """Worked examples with a piece of their gold document, else with the one that is found for them.
+
+        First those whose answer can be read off the piece: the others teach to answer past it. All together take at
+        most half of what the model can hold.
+        """
+        key = replace(way, k=1)
+        if key not in self._worked:
+            found = self._library.search([example.input for example in self._drawn], key)
+            pairs = [
+                (example, piece)
+                for example, hits in zip(self._drawn, found, strict=True)
+                for piece in self._passage(example, hits, way)
+            ]
+            pairs.sort(key=lambda pair: pair[0].target.lower() not in pair[1].text.lower())
+            turns = [turn for example, piece in pairs[: self.shots] for turn in demonstration(example, [piece])]
+            while turns and self._context_tokens and self._library.size(turns) > self._context_tokens / 2:
+                turns = turns[:-2]
+            self._worked[key] = tuple(turns)
+        return self._worked[key]
+
+    def _passage(self, example: Example, hits: Sequence[Found], way: Lookup) -> list[Piece]:
+        """Return the piece of a gold document that holds the answer, else its first one, else what was found."""
+        gold = gold_documents(example, self._task, self._library.by_id)[:1]
+        pieces = [piece for name in gold for piece in self._library.holding(name, example.target, way.tokens)]
+        return [*pieces, *(piece for piece, _ in hits)][:1]
+
+    # --- over training examples --------------------------------------------------------------------------------------
+
+    def _fit_examples(self, ctx: Context) -> None:
+        self._neighbours = Neighbours(self._train, ctx.index)
+        counts = (self.k,) if self.k else EXAMPLE_COUNTS
+        by_name = {f"k={k}": k for k in dict.fromkeys(min(k, len(self._train)) for k in counts)}
+        candidates = {name: partial(self._nearest_and_ask, k) for name, k in by_name.items()}
+        name, record = choose_on_dev(candidates, ctx, self.dev_limit)
+        self._k = by_name[name]
+        self.selection = {"over": "examples", "k": self._k, **record}
+
+    def _nearest_and_ask(self, k: int, inputs: Sequence[Input]) -> list[Completion]:
+        return self._ask_behind(inputs, self._neighbours.nearest(inputs, k))
+
+    def _predict_from_examples(self, inputs: Sequence[Input]) -> list[Prediction]:
+        found = self._neighbours.nearest(inputs, self._k)
+        traces = [
+            {"retrieved": [example.id for example, _ in hits], "similarity": [similarity for _, similarity in hits]}
+            for hits in found
         ]
-        # First those whose answer can be read off the (cut) passage: the others teach to answer past it.
-        pairs = sorted(
-            zip(drawn, passages, strict=True), key=lambda pair: pair[0].target.lower() not in pair[1].text.lower()
-        )
-        return tuple(turn for example, passage in pairs[: self.shots] for turn in demonstration(example, [passage]))
+        return predictions_of(self._ask_behind(inputs, found), self._task, traces)
 
-
-def gold_documents(example: Example, task: Task, documents: Mapping[str, Document]) -> list[str]:
-    """Return the ids of the example's gold documents (one id or a list in `metadata`), those that exist."""
-    named = example.metadata.get(task.gold_document_field, ()) if task.gold_document_field else ()
-    ids = [str(name) for name in named] if isinstance(named, list | tuple) else [str(named)]
-    return [name for name in ids if name in documents]
+    def _ask_behind(
+        self, inputs: Sequence[Input], found: Sequence[Sequence[tuple[Example, float]]]
+    ) -> list[Completion]:
+        turns = [[turn for example, _ in reversed(hits) for turn in demonstration(example)] for hits in found]
+        return self._generate([task_messages(self._task, *pair) for pair in zip(inputs, turns, strict=True)])

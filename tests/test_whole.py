@@ -31,7 +31,7 @@ STRATEGIES = (
     "rag(dev_limit=4)",
     "function_calling",
     "fine_tuning(epochs=1, layers=2)",
-    "fine_tuning_rag(epochs=1, layers=2, max_document_words=30)",
+    "fine_tuning_rag(epochs=1, layers=2, piece_tokens=64)",
     "fine_tuning_tools(epochs=1, layers=2)",
 )
 

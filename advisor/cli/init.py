@@ -26,6 +26,8 @@ STRATEGY = '''"""A strategy of your own: any class with a name, fit and predict.
 
 import numpy as np
 
+from advisor import query_text
+
 
 class {name}:
     name = "{label}"
@@ -35,10 +37,10 @@ class {name}:
 
     def fit(self, train, ctx):  # train: examples with .input and .target; ctx: seed, model, task, dev, metric, embed
         self.embed, self.targets = ctx.embed, [example.target for example in train]
-        self.rows = ctx.embed([str(example.input) for example in train])
+        self.rows = ctx.embed([query_text(example.input) for example in train])
 
     def predict(self, inputs):  # one answer an input, in order
-        nearest = np.argsort(-self.embed([str(asked) for asked in inputs]) @ self.rows.T, axis=1, kind="stable")
+        nearest = np.argsort(-self.embed([query_text(asked) for asked in inputs]) @ self.rows.T, axis=1, kind="stable")
         votes = [[self.targets[at] for at in row[: self.k]] for row in nearest]
         return [max(vote, key=vote.count) for vote in votes]
 '''

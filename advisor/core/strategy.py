@@ -13,6 +13,9 @@ constructor stores keyword parameters under their own names, so that the Run can
 - ``applies(task)``: returns `""` or the reason why the strategy cannot run on this task;
 - ``predict_from(inputs, documents)``: as `predict`, with a list of documents an input in place of what it would look
   up; for strategies with documents, so that a check can tell what it does not know from what it does not find.
+
+A strategy that looks up says what it showed in the trace of each prediction: ``retrieved``, the ids of the documents,
+best first, and ``spans``, from which to which character of its document each was shown. Recall is computed from these.
 """
 
 from __future__ import annotations
@@ -24,10 +27,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from advisor.core.errors import ConfigurationError
 from advisor.core.progress import Progress, silent
-from advisor.core.types import Document, Embed, Example, Input, Prediction, Task
+from advisor.core.types import Document, Embed, Example, Input, Piece, Prediction, Task
 
 if TYPE_CHECKING:
-    from advisor.core.index import Index
+    from advisor.core.index import Index, IndexKind
     from advisor.core.metric import Metric
     from advisor.core.model import Model
 
@@ -165,11 +168,23 @@ class Context:
 
         return context_tokens(self.model)
 
-    def index(self, texts: Sequence[str]) -> Index:
-        """Return texts to search by meaning: ``ctx.index(texts).search(queries, k)``, exactly and best first.
+    def index(self, texts: Sequence[str], kind: IndexKind = "dense") -> Index:
+        """Return texts to search: ``ctx.index(texts).search(queries, k)``, exactly and best first.
 
-        Vectors are kept across runs, and the strategies of one comparison hold those of the same texts once.
+        By meaning; with ``kind="lexical"`` by words (BM25, in any script), with ``kind="hybrid"`` by both, joined by
+        reciprocal rank fusion. Vectors are kept across runs, and the strategies of one comparison hold what belongs to
+        the same texts once.
         """
         from advisor.core.index import Index
 
-        return Index(texts, self.embed)
+        return Index(texts, self.embed, kind)
+
+    def split(self, documents: Sequence[Document], tokens: int) -> list[Piece]:
+        """Return documents in pieces of at most this many tokens of `model`, each with its document's id and title.
+
+        What fits stays whole: the document, else its sections, paragraphs, tables, lists and code blocks (as Markdown),
+        else sentences.
+        """
+        from advisor.core.splitting import split
+
+        return split(documents, tokens, self.count_tokens)

@@ -99,6 +99,13 @@ class Document:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Piece(Document):
+    """A part of a document, with the document's id and title; its text begins there at character `start`."""
+
+    start: int = 0
+
+
 # --- the eval set ----------------------------------------------------------------------------------------------------
 
 

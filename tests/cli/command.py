@@ -7,7 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "transformers", "openai", "bm25s", "semantic_text_splitter", "pandas", "numpy", "scipy", "sklearn", "altair")
+HEAVY = (
+    "torch",
+    "transformers",
+    "openai",
+    "bm25s",
+    "semantic_text_splitter",
+    "pandas",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "altair",
+)
 Result = subprocess.CompletedProcess[str]
 Advise = Callable[..., Result]
 

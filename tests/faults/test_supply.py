@@ -55,7 +55,11 @@ def test_every_locked_release_is_exact_and_has_checksums() -> None:
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_lock_holds_what_the_project_asks_for(python: str) -> None:
-    for files, extras in ((("run", "cpu"), ()), (("run", "cpu", "dev"), ("parquet", "gepa", "pdf", "dev")), ((), ("faults",))):
+    for files, extras in (
+        (("run", "cpu"), ()),
+        (("run", "cpu", "dev"), ("parquet", "gepa", "pdf", "dev")),
+        ((), ("faults",)),
+    ):
         pins = locked(python, *files)
         for one in asked(*extras):
             assert not holds(one, python) or pins[canonicalize_name(one.name)] in one.specifier, f"{one}: `make lock`"

@@ -27,6 +27,7 @@ class Recorder:
     requests: list[Request] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     jobs: list[TuningJob] = field(default_factory=list)
+    context_tokens: int | None = None
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         self.requests += requests

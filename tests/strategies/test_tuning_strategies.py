@@ -160,15 +160,13 @@ def test_without_documents_neighbours_are_shown_but_never_the_row_itself(
 ) -> None:
     model, evalset = recorder(), toy_evalset()
     twice = (*evalset.train, Example("twin", evalset.train[0].input, evalset.train[0].target))
-    tuned = strategy("fine_tuning_rag(max_document_words=3)")
+    tuned = strategy("fine_tuning_rag")
     tuned.fit(twice, context(model, evalset))
     for example, row in zip(twice, model.jobs[0].train, strict=True):
-        cut = " ".join(example.input.split()[:3])
         shown = passages(row.messages)
         assert len(shown) == 2
         assert row.messages[0].content.endswith(f"Question: {example.input}")
         assert all("Answer: " in passage for passage in shown)
-        assert cut in row.messages[0].content
     [answer] = tuned.predict([evalset.train[3].input])
     assert answer.trace["retrieved"][0] == evalset.train[3].id
 
