@@ -37,9 +37,9 @@ from .retrieval import (
     LEAST_NAMED,
     MOST_NAMED,
     MOST_SHOWN_TOKENS,
-    Found,
     Library,
     Lookup,
+    RankedPiece,
     gold_documents,
     reaches,
     trace_of,
@@ -208,7 +208,7 @@ class RAG:
     def _generate(self, conversations: Sequence[tuple[Message, ...]]) -> list[Completion]:
         return self._model.generate([request_for(self._task, turns, self._max_tokens) for turns in conversations])
 
-    def _fitting(self, way: Lookup, input: Input, found: Sequence[Found]) -> list[Piece]:
+    def _fitting(self, way: Lookup, input: Input, found: Sequence[RankedPiece]) -> list[Piece]:
         return self._library.fitting([piece for piece, _ in found], self._room(way, input))
 
     def _room(self, way: Lookup, input: Input) -> int | None:
@@ -241,7 +241,7 @@ class RAG:
             self._worked[key] = tuple(turns)
         return self._worked[key]
 
-    def _passage(self, example: Example, hits: Sequence[Found], way: Lookup) -> list[Piece]:
+    def _passage(self, example: Example, hits: Sequence[RankedPiece], way: Lookup) -> list[Piece]:
         """Return the piece of a gold document that holds the answer, else its first one, else what was found."""
         gold = gold_documents(example, self._task, self._library.by_id)[:1]
         pieces = [piece for name in gold for piece in self._library.holding(name, example.target, way.tokens)]

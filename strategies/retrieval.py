@@ -24,7 +24,7 @@ LEAST_NAMED, MOST_NAMED = 5, 300
 TURN_TOKENS = 8
 """What a chat template puts around a turn, at most."""
 
-Found = tuple[Piece, float]
+RankedPiece = tuple[Piece, float]
 """A piece with how like the question it is."""
 
 
@@ -66,7 +66,7 @@ class Library:
             self._pieces[tokens] = self._ctx.split(self._documents, tokens)
         return self._pieces[tokens]
 
-    def search(self, inputs: Sequence[Input], way: Lookup) -> list[list[Found]]:
+    def search(self, inputs: Sequence[Input], way: Lookup) -> list[list[RankedPiece]]:
         """Return the pieces found for every input, best first; of words no more than share one with the question."""
         pieces, key = self.pieces(way.tokens), (way.tokens, way.kind)
         if key not in self._indexes:
@@ -170,7 +170,7 @@ def reaches(library: Library, ways: Sequence[Lookup], examples: Sequence[Example
     return means
 
 
-def trace_of(shown: Sequence[Document], found: Sequence[Found] = ()) -> dict[str, Any]:
+def trace_of(shown: Sequence[Document], found: Sequence[RankedPiece] = ()) -> dict[str, Any]:
     """Return what the reports need: the ids of what was shown, best first, and from where to where in their texts.
 
     `found` are the pieces that were found, with their similarity; those that had no room are counted.
