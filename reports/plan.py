@@ -27,7 +27,8 @@ def as_text(plan: Plan) -> str:
     left_out = [_text(f"not run: {name} ({why})") for name, why in plan.skipped.items()]
     code = [_text(plan.code[:1].upper() + plan.code[1:])] if plan.code else []
     total = f"{numbers.usd_planned(plan.usd)} USD, {numbers.minutes_planned(plan.seconds)} minutes"
-    parts.append("\n".join([*left_out, *code, _text(f"Estimated total: {total}. Nothing was run or paid.")]))
+    counted = [_text(f"Tokens are counted {plan.counted}.")] if plan.counted else []
+    parts.append("\n".join([*left_out, *code, *counted, _text(f"Estimated total: {total}. Nothing was run or paid.")]))
     return "\n\n".join(parts)
 
 

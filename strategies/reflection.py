@@ -20,6 +20,8 @@ from .prompt_search import Prompt, Trials
 COMPONENT = "instruction"
 MINIBATCH = 3
 REFLECTION_TOKENS = 1024
+LONGER = 3
+"""How many times as long as the instruction a rewritten one may be, with the thoughts around it."""
 MOST_WITHOUT_GAIN = 20
 
 
@@ -81,13 +83,14 @@ class _Writer:
 
     def __init__(self, model: Model, ctx: Context) -> None:
         self._model, self._ctx = model, ctx
+        self._room = max(REFLECTION_TOKENS, LONGER * ctx.count_tokens([ctx.task.instruction])[0])
         self.calls = 0
         self.failure: AdvisorError | None = None
 
     def __call__(self, prompt: Any) -> str:
         asked = prompt if isinstance(prompt, str) else str(prompt)
         try:
-            [answer] = self._model.generate([Request((Message("user", asked),), max_tokens=REFLECTION_TOKENS)])
+            [answer] = self._model.generate([Request((Message("user", asked),), max_tokens=self._room)])
             self.calls += 1
             self._ctx.progress("rewriting the instruction, rounds", self.calls, self.calls)
             return answer.text

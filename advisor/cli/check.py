@@ -30,6 +30,9 @@ _SETTINGS = named_options(
         kind=float,
     ),
     context_tokens=Option("How much your model reads at once. Default: 8192.", None, Bounds(least=1), kind=int),
+    model=Option(
+        "Count tokens as this model does; its tokenizer must be on this machine.", flags=("--model", "-m"), kind=str
+    ),
     embedded=Option(
         "Embed at most N questions, chosen by content; 0: none. Default: 1000.",
         None,
@@ -70,13 +73,14 @@ def check(
     from advisor.core import shipped
     from advisor.core.data_check import DataCheckSettings
     from advisor.models.local.embeddings import Embedder
+    from advisor.models.tokenizers import token_counter
 
     outputs = output or []
     fix = fix and expanded(fix)
     common.validate_outputs(outputs, FORMATS)
     chosen = typed_values(given, _SETTINGS)
-    columns = chosen.pop("columns", None)
-    settings = DataCheckSettings(**chosen)
+    columns, model = chosen.pop("columns", None), chosen.pop("model", None)
+    settings = DataCheckSettings(**chosen, count_tokens=token_counter(model) if model else None)
     with ProgressLine(quiet=quiet or as_json) as progress:
         embedder = Embedder(progress) if settings.embedded else None
         found = shipped.check_data(evalset, columns=columns, embed=embedder, settings=settings, progress=progress)

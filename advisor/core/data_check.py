@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,12 +26,15 @@ class DataCheckSettings:
         context_tokens: what the model can read at once.
         embedded: at most so many questions are embedded, chosen by content; 0 leaves out what needs embeddings.
         seed: for folds and draws.
+        count_tokens: counts tokens as the model does that is to read the examples; `None` where nobody can, and four
+            bytes count as one.
     """
 
     margin: float | None = None
     context_tokens: int = 8_192
     embedded: int = EMBEDDED
     seed: int = 0
+    count_tokens: Callable[[Sequence[str]], list[int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from advisor.core.model import CountsTokens, HasContext, Model
 
 BYTES_PER_TOKEN = 2
 """UTF-8 bytes a token where a model hides its tokenizer: on the safe side for every script (English has about four)."""
+USUAL_BYTES_PER_TOKEN = 4
 LEAST_ROOM = 32
 USUAL, MARGIN, EXTRA = 0.995, 1.5, 16
 
@@ -21,6 +22,14 @@ def count_tokens(model: Model, texts: Sequence[str]) -> list[int]:
 def estimated_tokens(texts: Sequence[str]) -> list[int]:
     """Return UTF-8 bytes ÷ 2, rounded up: what stands for the tokens of a model whose tokenizer is unknown."""
     return [-(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN) for text in texts]
+
+
+def usual_tokens(texts: Sequence[str]) -> list[int]:
+    """Return UTF-8 bytes ÷ 4, rounded up: about what texts cost at a model whose tokenizer is not at hand.
+
+    English has about four characters a token, Chinese three bytes a character and a little less than one token.
+    """
+    return [-(-len(text.encode("utf-8", "replace")) // USUAL_BYTES_PER_TOKEN) for text in texts]
 
 
 def context_tokens(model: Model) -> int | None:

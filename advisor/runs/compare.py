@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from advisor._util.environment import NO_NETWORK, variables
 from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
-from advisor.core.model import HasNotes
+from advisor.core.model import CountsTokens, HasNotes
 from advisor.core.progress import Progress, silent, strategy_finished, strategy_started
 from advisor.core.shipped import look_at_data
+from advisor.core.tokens import LEAST_ROOM, answer_room, count_tokens
 from advisor.core.types import EvalSet, Run
 from advisor.decision.findings import Findings, Skipped
 from advisor.decision.request import ComparisonRequest, Provenance
@@ -81,7 +82,7 @@ def compare_options(options: ComparisonRequest, *, progress: Progress = silent, 
             specs=specs,
             skipped=prepared.skipped,
             notes=_notes(prepared, context, runs, sized),
-            environment=environment(options, context.model),
+            environment={**environment(options, context.model), "room for an answer": _room(context)},
             test_at_hand=prepared.test_at_hand,
             earlier_looks=_earlier_looks(store, runs, prepared.evalset),
         )
@@ -113,6 +114,16 @@ def _run_all(prepared: Prepared, context: runner.RunContext) -> tuple[list[Run],
     if all(run.error for run in runs):
         raise AdvisorError(f"no strategy could be run; the first one said: {runs[0].error}")
     return runs, specs
+
+
+def _room(context: runner.RunContext) -> str:
+    """Say how many tokens an answer may take, and by which rule; see `Context.answer_tokens`."""
+    if context.max_answer_tokens is not None:
+        return f"{context.max_answer_tokens:,} tokens, as asked for"
+    known = [example.target for example in (*context.evalset.train, *context.evalset.dev)]
+    counted = "the model's own tokenizer" if isinstance(context.model, CountsTokens) else "two bytes a token"
+    room = answer_room(count_tokens(context.model, known))
+    return f"{room:,} tokens: those of 99.5% of the known answers x 1.5 + 16, at least {LEAST_ROOM}, by {counted}"
 
 
 def _data_findings(prepared: Prepared, context: runner.RunContext, runs: Sequence[Run]) -> Findings:

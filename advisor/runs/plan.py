@@ -7,6 +7,7 @@ code that the eval set brings: its tools give empty results here, and its metric
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,14 +25,17 @@ from advisor.core.paths import expanded
 from advisor.core.shipped import load_suite
 from advisor.core.specs import Spec
 from advisor.core.strategy import AnswersFromDocuments, Context, traits_of
+from advisor.core.tokens import usual_tokens
 from advisor.core.types import EvalSet, Example, Task, Usage
 from advisor.decision.request import ComparisonRequest
 from advisor.economics.money import request_cost
+from advisor.models.tokenizers import TokenCounter, token_counter
 from advisor.runs.curve_runs import Part, label_of_part
 from advisor.runs.prepare import Prepared
 from advisor.testing import toy_task
 
-CHARACTERS_PER_TOKEN = 4
+SAMPLED = 64
+"""Texts of a batch that are counted; the others are taken to have as many tokens a character."""
 GUARD_PROBES = "checks before a yes"
 LOCAL_PREFILL, LOCAL_DECODE, LOCAL_TRAINING = 1200.0, 250.0, 1000.0
 """Tokens a second of the embedded model on 2 cores: between what one machine measured busy and idle; a rough guide."""
@@ -39,7 +43,7 @@ LOCAL_PREFILL, LOCAL_DECODE, LOCAL_TRAINING = 1200.0, 250.0, 1000.0
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """One strategy with one seed. Tokens are estimated at four characters each; `None` where nobody can know."""
+    """One strategy with one seed. How tokens are counted says `Plan.counted`; `None` where nobody can know."""
 
     label: str
     calls: int | None
@@ -56,6 +60,7 @@ class Plan:
     """What a comparison would do; `skipped` says why a strategy would not be run.
 
     `code` says which code the eval set brings, and whether it may run; empty where it brings none, or is shipped.
+    `counted` says how tokens are counted.
     """
 
     evalset: str
@@ -66,6 +71,7 @@ class Plan:
     rows: tuple[PlanRow, ...]
     skipped: dict[str, str]
     code: str = ""
+    counted: str = ""
 
     @property
     def usd(self) -> float | None:
@@ -112,6 +118,9 @@ def plan(options: ComparisonRequest) -> Plan:
         rows=tuple(rows),
         skipped=dict(prepared.skipped),
         code=_code_note(waiting) if waiting else "",
+        counted="with the model's own tokenizer"
+        if token_counter(options.model)
+        else "at four bytes each; the model's tokenizer is not at hand",
     )
 
 
@@ -171,7 +180,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
     strategy = registry.make("strategies", spec, origin="user")
     if Spec.parse(spec).target not in registry.built_in_order("strategies"):
         return _Planned(PlanRow(label, None, None, None, None, None, None, "your own code; not estimated"), first)
-    model, other, task = _Counting(), _Counting(), Task.of(evalset)
+    model, other, task = _counter(prepared), _Counting(), Task.of(evalset)
     with TemporaryDirectory() as folder:
         ctx = Context(
             seed,
@@ -182,6 +191,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
             _metric(evalset, task),
             embed=toy_task.embed,
             other_model=lambda spec: other,
+            max_answer_tokens=prepared.options.max_answer_tokens,
         )
         strategy.fit(evalset.train, ctx)
         fitted = model.usage
@@ -224,7 +234,7 @@ def _checks(prepared: Prepared, planned: Sequence[_Planned]) -> _Counting:
     options, evalset, sizes = prepared.options, prepared.evalset, running.SIZES[prepared.options.checks]
     asked = [one for one in planned if one.first and one.answer is not None and one.answer.calls]
     of_test = min(len(evalset.test), sizes.condition or len(evalset.test))
-    counted = _Counting()
+    counted = _counter(prepared)
     if evalset.labels or evalset.schema is not None:
         held = min(len(evalset.test), sizes.constrained or len(evalset.test))
         counted.usage = sum((_times(one.answer, held) for one in asked if one.answer), counted.usage)
@@ -252,6 +262,12 @@ def _times(usage: Usage, count: float) -> Usage:
     return Usage(**{name: getattr(usage, name) * count for name in Usage.__slots__})
 
 
+def _counter(prepared: Prepared) -> _Counting:
+    """Return a model that only counts, with the tokenizer of the comparison's model where that is at hand."""
+    count = token_counter(prepared.options.model)
+    return _Counting() if count is None else _ByTokenizer(count)
+
+
 class _Counting:
     """Answers nothing and counts what it was asked: output at most, the shared prefix of a batch as cached."""
 
@@ -265,10 +281,11 @@ class _Counting:
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         texts = ["\n".join(message.content for message in request.messages) for request in requests]
         shared = len(os.path.commonprefix(texts)) if len(texts) > 1 else 0  # noqa: RUF071  (texts, not paths)
+        each = self._per_character(texts)
         for at, (request, text) in enumerate(zip(requests, texts, strict=True)):
             self.usage += Usage(
-                input_tokens=_tokens(len(text)),
-                cached_input_tokens=_tokens(shared) if at else 0,
+                input_tokens=math.ceil(len(text) * each),
+                cached_input_tokens=math.ceil(shared * each) if at else 0,
                 output_tokens=request.max_tokens,
                 calls=1,
             )
@@ -276,11 +293,29 @@ class _Counting:
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
         texts = ["\n".join(message.content for message in example.messages) for example in job.train]
-        tokens = sum(_tokens(len(text)) for text in texts)
+        each = self._per_character(texts)
+        tokens = sum(math.ceil(len(text) * each) for text in texts)
         self.row_tokens = tokens / max(1, len(texts))
         self.training_tokens += tokens * job.config.epochs
         return self, TuningReport(0.0, self.training_tokens, (), (), (), job.config.epochs, "")
 
+    def _per_character(self, texts: Sequence[str]) -> float:
+        """Return how many tokens a character of these texts is, by some of them."""
+        some = texts[:: -(-len(texts) // SAMPLED) or 1]
+        return sum(self._counts(some)) / max(1, sum(map(len, some)))
 
-def _tokens(characters: int) -> int:
-    return -(-characters // CHARACTERS_PER_TOKEN)
+    def _counts(self, texts: Sequence[str]) -> list[int]:
+        return usual_tokens(texts)
+
+
+class _ByTokenizer(_Counting):
+    """The same, with the tokenizer of the model that it stands for."""
+
+    def __init__(self, count: TokenCounter) -> None:
+        super().__init__()
+        self._count = count
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._count(texts)
+
+    _counts = count_tokens

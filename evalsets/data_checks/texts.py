@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
+from advisor._util.batches import batches
 from advisor.core.schemas import problem
+from advisor.core.tokens import usual_tokens
 from advisor.core.types import Chat, Example
 
 from ..draft import SPLITS
@@ -18,7 +20,6 @@ from .data_profile import SHOWN, DataProfile, Found, NotAsked, cut, rows_found, 
 
 ANY = (1e-12, 2.0)
 """Gates of a check where one row is a warning and none is too many to go on."""
-CHARACTERS_PER_TOKEN = 4
 LONG, MANY_TIMES = 400, 10
 """A text is out of line where it has more than 400 characters and 10 times as many as the typical one."""
 
@@ -130,25 +131,28 @@ def lengths(profile: DataProfile) -> Found:
 
 def context(profile: DataProfile) -> Found:
     """Find examples that do not fit into what a model reads at once, together with the instruction."""
-    room = profile.settings.context_tokens
-    fixed = len(profile.draft.instruction)
-    hits = []
-    longest = 0
-    for example in profile.examples:
-        tools = example.input.tools if isinstance(example.input, Chat) else ()
-        described = sum(len(one.description) + len(json.dumps(dict(one.parameters))) for one in tools)
-        characters = fixed + len(str(example.input)) + len(example.target) + described
-        tokens = -(-characters // CHARACTERS_PER_TOKEN)
-        longest = max(longest, tokens)
-        if tokens > room:
-            hits.append((example, f"about {tokens:,} tokens"))
+    room, count = profile.settings.context_tokens, profile.settings.count_tokens
+    hits, longest = [], 0
+    for some in batches(profile.examples):
+        texts = [f"{profile.draft.instruction}\n{_read(example)}" for example in some]
+        for example, tokens in zip(some, (count or usual_tokens)(texts), strict=True):
+            longest = max(longest, tokens)
+            if tokens > room:
+                hits.append((example, f"{'' if count else 'about '}{tokens:,} tokens"))
     found = rows_found(
         profile, hits, (1e-12, 1e-12),
         (f"are longer than {room:,} tokens with instruction and answer",
          "shorten them, or take a model that reads more (--context-tokens says how much it reads)"),
     )  # fmt: skip
-    longest_told = f"; the longest has about {longest:,} (4 characters a token)"
-    return Found(found.gate, found.figure + longest_told, found.todo, found.shown, found.rows)
+    told = f"{longest:,}" if count else f"about {longest:,} (4 bytes a token)"
+    return Found(found.gate, f"{found.figure}; the longest has {told}", found.todo, found.shown, found.rows)
+
+
+def _read(example: Example) -> str:
+    """All that a model reads and writes of an example."""
+    tools = example.input.tools if isinstance(example.input, Chat) else ()
+    described = [f"{one.description} {json.dumps(dict(one.parameters))}" for one in tools]
+    return "\n".join([*described, str(example.input), example.target])
 
 
 # --- characters and languages ----------------------------------------------------------------------------------------

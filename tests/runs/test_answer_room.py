@@ -254,6 +254,7 @@ def test_a_comparison_counts_what_was_cut_and_keeps_what_was_asked_for(tmp_path:
     found = advisor.compare(folder, strategies=["zero_shot"], max_answer_tokens=40, **asking)
     [row] = found.strategies
     assert (row.cut, row.failed, row.usage.output_tokens, row.usage.calls) == (21, 0, 40.0, 1.0)
+    assert found.environment["room for an answer"] == "40 tokens, as asked for"
     assert "--max-answer-tokens 40" in found.environment["command"]
     guard = next(one for one in found.verdict.guards if one.name == "answers complete")
     assert (guard.state, "--max-answer-tokens 2048" in guard.remedy) == ("fail", True)
@@ -261,4 +262,5 @@ def test_a_comparison_counts_what_was_cut_and_keeps_what_was_asked_for(tmp_path:
         assert store.load_comparison() == found
     wide = advisor.compare(folder, strategies=["zero_shot"], **asking)
     assert (wide.strategies[0].cut, wide.strategies[0].usage.calls) == (21, 2.0)
+    assert wide.environment["room for an answer"].startswith("32 tokens: those of 99.5% of the known answers")
     assert wide.runs[0].id != found.runs[0].id
