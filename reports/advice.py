@@ -37,6 +37,7 @@ def render(advice: Advice) -> Group:
     colour = ANSWER_COLOURS[advice.answer]
     box = Panel(
         Group(
+            *([one_line(advice.gaps, "bold red")] if advice.gaps else []),
             one_line(advice.disclaimer),
             one_line(ANSWERS[advice.answer].upper(), f"bold {colour}"),
             one_line(f"{advice.because[0].upper()}{advice.because[1:]}.", "bold"),

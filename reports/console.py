@@ -62,18 +62,17 @@ def _verdict(comparison: Comparison, width: int) -> list[RenderableType]:
     verdict = comparison.verdict
     colour = ANSWER_COLOURS[verdict.answer]
     answer = Text(view.ANSWERS[verdict.answer].upper(), style=f"bold {colour}")
+    missing = [one_line(verdict.gaps, "bold red")] if verdict.missing else []
     use = Text.assemble("Use now: ", (line(verdict.recommended), "bold"))
     subject = one_line(view.subject(comparison), "dim")
     fits = subject.cell_len <= width - 6
     box = Panel(
-        Group(answer, one_line(verdict.headline, "bold"), use),
+        Group(*missing, answer, one_line(verdict.concluded, "bold"), use),
         border_style=colour,
         subtitle=subject if fits else None,
         padding=(0, 1),
     )
-    lost = view.silent(comparison)
-    warned = [one_line(lost, "bold red")] if lost else []
-    return [box, *warned] if fits else [box, subject, *warned]
+    return [box] if fits else [box, subject]
 
 
 COLUMNS = {

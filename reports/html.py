@@ -75,7 +75,6 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "step_command": step.command,
         "checks": guard_list.guard_lines(comparison),
         "subject": view.subject(comparison),
-        "silent": view.silent(comparison),
         "rows": view.rows(comparison),
         "level": view.level(comparison),
         "methods": view.methods(comparison),

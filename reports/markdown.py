@@ -19,10 +19,10 @@ def render(comparison: Comparison) -> str:
     """
     verdict = comparison.verdict
     blocks = [
+        f"❌ **{text(verdict.gaps)}**" if verdict.missing else "",
         f"## {SIGNS[verdict.answer]} {view.ANSWERS[verdict.answer]}",
-        f"**{text(verdict.headline)}**",
+        f"**{text(verdict.concluded)}**",
         f"Use now: {code(verdict.recommended)}",
-        f"❌ **{text(view.silent(comparison))}**" if view.silent(comparison) else "",
         f"*{view.imported(comparison).capitalize()}.*" if view.imported(comparison) else "",
         _listed("Why", [text(reason) for reason in verdict.reasons]),
         _strategies(comparison),

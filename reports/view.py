@@ -241,20 +241,6 @@ def _error(text: str, times: int, example: str) -> str:
     return f"{text} (example {example})" if times == 1 else f"{text} ({numbers.count(times)}×, first example {example})"
 
 
-def silent(comparison: Comparison) -> str:
-    """Return one sentence on the strategies that have no score at all; empty where each has one.
-
-    The comparison goes on without them and the program ends well, so it must be read where the verdict stands.
-    """
-    lost = [s for s in comparison.strategies if s.quality is None]
-    if not lost:
-        return ""
-    said = [shorten(line(next(iter(s.errors))), 120) for s in lost if s.errors]
-    many = "failed entirely and has" if len(lost) == 1 else "failed entirely and have"
-    why = f" It said: {said[0]}" if said else ""
-    return f"{', '.join(s.label for s in lost)} {many} no score: the verdict is about the other strategies only.{why}"
-
-
 def subject(comparison: Comparison) -> str:
     """Return one line on what was compared: eval set, metric, model, sizes."""
     sizes = (comparison.n_train, comparison.n_dev, comparison.n_test)

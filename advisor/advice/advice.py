@@ -64,8 +64,13 @@ class Advice:
 
     @property
     def headline(self) -> str:
-        """The leaning in one sentence."""
-        return f"{LEANS[self.answer]}: {self.because}."
+        """The leaning in one sentence; before it who is missing in the pilot, if anybody."""
+        return f"{self.gaps} {LEANS[self.answer]}: {self.because}.".strip()
+
+    @property
+    def gaps(self) -> str:
+        """Who was to be compared in the pilot and is not, and why; empty where nobody is missing."""
+        return self.pilot.missing if self.pilot else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ class Pilot:
 
     `standard_error` of their difference is known where a stored comparison gave it; else it is taken as that of two
     independent shares, which is too wide rather than too narrow for scores on the same examples. `prompted_by` says
-    what reached the prompted score, where that is known.
+    what reached the prompted score, where that is known, and `missing` who is not in it that was to be compared.
 
     Raises:
         ConfigurationError: a score lies outside [0, 1], or `n` is below 2.
@@ -171,6 +171,7 @@ class Pilot:
     standard_error: float | None = None
     source: str = "your pilot"
     prompted_by: str | None = None
+    missing: str = ""
 
     def __post_init__(self) -> None:
         validate_options(self, "pilot_")

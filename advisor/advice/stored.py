@@ -27,7 +27,7 @@ def pilot_from(run: str) -> Pilot:
     if not tuned or not others:
         raise ConfigurationError(
             f"comparison {comparison.id!r} has no tuned strategy beside another one with a score, so no lead to learn "
-            "from",
+            f"from. {comparison.verdict.gaps}".strip(),
             hint="advisor list runs shows the others",
         )
     ours, theirs = max(tuned, key=lambda label: scores[label]), max(others, key=lambda label: scores[label])
@@ -39,4 +39,5 @@ def pilot_from(run: str) -> Pilot:
     foreign = "imported " if any(run.imported for run in comparison.runs) else ""
     source = f"{foreign}comparison {comparison.id[:12]} ({ours} against {theirs})"
     name = rows[theirs].strategy
-    return Pilot(scores[ours], scores[theirs], n, error, source, name if name in PROMPTED_BY else None)
+    by = name if name in PROMPTED_BY else None
+    return Pilot(scores[ours], scores[theirs], n, error, source, by, comparison.verdict.gaps)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, InstanceOf
 
-from advisor.core.statement import Action, Statement
+from advisor.core.statement import Action, Statement, say
 from advisor.decision.findings import Findings
 from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve
@@ -130,6 +130,7 @@ class Verdict:
         rule: which rule decided (`expected net benefit` or `dominance`).
         guards: the conditions that were checked.
         flips: all inputs, moved one at a time, the one that moves the gain most first.
+        missing: the strategies that were to be compared and are not, with why; it stands before everything else.
     """
 
     answer: VerdictAnswer
@@ -141,10 +142,21 @@ class Verdict:
     rule: str
     guards: tuple[Guard, ...]
     flips: tuple[Flip, ...] = ()
+    missing: tuple[Statement, ...] = ()
 
     @property
     def headline(self) -> str:
-        """The answer in one sentence that a busy reader can act on."""
+        """The answer in one sentence that a busy reader can act on; before it who is missing, if anybody."""
+        return f"{self.gaps} {self.concluded}" if self.missing else self.concluded
+
+    @property
+    def gaps(self) -> str:
+        """Who was to be compared and is not, and why; empty where nobody is missing."""
+        return sentence(say("headline.gaps", parts=self.missing)) if self.missing else ""
+
+    @property
+    def concluded(self) -> str:
+        """The answer in one sentence."""
         return sentence(self.conclusion)
 
     @property

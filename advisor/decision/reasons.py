@@ -12,6 +12,8 @@ from advisor.decision.sensitivity import turning_point
 from advisor.economics.money import StrategyMoney
 
 MOST_REASONS = 6
+LONGEST_WHY = 160
+"""Characters of an error in the headline; the whole of it stands further down."""
 
 
 # --- conclusion ------------------------------------------------------------------------------------------------------
@@ -99,6 +101,32 @@ def _price_unknown(evidence: Evidence) -> bool:
 
 def _money_of(evidence: Evidence, label: str) -> StrategyMoney:
     return next(row for row in evidence.money.strategies if row.label == label)
+
+
+# --- who is missing --------------------------------------------------------------------------------------------------
+
+
+def missing(evidence: Evidence) -> tuple[Statement, ...]:
+    """Return the strategies that were to be compared and are not, or not whole, with why.
+
+    Nobody notices one by the others' scores, and a verdict over those that are left looks complete.
+    """
+    found = []
+    for one in evidence.strategies:
+        why = _first_line(one.stopped or tuple(one.errors))
+        if one.quality is None and not (one.failed or why):
+            found.append(say("gap.no_score", label=one.label))
+        elif one.quality is None:
+            found.append(say("gap.failed", label=one.label, why=why))
+        elif one.stopped:
+            found.append(say("gap.broke_off", label=one.label, runs=len(one.stopped), why=why))
+    return tuple(found)
+
+
+def _first_line(texts: tuple[str, ...]) -> str:
+    """Return the first line of the first text, cut where nobody would read on."""
+    line = next((text.strip().splitlines()[0].strip(" .") for text in texts if text.strip()), "")
+    return line if len(line) <= LONGEST_WHY else f"{line[: LONGEST_WHY - 1]}…"
 
 
 # --- grounds ---------------------------------------------------------------------------------------------------------

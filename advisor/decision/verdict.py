@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from advisor.decision.evidence import Evidence, Guard, Verdict, VerdictAnswer
 from advisor.decision.guards import COMPLETE, MISSING, judge_guards
-from advisor.decision.reasons import better_now, conclusion, grounds, next_action, turning_points
+from advisor.decision.reasons import better_now, conclusion, grounds, missing, next_action, turning_points
 from advisor.decision.sensitivity import flips
 
 NET_BENEFIT = "expected net benefit"
@@ -39,6 +39,7 @@ def decide(evidence: Evidence) -> Verdict:
         rule=rule,
         guards=guards,
         flips=inputs,
+        missing=missing(evidence),
     )
 
 

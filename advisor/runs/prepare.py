@@ -127,13 +127,16 @@ class Prepared:
 
 def _choose(asked: Sequence[str], task: Task) -> tuple[tuple[str, ...], dict[str, str]]:
     everything, named = ALL in asked, tuple(spec for spec in asked if spec != ALL)
-    by_name = [entry.name for entry in registry.names("strategies") if not entry.problem]
+    entries = registry.names("strategies")
+    by_name = [entry.name for entry in entries if not entry.problem]
+    broken = {entry.name: entry.problem for entry in entries if entry.problem}
     order = registry.built_in_order("strategies")
     by_name.sort(key=lambda name: order.index(name) if name in order else len(order))
-    skipped: dict[str, str] = {}
+    usual = by_name if everything or not asked else []
+    skipped = {name: f"it cannot be loaded: {why}" for name, why in broken.items() if usual}
     chosen: dict[str, str] = {}
     classes: dict[str, tuple[type, str]] = {}
-    for spec in (*named, *(by_name if everything or not asked else ())):
+    for spec in (*named, *usual):
         strategy: Strategy = registry.make("strategies", spec, origin="user")
         reason = _applies(strategy, spec, task)
         if reason and spec in named:

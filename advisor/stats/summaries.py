@@ -198,6 +198,7 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
         summaries=first.summaries,
         slices=_slices(table.common, test),
         errors=_errors(group, table),
+        stopped=tuple(run.error for run in group.runs if run.error),
     )
 
 
@@ -301,6 +302,7 @@ class StrategySummary:
         summaries: the metric's figures over the whole set, first seed.
         slices: mean score by metadata `slice`, with its n.
         errors: failure messages with their count.
+        stopped: why runs ended before they were through, one for each that did.
     """
 
     label: str
@@ -321,6 +323,7 @@ class StrategySummary:
     slices: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
     cut: int = 0
+    stopped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,14 @@ TABLE: list[tuple[Statement, str]] = [
     *OF_MONEY,
     (say("said", text="it broke"), "it broke"),
     # --- headlines
+    (say("headline.gaps", parts=(say("gap.failed", label="fine_tuning", why="no"), say("gap.no_score", label="rag"))),
+     "A contender is missing: fine_tuning failed as a whole (no); rag has no score, as none of its answers could be "
+     "given one in every run. The rest is about the others only."),
+    (say("gap.failed", label="rag", why=""), "rag failed as a whole"),
+    (say("gap.no_score", label="rag"),
+     "rag has no score, as none of its answers could be given one in every run"),
+    (say("gap.broke_off", label="rag", runs=1, why="no"), "rag broke off in 1 run (no)"),
+    (say("gap.broke_off", label="rag", runs=2, why=""), "rag broke off in 2 runs"),
     (say("headline.nothing_tuned"),
      "Not yet: no fine-tuned strategy has a score here, so there is nothing to decide on."),
     (say("headline.nothing_against", tuned="fine_tuning"), "Not yet: fine_tuning has nothing to be held against."),

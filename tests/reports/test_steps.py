@@ -1,4 +1,4 @@
-"""What to do next, what if, and the tornado, in every format; and a strategy that failed entirely is not overlooked."""
+"""What to do next, what if, and the tornado, in every format; and a contender that is missing is not overlooked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from advisor.core.statement import say
 from advisor.decision.evidence import VerdictAnswer
-from tests.reports.sample import HOSTILE, PIVOT, changed, comparison, report, without_money
+from tests.reports.sample import HOSTILE, changed, comparison, report, without_money
 from tests.reports.test_console import shown
 
 numbers, steps, tornado = report("numbers"), report("steps"), report("tornado")
@@ -124,11 +125,14 @@ def test_nothing_is_drawn_where_there_is_no_gain_to_move() -> None:
 # --- a strategy without any score ------------------------------------------------------------------------------------
 
 
-def test_a_strategy_that_failed_entirely_stands_beside_the_verdict() -> None:
+def test_a_contender_that_is_missing_stands_before_everything_else() -> None:
     base = comparison()
-    lost = tuple(replace(s, quality=None, failed=200) if s.label != PIVOT else s for s in base.strategies[-2:])
-    base = changed(base, strategies=lost)
-    for text in (plain(html.render(base)), markdown.render(base).replace("\\", ""), " ".join(shown(base).split())):
-        assert "my_rules failed entirely and has no score" in text
-        assert text.index("failed entirely") < text.index("Why")
-    assert "failed entirely" not in shown(comparison())
+    gap = say("gap.failed", label="fine_tuning", why="it cannot be trained here")
+    lost = replace(base, verdict=replace(base.verdict, missing=(gap,)))
+    said = "A contender is missing: fine_tuning failed as a whole (it cannot be trained here). The rest is about"
+    assert lost.verdict.headline.startswith(said)
+    for text in (plain(html.render(lost)), markdown.render(lost).replace("\\", ""), " ".join(shown(lost).split())):
+        text = text[text.find("Is fine-tuning worth it?") :] if "Is fine-tuning worth it?" in text else text
+        assert said in " ".join(text.replace("│", " ").split())
+        assert text.lower().index("a contender") < text.lower().index("yes, fine-tune")
+    assert "is missing" not in shown(base)

@@ -7,6 +7,23 @@ from collections.abc import Callable, Mapping
 from advisor._util import formats
 
 
+def _gaps(*, parts: tuple[str, ...]) -> str:
+    """`parts`: who is missing and why, one each."""
+    return f"A contender is missing: {'; '.join(parts)}. The rest is about the others only."
+
+
+def _failed(*, label: str, why: str) -> str:
+    return f"{label} failed as a whole{f' ({why})' if why else ''}"
+
+
+def _no_score(*, label: str) -> str:
+    return f"{label} has no score, as none of its answers could be given one in every run"
+
+
+def _broke_off(*, label: str, runs: int, why: str) -> str:
+    return f"{label} broke off in {formats.count(runs)} run{'s' if runs > 1 else ''}{f' ({why})' if why else ''}"
+
+
 def _nothing_tuned() -> str:
     return "Not yet: no fine-tuned strategy has a score here, so there is nothing to decide on."
 
@@ -88,6 +105,10 @@ def _data(*, shown: str) -> str:
 
 
 SENTENCES: Mapping[str, Callable[..., str]] = {
+    "headline.gaps": _gaps,
+    "gap.failed": _failed,
+    "gap.no_score": _no_score,
+    "gap.broke_off": _broke_off,
     "headline.nothing_tuned": _nothing_tuned,
     "headline.nothing_against": _nothing_against,
     "headline.withheld": _withheld,
