@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from advisor.advice.situation import Costs, Pilot, Situation
     from advisor.core.data_check import DataCheckResult, DataCheckSettings, DataFindings, DataReport, Leak
     from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
+    from advisor.core.gold import gold_documents, holds_answer
     from advisor.core.index import Hit, Index, IndexKind
     from advisor.core.metric import Metric
     from advisor.core.metrics import score
@@ -62,6 +63,7 @@ _HOMES = {
     "advisor.advice.situation": ("Costs", "Pilot", "Situation"),
     "advisor.core.data_check": ("DataCheckResult", "DataCheckSettings", "DataFindings", "DataReport", "Leak"),
     "advisor.core.errors": ("AdvisorError", "ConfigurationError", "did_you_mean"),
+    "advisor.core.gold": ("gold_documents", "holds_answer"),
     "advisor.core.index": ("Hit", "Index", "IndexKind"),
     "advisor.core.metric": ("Metric",),
     "advisor.core.metrics": ("score",),
@@ -163,6 +165,8 @@ __all__ = [
     "compare_runs",
     "detectable_difference",
     "did_you_mean",
+    "gold_documents",
+    "holds_answer",
     "load_evalset",
     "power",
     "query_text",

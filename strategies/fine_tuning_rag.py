@@ -20,12 +20,13 @@ from advisor import (
     Prediction,
     TuningConfig,
     TuningExample,
+    gold_documents,
 )
 
 from .demonstrations import Neighbours
 from .fine_tuning import bare, tune
 from .prompts import predictions_of, request_for, task_messages
-from .retrieval import Library, Lookup, gold_documents, trace_of
+from .retrieval import Library, Lookup, trace_of
 
 
 class FineTuningRAG:
@@ -123,9 +124,9 @@ class FineTuningRAG:
         found = self._library.search(inputs, replace(self._way, k=self.distractors + 3))
         rows: list[list[Document]] = []
         for example, hits in zip(train, found, strict=True):
-            names = gold_documents(example, self._task, self._library.by_id)
-            names, ranked = names or [piece.id for piece, _ in hits[:1]], [piece for piece, _ in hits]
-            gold = [self._library.holding(name, example.target, self._way.tokens)[0] for name in names]
+            names = gold_documents(example, self._task.gold_document_field, self._library.by_id)
+            names, ranked = names or tuple(piece.id for piece, _ in hits[:1]), [piece for piece, _ in hits]
+            gold = [self._library.holding(name, example, self._way.tokens)[0] for name in names]
             others = [piece for piece in ranked if piece.id not in names]
             withheld = rng.random() < self.p_without_gold
             shown = ([] if withheld else gold) + others

@@ -26,6 +26,7 @@ from advisor import (
     Prediction,
     Task,
     did_you_mean,
+    gold_documents,
 )
 
 from .choosing import choose_on_dev
@@ -40,7 +41,6 @@ from .retrieval import (
     Library,
     Lookup,
     RankedPiece,
-    gold_documents,
     reaches,
     trace_of,
 )
@@ -155,7 +155,7 @@ class RAG:
     def _chosen_by_recall(self, ways: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]] | None:
         """Take the way that finds most; the metric says how many, where more pieces find more and one step beyond."""
         asked = [*ctx.dev, *self._train]
-        named = [e for e in asked if gold_documents(e, ctx.task, self._library.by_id)][:MOST_NAMED]
+        named = [e for e in asked if gold_documents(e, ctx.task.gold_document_field, self._library.by_id)][:MOST_NAMED]
         if len(named) < LEAST_NAMED:
             return None
         recall = reaches(self._library, ways, named, ctx.task)
@@ -216,7 +216,11 @@ class RAG:
 
     def _pool(self, ctx: Context) -> list[Example]:
         """Training examples to show, of different groups, four times as many as asked for."""
-        gold = [example for example in self._train if gold_documents(example, ctx.task, self._library.by_id)]
+        gold = [
+            example
+            for example in self._train
+            if gold_documents(example, ctx.task.gold_document_field, self._library.by_id)
+        ]
         rng = np.random.default_rng(ctx.seed)
         return varied(gold or self._train, 4 * self.shots, rng, lambda example: example.group)
 
@@ -243,8 +247,8 @@ class RAG:
 
     def _passage(self, example: Example, hits: Sequence[RankedPiece], way: Lookup) -> list[Piece]:
         """Return the piece of a gold document that holds the answer, else its first one, else what was found."""
-        gold = gold_documents(example, self._task, self._library.by_id)[:1]
-        pieces = [piece for name in gold for piece in self._library.holding(name, example.target, way.tokens)]
+        gold = gold_documents(example, self._task.gold_document_field, self._library.by_id)[:1]
+        pieces = [piece for name in gold for piece in self._library.holding(name, example, way.tokens)]
         return [*pieces, *(piece for piece, _ in hits)][:1]
 
     # --- over training examples --------------------------------------------------------------------------------------

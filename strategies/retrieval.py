@@ -8,7 +8,20 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from advisor import Context, Document, Example, Index, IndexKind, Input, Message, Piece, Task, query_text
+from advisor import (
+    Context,
+    Document,
+    Example,
+    Index,
+    IndexKind,
+    Input,
+    Message,
+    Piece,
+    Task,
+    gold_documents,
+    holds_answer,
+    query_text,
+)
 
 from .prompts import passage_text
 
@@ -74,15 +87,14 @@ class Library:
         hits = self._indexes[key].search([query_text(input) for input in inputs], way.k)
         return [[(pieces[hit.position], hit.similarity) for hit in each] for each in hits]
 
-    def holding(self, name: str, answer: str, tokens: int) -> list[Piece]:
-        """Return the pieces of one document, those that hold the answer first."""
+    def holding(self, name: str, example: Example, tokens: int) -> list[Piece]:
+        """Return the pieces of one document, those that hold the example's answer first."""
         if tokens not in self._by_document:
             shelves = self._by_document.setdefault(tokens, {})
             for piece in self.pieces(tokens):
                 shelves.setdefault(piece.id, []).append(piece)
-        return sorted(
-            self._by_document[tokens].get(name, ()), key=lambda piece: _plain(answer) not in _plain(piece.text)
-        )
+        pieces = self._by_document[tokens].get(name, [])
+        return sorted(pieces, key=lambda piece: not holds_answer(example, [piece.text]))
 
     def fitting(self, pieces: Sequence[Piece], room: int | None) -> list[Piece]:
         """Return the first pieces that fit into so many tokens together, each whole; all where no limit is known."""
@@ -132,13 +144,6 @@ class Library:
         return tuple(size for at, size in enumerate(SIZES) if at == 0 or SIZES[at - 1] < self.longest)
 
 
-def gold_documents(example: Example, task: Task, documents: Mapping[str, Document]) -> list[str]:
-    """Return the ids of the example's gold documents (one id or a list in `metadata`), those that exist."""
-    named = example.metadata.get(task.gold_document_field, ()) if task.gold_document_field else ()
-    ids = [str(name) for name in named] if isinstance(named, list | tuple) else [str(named)]
-    return [name for name in ids if name in documents]
-
-
 def reach(found: Sequence[Piece], example: Example, gold: Sequence[str], documents: Mapping[str, Document]) -> float:
     """Return the share of the gold documents of which a piece is shown, in [0, 1].
 
@@ -146,16 +151,19 @@ def reach(found: Sequence[Piece], example: Example, gold: Sequence[str], documen
     arXiv 2004.04906, count a passage as right if it holds the answer).
     """
     shown = [piece for piece in found if piece.id in gold]
-    answers = [text for text in map(_plain, example.references) if text]
-    written = [text for text in answers if any(text in _plain(documents[name].text) for name in gold)]
-    if written and not any(text in _plain(piece.text) for text in written for piece in shown):
+    written = holds_answer(example, [documents[name].text for name in gold])
+    if written and not holds_answer(example, [piece.text for piece in shown]):
         return 0.0
-    return len({piece.id for piece in shown}) / len(set(gold))
+    return len({piece.id for piece in shown}) / len(gold)
 
 
 def reaches(library: Library, ways: Sequence[Lookup], examples: Sequence[Example], task: Task) -> dict[Lookup, float]:
     """Return the mean reach of each way over the examples that name gold documents; no model is asked."""
-    gold = {example.id: names for example in examples if (names := gold_documents(example, task, library.by_id))}
+    gold = {
+        example.id: names
+        for example in examples
+        if (names := gold_documents(example, task.gold_document_field, library.by_id))
+    }
     named = [example for example in examples if example.id in gold]
     means: dict[Lookup, float] = {}
     for tokens, kind in dict.fromkeys((way.tokens, way.kind) for way in ways):
@@ -184,7 +192,3 @@ def trace_of(shown: Sequence[Document], found: Sequence[RankedPiece] = ()) -> di
     if len(found) > len(shown):
         trace["left_out"] = len(found) - len(shown)
     return trace
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())

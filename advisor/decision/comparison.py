@@ -20,6 +20,7 @@ from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve, learning_curves
 from advisor.decision.next_steps import inform
 from advisor.decision.request import ComparisonRequest, Provenance
+from advisor.decision.retrieval import Retrieval, retrievals
 from advisor.decision.verdict import decide
 from advisor.decision.words import sentence
 from advisor.economics.inputs import Economics
@@ -130,6 +131,11 @@ class Comparison:
     def curves(self) -> tuple[LearningCurve, ...]:
         """Learning curves; empty where none were asked for."""
         return self.evidence.curves
+
+    @property
+    def retrieval(self) -> tuple[Retrieval, ...]:
+        """What strategies that look up showed of what the answers need."""
+        return self.evidence.retrieval
 
     @property
     def looks(self) -> int:
@@ -275,6 +281,7 @@ def gather(
         findings=findings,
         curves=learning_curves(sized, panel, evalset.test, horizon, rng, findings.label_noise),
         looks=looks,
+        retrieval=retrievals(groups, evalset),
         draws=found.draws,
         ledger=ledger,
         family=found.family,

@@ -15,6 +15,7 @@ from advisor.decision.findings import Findings
 from advisor.decision.information import Information
 from advisor.decision.learning_curve import LearningCurve
 from advisor.decision.request import ComparisonRequest, command_line
+from advisor.decision.retrieval import Retrieval
 from advisor.decision.words import instruction, sentence
 from advisor.economics.inputs import Economics
 from advisor.economics.ledger import Ledger
@@ -219,6 +220,7 @@ class Evidence:
         information: what it is worth to know more.
         curves: learning curves; empty where none were asked for.
         looks: the number of this look at a growing test set, from 1 on.
+        retrieval: what strategies that look up showed of what the answers need; empty without documents.
         draws: the joint bootstrap draws behind differences and money.
         ledger: the books behind `money`, as joint draws.
         family: the differences of every tuned strategy, for where not the pivot but another one is the better buy.
@@ -245,6 +247,7 @@ class Evidence:
     information: Information | None = None
     curves: tuple[LearningCurve, ...] = ()
     looks: int = 1
+    retrieval: tuple[Retrieval, ...] = ()
     draws: Annotated[InstanceOf[Draws], NOT_STORED] = field(default_factory=_no_draws, compare=False)
     ledger: Annotated[InstanceOf[Ledger] | None, NOT_STORED] = field(default=None, compare=False)
     family: Annotated[tuple[Difference, ...], NOT_STORED] = field(default=(), compare=False)

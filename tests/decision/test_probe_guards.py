@@ -14,7 +14,14 @@ from advisor.core.statement import Statement, say
 from advisor.core.types import Interval, Outcome
 from advisor.decision.evidence import Evidence, Guard
 from advisor.decision.findings import Findings, Flips, Probe, ProbeName, Service, Skipped, TrainingFindings
-from advisor.decision.guards import consistent, judge_guards, nothing_else_broke, skill_or_format, trainer_worked
+from advisor.decision.guards import (
+    consistent,
+    judge_guards,
+    nothing_else_broke,
+    retrieval_worked,
+    skill_or_format,
+    trainer_worked,
+)
 from advisor.decision.guards.retention import smallest_drop
 from advisor.decision.verdict import decide
 from advisor.stats.bootstrap import Panel
@@ -139,14 +146,17 @@ def test_the_parts_add_up_and_every_seed_counts() -> None:
     assert parts["form"].estimate + parts["skill"].estimate == pytest.approx(0.45)
 
 
-def test_free_text_says_what_could_not_be_checked_and_what_the_right_document_brings() -> None:
-    few, tuned = scores(0.4, 1), scores(0.8, 2)
-    oracle = probe("oracle_context", FEW.label, np.ones(N))
-    found = skill_or_format(case(few, [tuned], probes=(oracle,)))
+def test_free_text_says_what_could_not_be_checked() -> None:
+    found = skill_or_format(case(scores(0.4, 1), [scores(0.8, 2)]))
     assert found.state == "unknown"
     assert found.found == say("skill.free_text")
-    [brought] = found.figures
-    assert (brought.key, brought.values["score"], brought.values["n"]) == ("skill.right_document", 1.0, N)
+
+
+def test_what_the_right_document_brings() -> None:
+    few, tuned = scores(0.4, 1), scores(0.8, 2)
+    oracle = probe("oracle_context", FEW.label, np.ones(N))
+    [brought] = retrieval_worked(case(few, [tuned], probes=(oracle,))).figures
+    assert (brought.key, brought.values["score"], brought.values["n"]) == ("retrieval.right_document", 1.0, N)
     assert brought.values["gain"].estimate == pytest.approx(0.6)
 
 
@@ -348,6 +358,6 @@ def test_each_of_them_withholds_a_yes(broken: dict[str, Any]) -> None:
     assert verdict.conclusion == say("headline.withheld", leaning="", broken=failed)
 
 
-def test_nine_guards_and_none_twice() -> None:
+def test_no_guard_stands_there_twice() -> None:
     names = [guard.name for guard in judge_guards(evidence(FEW, TUNED))]
-    assert len(names) == len(set(names)) == 9
+    assert len(names) == len(set(names)) == 11

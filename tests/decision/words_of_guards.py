@@ -16,6 +16,10 @@ PARTS = say("skill.parts", tuned="fine_tuning", other="few_shot", rival="rag", l
             form=Interval(0.3, 0.2, 0.4), skill=Interval(0.1, -0.05, 0.2), n=300)  # fmt: skip
 EXCLUDED = say("retention.excluded", margin=0.05, shows_from=0.021)
 
+LOOKED_UP = say("retrieval.found", label="rag", shown=2, recall=Interval(0.9, 0.85, 0.94), n=300,
+                more=(say("retrieval.text", share=0.25),))  # fmt: skip
+LOOKED_UP_SAID = "rag showed 90% of the documents that 300 questions name (recall@2, 85% to 94%), 25% of their text"
+
 SHOWN_SAID = (
     "500 test examples show differences from 5.6 points on; one as small as the margin of 2 points can go unseen"
 )
@@ -71,6 +75,31 @@ OF_GUARDS: list[tuple[Statement, str]] = [
      "answers cut off for want of room: rag 5%, few_shot 2%; at most 1% is allowed"),
     (say("complete.few", share=0.0, allowed=0.01), "0% of answers were cut off; at most 1% is allowed"),
     (say("complete.remedy"), "Give the answers more room"),
+    # --- retrieval
+    (say("retrieval.how", needed=0.8),
+     "Judged is the best strategy that looks up and was not tuned: at least 80% of the documents that the test "
+     "questions name, and of the answers that stand in them word for word, must have been shown. What the right "
+     "document would bring is bounded by a run that was given it."),
+    (say("retrieval.no_documents"), "there are no documents to look anything up in"),
+    (say("retrieval.nothing"), "no strategy that was not tuned says what it looked up"),
+    (say("retrieval.no_gold", label="rag"),
+     "whether rag found what was needed is not known: no test question names its document"),
+    (say("retrieval.answers", share=0.9, n=1200), "90% of the 1,200 answers that stand in them word for word"),
+    (say("retrieval.text", share=0.25), "25% of their text"),
+    (say("retrieval.left_out", n=7), "for 7 questions not all that was found had room"),
+    (LOOKED_UP, LOOKED_UP_SAID),
+    (say("retrieval.low", found=LOOKED_UP, needed=0.8),
+     f"{LOOKED_UP_SAID}; at least 80% is needed, else retrieval was not held against at its best"),
+    (say("retrieval.parts", found=LOOKED_UP),
+     f"{LOOKED_UP_SAID}; whether the part that was needed was among it is not known"),
+    (say("retrieval.bounded", found=LOOKED_UP, margin=0.02),
+     f"{LOOKED_UP_SAID}; with the right document it would gain less than the margin of 2 points"),
+    (say("retrieval.right_document", label="rag", score=1.0, n=300, gain=Interval(0.6, 0.5, 0.7)),
+     "given the right document rag scores 100% on 300 examples, 60 points (+50.0 to +70.0) more than with what it "
+     "retrieved"),
+    (say("retrieval.name_documents"),
+     "Name in each test example the document its answer stands in, and in evalset.yaml gold_document_field"),
+    (say("retrieval.remedy"), "Look at what was missed (`retrieved` in the JSON report), and show more"),
     # --- leak and labels
     (say("leak.how", checked="the same text"),
      "suspects are test questions with a neighbour in train or dev: the same text"),
@@ -139,9 +168,6 @@ OF_GUARDS: list[tuple[Statement, str]] = [
      "from better skill"),
     (say("skill.read"),
      "Look at where the strategies disagree; if the tuned answers are only put more briefly, it is format."),
-    (say("skill.right_document", label="rag", score=1.0, n=300, gain=Interval(0.6, 0.5, 0.7)),
-     "given the right document rag scores 100% on 300 examples, 60 points (+50.0 to +70.0) more than with what it "
-     "retrieves"),
     (say("skill.hold_to_form"), "Hold the answers to their form and compare again"),
     (say("skill.ask_in_form", rival="rag"),
      "Let rag ask with choices=task.labels or schema=task.schema, and compare again."),

@@ -24,6 +24,7 @@ from .enough import (
 from .labels import LABELS, label_quality
 from .leak import LEAK, no_leak
 from .retention import RETENTION, nothing_else_broke
+from .retrieval import RETRIEVAL, retrieval_worked
 from .skill import SKILL, skill_or_format
 from .trainer import TRAINER, trainer_worked
 
@@ -37,6 +38,7 @@ __all__ = [
     "MISSING",
     "MISSING_ALLOWED",
     "RETENTION",
+    "RETRIEVAL",
     "SKILL",
     "TRAINER",
     "answers_complete",
@@ -50,6 +52,7 @@ __all__ = [
     "nothing_else_broke",
     "nothing_missing",
     "owed_baselines",
+    "retrieval_worked",
     "shown_differences",
     "skill_or_format",
     "strong_baseline",
@@ -61,6 +64,7 @@ def judge_guards(evidence: Evidence) -> tuple[Guard, ...]:
     """Return every guard with its state."""
     return (
         strong_baseline(evidence),
+        retrieval_worked(evidence),
         enough_data(evidence),
         nothing_missing(evidence),
         answers_complete(evidence),

@@ -43,17 +43,17 @@ def skill_or_format(evidence: Evidence) -> Guard:
     It fails too if the format made a real difference and what is left is below the margin, and wherever another one in
     form is surely better by more than the margin. Without a lead it holds if that is excluded.
     """
-    knowledge, any_form = _knowledge(evidence), say("skill.how", way=say("skill.any_form"))
+    any_form = say("skill.how", way=say("skill.any_form"))
     if not evidence.tuned or not evidence.alternative:
-        return Guard(SKILL, "unknown", say("skill.nothing_to_explain"), any_form, figures=knowledge)
+        return Guard(SKILL, "unknown", say("skill.nothing_to_explain"), any_form)
     ways: tuple[Way, ...] = ("constrained", "repaired")
     found = [parts for way in ways if (parts := _parts(evidence, way)) is not None]
     if not found:
         reason, remedy = _without_form(evidence)
-        return Guard(SKILL, "unknown", reason, any_form, remedy, knowledge)
+        return Guard(SKILL, "unknown", reason, any_form, remedy)
     judged = found[0]
     state = _judge(judged, evidence.lead(evidence.alternative).estimate, evidence.economics.margin)
-    figures = (*(_other_way(evidence, parts) for parts in found[1:]), *knowledge)
+    figures = tuple(_other_way(evidence, parts) for parts in found[1:])
     how = say("skill.how", way=judged.how)
     return Guard(SKILL, state, _found(evidence, judged, state), how, _remedy(evidence, judged, state), figures)
 
@@ -175,20 +175,3 @@ def _gains(now: Sequence[Scores], then: Sequence[Scores]) -> list[Scores]:
 
 def _doubled(half: Interval) -> Interval:
     return replace(half, estimate=2 * half.estimate, low=2 * half.low, high=2 * half.high)
-
-
-# --- knowledge against retrieval -------------------------------------------------------------------------------------
-
-
-def _knowledge(evidence: Evidence) -> tuple[Statement, ...]:
-    """Return what the right document alone would bring: what is lost before the model has a say."""
-    found = []
-    for one in evidence.scored:
-        for probe in evidence.findings.probes_of("oracle_context", one.label)[:1]:
-            given, plain = scores_of(probe), run_scores(evidence, one.label)[:1]
-            gap = difference([given], plain, groups_of(evidence))
-            if gap is None:
-                continue
-            mean = sum(given.values()) / len(given)
-            found.append(say("skill.right_document", label=one.label, score=mean, n=gap[1].values.size, gain=gap[0]))
-    return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from advisor._util import formats
+from advisor.core.types import Interval
 
 # --- where nobody looked ---------------------------------------------------------------------------------------------
 
@@ -128,6 +129,74 @@ def _more_room() -> str:
     return "Give the answers more room"
 
 
+# --- retrieval worked ------------------------------------------------------------------------------------------------
+
+
+def _retrieval_how(*, needed: float) -> str:
+    return (
+        f"Judged is the best strategy that looks up and was not tuned: at least {formats.percent(needed)} of the "
+        "documents that the test questions name, and of the answers that stand in them word for word, must have been "
+        "shown. What the right document would bring is bounded by a run that was given it."
+    )
+
+
+def _no_documents() -> str:
+    return "there are no documents to look anything up in"
+
+
+def _nothing_looked_up() -> str:
+    return "no strategy that was not tuned says what it looked up"
+
+
+def _no_gold(*, label: str) -> str:
+    return f"whether {label} found what was needed is not known: no test question names its document"
+
+
+def _found(*, label: str, shown: int, recall: Interval, n: int, more: tuple[str, ...]) -> str:
+    ends = f"{formats.percent(recall.low)} to {formats.percent(recall.high)}"
+    found = f"{label} showed {formats.percent(recall.estimate)} of the documents that {formats.count(n)} questions name"
+    return ", ".join([f"{found} (recall@{shown}, {ends})", *more])
+
+
+def _answers_shown(*, share: float, n: int) -> str:
+    return f"{formats.percent(share)} of the {formats.count(n)} answers that stand in them word for word"
+
+
+def _text_shown(*, share: float) -> str:
+    return f"{formats.percent(share)} of their text"
+
+
+def _left_out(*, n: int) -> str:
+    return f"for {formats.count(n)} questions not all that was found had room"
+
+
+def _low(*, found: str, needed: float) -> str:
+    return f"{found}; at least {formats.percent(needed)} is needed, else retrieval was not held against at its best"
+
+
+def _parts(*, found: str) -> str:
+    return f"{found}; whether the part that was needed was among it is not known"
+
+
+def _bounded(*, found: str, margin: float) -> str:
+    return f"{found}; with the right document it would gain less than the margin of {formats.points(margin)}"
+
+
+def _right_document(*, label: str, score: float, n: int, gain: Interval) -> str:
+    return (
+        f"given the right document {label} scores {formats.percent(score)} on {formats.count(n)} examples, "
+        f"{formats.points(gain.estimate)} ({formats.signed_ends(gain.low, gain.high)}) more than with what it retrieved"
+    )
+
+
+def _name_documents() -> str:
+    return "Name in each test example the document its answer stands in, and in evalset.yaml gold_document_field"
+
+
+def _retrieval_remedy() -> str:
+    return "Look at what was missed (`retrieved` in the JSON report), and show more"
+
+
 SENTENCES: Mapping[str, Callable[..., str]] = {
     "guard.not_looked_at": _not_looked_at,
     "guard.not_asked_for": _not_asked_for,
@@ -150,4 +219,18 @@ SENTENCES: Mapping[str, Callable[..., str]] = {
     "complete.too_many": _cut,
     "complete.few": _whole,
     "complete.remedy": _more_room,
+    "retrieval.how": _retrieval_how,
+    "retrieval.no_documents": _no_documents,
+    "retrieval.nothing": _nothing_looked_up,
+    "retrieval.no_gold": _no_gold,
+    "retrieval.found": _found,
+    "retrieval.answers": _answers_shown,
+    "retrieval.text": _text_shown,
+    "retrieval.left_out": _left_out,
+    "retrieval.low": _low,
+    "retrieval.parts": _parts,
+    "retrieval.bounded": _bounded,
+    "retrieval.right_document": _right_document,
+    "retrieval.name_documents": _name_documents,
+    "retrieval.remedy": _retrieval_remedy,
 }

@@ -70,13 +70,6 @@ def _read() -> str:
     return "Look at where the strategies disagree; if the tuned answers are only put more briefly, it is format."
 
 
-def _right_document(*, label: str, score: float, n: int, gain: Interval) -> str:
-    return (
-        f"given the right document {label} scores {formats.percent(score)} on {formats.count(n)} examples, "
-        f"{_points(gain)} more than with what it retrieves"
-    )
-
-
 def _hold_to_form() -> str:
     return "Hold the answers to their form and compare again"
 
@@ -304,7 +297,6 @@ SENTENCES: Mapping[str, Callable[..., str]] = {
     "skill.other_way": _other_way,
     "skill.free_text": _free_text,
     "skill.read": _read,
-    "skill.right_document": _right_document,
     "skill.hold_to_form": _hold_to_form,
     "skill.ask_in_form": _ask_in_form,
     "skill.check_all": _check_all,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.core.fingerprints import digest
+from advisor.core.gold import gold_documents
 from advisor.core.model import TrainsHere
 from advisor.core.shipped import load_suite
 from advisor.core.strategy import AnswersFromDocuments
@@ -333,13 +334,9 @@ def _has_history(example: Example) -> bool:
 
 def _gold(task: Task, test: Sequence[Example]) -> dict[str, list[Document]]:
     """Return the gold documents of every test example that names some that exist."""
-    if not task.gold_document_field:
-        return {}
     by_id = {document.id: document for document in task.docs}
     found = {}
     for example in test:
-        named = example.metadata.get(task.gold_document_field, ())
-        ids = [str(name) for name in named] if isinstance(named, list | tuple) else [str(named)]
-        if documents := [by_id[name] for name in ids if name in by_id]:
-            found[example.id] = documents
+        if names := gold_documents(example, task.gold_document_field, by_id):
+            found[example.id] = [by_id[name] for name in names]
     return found
