@@ -9,6 +9,7 @@ chosen.
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -48,6 +49,8 @@ class Engine:
         self.ends = ends
         self.decode = decode
         self.no_prefix = _empty_prefix(self.decoder.config, self.head.weight)
+        named = inspect.signature(self.decoder.forward).parameters
+        self.cache_is_called = "cache" if "cache" in named else "past_key_values"  # before transformers 5.24
         self._prefixes: list[Prefix] = []
         self._tails: dict[tuple[int, ...], Tail] = {}
 
@@ -224,10 +227,10 @@ class _Batch:
             input_ids=torch.tensor([[token for piece in pieces for token in piece]], device=device),
             position_ids=torch.tensor([[at for span in spans for at in span]], device=device),
             attention_mask=mask,
-            past_key_values=self.cache,
             use_cache=True,
             shared_prefix=self.prefix,
             layout=layout,
+            **{self.engine.cache_is_called: self.cache},
         )
         for row, piece in zip(rows, pieces, strict=True):
             row.held += len(piece)
