@@ -239,6 +239,24 @@ class AnswerStream(Protocol):
 
 
 @runtime_checkable
+class HasCaches(Protocol):
+    """Optional, of a model that computes here: it keeps what it computed for the next call.
+
+    Before each strategy it is asked to forget that, so that no strategy is quicker for what another one asked; and a
+    few requests are then timed one by one, at no cost but time.
+    """
+
+    def forget(self) -> None:
+        """Drop what was kept; later answers are the same."""
+
+
+def forget(model: Model) -> None:
+    """Have a model forget, where it can."""
+    if isinstance(model, HasCaches):
+        model.forget()
+
+
+@runtime_checkable
 class HasBilling(Protocol):
     """Optional: ``billed = False`` says that nobody is paid for a call, so that none is written down as an attempt."""
 

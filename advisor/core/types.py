@@ -256,6 +256,7 @@ class Run:
 
     `tuned` says whether a model's weights were trained for it, `selection` what `fit` chose, `summaries` the metric's
     figures over the whole set (macro-F1, validity; `None` where undefined). `imported` runs come from another machine.
+    `waits` are the seconds that single requests took, one after the other; empty where each answer was timed by itself.
     """
 
     id: str
@@ -275,6 +276,7 @@ class Run:
     versions: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
     imported: bool = False
+    waits: tuple[float, ...] = ()
 
     @property
     def usage(self) -> Usage:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport, forget
 from advisor.core.tokens import context_tokens, count_tokens
 from advisor.core.types import Message
 
@@ -105,6 +105,10 @@ class SwitchableModel:
     def context_tokens(self) -> int | None:
         """How many tokens a prompt and its answer may take together; `None` where the model does not say."""
         return context_tokens(self._model)
+
+    def forget(self) -> None:
+        """Have the model forget, where it can."""
+        forget(self._model)
 
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
         """Train, and remember what was asked for and what came out."""

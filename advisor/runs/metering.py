@@ -37,6 +37,7 @@ from advisor.core.model import (
     TuningJob,
     TuningReport,
     announces,
+    forget,
 )
 from advisor.core.tokens import context_tokens, count_tokens
 from advisor.core.types import Prediction, ToolCall, Usage
@@ -52,7 +53,7 @@ class Meter:
 
     `seconds` is wall time inside `generate`, keeping and looking up included; `usage` counts kept completions at their
     original cost. `tune_error` is why the last tuning failed. `cut` says, for every batch since somebody emptied it,
-    which answers were cut off.
+    which answers were cut off. While `is_timing`, nothing is counted, recalled or kept.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -60,6 +61,7 @@ class Meter:
     reports: list[TuningReport] = field(default_factory=list)
     tune_error: str = ""
     cut: list[tuple[bool, ...]] = field(default_factory=list)
+    is_timing: bool = False
 
 
 @dataclass(slots=True)
@@ -118,6 +120,8 @@ class MeteredModel:
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer every request, in order, from memory where it was asked before."""
+        if self._meter.is_timing:
+            return whole_answers(requests, self._answer_unseen, self._room, self._model)
         started = time.perf_counter()
         try:
             result = whole_answers(requests, self._recall_or_ask, self._room, self._model)
@@ -127,6 +131,13 @@ class MeteredModel:
         looked_at = zip(requests, result, strict=True)
         self._meter.cut.append(tuple(is_cut(done) and not request.may_be_cut for request, done in looked_at))
         return result
+
+    def _answer_unseen(self, requests: Sequence[Request], again: bool) -> list[Completion]:
+        return self._model.generate([self._room.sent(request) for request in requests])
+
+    def forget(self) -> None:
+        """Have the model forget, where it can."""
+        forget(self._model)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text takes for the model."""

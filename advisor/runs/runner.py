@@ -30,6 +30,7 @@ from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Budget, CallPrice, Meter, MeteredModel, shares
 from advisor.runs.plugin_calls import BrokenStrategyError, calling, checked, listed, recorded, score_of, summaries_of
 from advisor.runs.provenance import versions
+from advisor.runs.timing import FreshRequests
 
 if TYPE_CHECKING:
     from advisor.core.metric import Metric
@@ -127,6 +128,7 @@ class Attempt:
         self.strategy, self.context = strategy, context
         self.meter, self.switch, self.fitted = Meter(), Switch(), False
         self.others: list[tuple[Meter, CallPrice]] = []
+        self.fresh = FreshRequests(context.model, context.embed, context.store, self.meter, self.switch)
         self.header = _header(strategy, seed, context)
 
     @classmethod
@@ -149,7 +151,10 @@ class Attempt:
             outcomes = scored_again(outcomes, by_id, self.context.metric)
         found = zip(outcomes.ids, outcomes.outputs(), outcomes.failed, strict=True)
         pairs = [(output, by_id[identity]) for identity, output, failed in found if not failed]
-        return replace(header, outcomes=outcomes, summaries=summaries_of(self.context.metric, pairs))
+        summaries = summaries_of(self.context.metric, pairs)
+        return replace(
+            header, outcomes=outcomes, summaries=summaries, waits=header.waits or self.fresh.waits(header.id)
+        )
 
     def _kept(self) -> Outcomes:
         return self.context.store.outcomes_in_order(self.header.id, [one.id for one in self.context.evalset.test])
@@ -166,7 +171,9 @@ class Attempt:
     def _answered(self, header: Run, missing: Sequence[Example]) -> Run:
         try:
             header = self._fit(header)
-            self.answer(missing, header.id, done=len(self.context.evalset.test) - len(missing))
+            with self.fresh.answering():
+                self.fresh.time(header.id, self.ask, self.context.evalset.test)
+                self.answer(missing, header.id, done=len(self.context.evalset.test) - len(missing))
         except BrokenStrategyError as error:
             return replace(header, error=str(error))
         return header
@@ -189,7 +196,7 @@ class Attempt:
             task=context.task,
             dev=_copies(context.evalset.dev),
             metric=context.metric,
-            embed=context.embed,
+            embed=self.fresh.embedded,
             progress=context.progress,
             pool=_copies(context.pool),
             max_answer_tokens=context.max_answer_tokens,

@@ -177,7 +177,9 @@ def summarise(group: Group, table: Table, quality: Interval | None, test: Sequen
     first = (group.answered or group.runs)[0]
     answers = int(table.answered.sum())
     used = {name: _of_answers(table, name) for name in Usage.__slots__}
-    waits = used["latency_seconds"][used["latency_seconds"] > 0.0]
+    waits = np.array([wait for run in group.answered for wait in run.waits])
+    if not waits.size:
+        waits = used["latency_seconds"][used["latency_seconds"] > 0.0]
     silent = (len(group.runs) - len(group.answered)) * len(test)
     return StrategySummary(
         label=group.label,

@@ -60,6 +60,10 @@ class Embedder:
             return np.empty((0, DIMENSIONS), dtype=np.float32)
         return np.stack([self._known[key] for key in keys])
 
+    def unkept(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts as if none were kept, and keep none: the same vectors, at what they cost alone."""
+        return self._computed(list(texts)) if texts else self(texts)
+
     def _learn(self, texts: dict[bytes, str]) -> None:
         """Compute texts and keep them, a block at a time."""
         done = 0

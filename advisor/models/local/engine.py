@@ -58,6 +58,10 @@ class Engine:
     def _packed(self) -> PackedLinears:
         return PackedLinears(self.decoder, self.head)
 
+    def forget(self) -> None:
+        """Drop the prefixes and conversations that were kept."""
+        self._prefixes, self._tails = [], {}
+
     @torch.inference_mode()
     def run(self, rows: Sequence[TokenSequence]) -> None:
         """Write every row to its end, in place.

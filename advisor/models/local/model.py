@@ -247,6 +247,11 @@ class LocalModel:
 
         return Engine(self.network, self._ends, self._decode)
 
+    def forget(self) -> None:
+        """Drop what was computed of earlier prompts."""
+        if "_engine" in vars(self):
+            self._engine.forget()
+
     def _decode(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
 

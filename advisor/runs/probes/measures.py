@@ -75,9 +75,11 @@ def service(label: str, runs: Sequence[Run], task: Task, concurrency: str) -> Se
         valid = Interval(
             good / len(answers), *binomial_interval(good, len(answers), PROBE_LEVEL), PROBE_LEVEL, "exact binomial"
         )
-    waits = sorted(o.usage.latency_seconds for o in answers if o.usage.calls and o.usage.latency_seconds > 0.0)
+    alone = sorted(wait for run in runs for wait in run.waits)
+    waits = alone or sorted(o.usage.latency_seconds for o in answers if o.usage.calls and o.usage.latency_seconds > 0.0)
     latency = tuple(quantile_interval(waits, q) for q in QUANTILES) if waits else ()
-    return Service(label, len(answers), valid, test[1] if test else "", latency, concurrency)
+    load = "one at a time" if alone else concurrency
+    return Service(label, len(answers), valid, test[1] if test else "", latency, load)
 
 
 def form_test(task: Task) -> tuple[Callable[[str], bool], str] | None:
