@@ -173,5 +173,5 @@ def test_a_strategy_nothing_rests_on_may_fail() -> None:
 
 def test_what_was_not_looked_at_is_unknown_and_never_passing() -> None:
     states = {guard.name: guard.state for guard in judge_guards(evidence(FEW, TUNED))}
-    looked_at = {"strong baseline", "enough data", "nothing missing", "answers complete"}
+    looked_at = {"strong baseline", "retrieval worked", "enough data", "nothing missing", "answers complete"}
     assert {state for name, state in states.items() if name not in looked_at} == {"unknown"}
