@@ -19,8 +19,9 @@ HOW = (
 
 
 def searches(comparison: Comparison) -> tuple[Fact, ...]:
-    """Return one fact for every strategy that declares the `budget` of a search in its `selection`."""
-    return tuple(_fact(one) for one in comparison.strategies if _number(one.selection, "budget") is not None)
+    """Return one fact for every `budget` of a search, and one for the choice of `labels`, in what strategies chose."""
+    found = [_fact(one) for one in comparison.strategies if _number(one.selection, "budget") is not None]
+    return (*found, *(fact for one in comparison.strategies if (fact := _labels(one)) is not None))
 
 
 def _fact(one: StrategySummary) -> Fact:
@@ -40,6 +41,21 @@ def _fact(one: StrategySummary) -> Fact:
         plain = numbers.score(_number(found, "few_shot_dev_score"))
         parts.append(f"few-shot's own plan: {found['few_shot_plan']}, {plain} on the same examples")
     return Fact(one.label, value, "; ".join(parts))
+
+
+def _labels(one: StrategySummary) -> Fact | None:
+    """Return which labels a prompt names, where they are more than any prompt names, or dev was asked."""
+    chosen = one.selection.get("labels")
+    if not isinstance(chosen, Mapping) or not isinstance(chosen.get("named"), str):
+        return None
+    scores = chosen.get("dev_scores")
+    asked = scores if isinstance(scores, Mapping) else {}
+    parts = [f"{name} {numbers.score(_number(asked, name))}" for name in asked]
+    meaning = [f"on dev: {', '.join(parts)}"] if parts else []
+    if (recall := _number(chosen, "recall_on_dev")) is not None:
+        meaning.append(f"the right label is among them for {numbers.percent(recall)} of dev")
+    whole = _number(chosen, "listed") == _number(chosen, "of")
+    return Fact(f"{one.label}, labels", chosen["named"], "; ".join(meaning)) if meaning or not whole else None
 
 
 def _number(found: Mapping[str, Any], name: str) -> float | None:

@@ -13,24 +13,33 @@ from advisor import Completion, Context, Example, Input, Metric
 from .prompts import tidy
 
 Answering = Callable[[Sequence[Input]], Sequence[Completion]]
+DevScores = dict[str, list[float | None]]
+"""By candidate, the scores of the same dev examples."""
 
 
-def choose_on_dev(candidates: Mapping[str, Answering], ctx: Context, limit: int) -> tuple[str, dict[str, Any]]:
+def choose_on_dev(
+    candidates: Mapping[str, Answering], ctx: Context, limit: int, known: DevScores | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return the name of the best candidate, and the scores for `selection`.
 
     All candidates are scored on the same dev examples: at most `limit`, drawn with `ctx.seed`, and only those that
     every candidate could answer, so that a time-out never counts as a wrong answer. Ties go to the candidate named
     first (write the cheapest first). With one candidate, or without dev, nothing is asked.
+
+    `known` remembers the scores of candidates by name, for a choice in several steps: those in it are not asked again.
     """
     names, dev = list(candidates), dev_sample(ctx, limit)
     if len(names) == 1 or not dev:
         return names[0], {"dev_examples": 0, "dev_scores": {}}
-    scores: dict[str, list[float | None]] = {}
+    memory: DevScores = {} if known is None else known
     for done, name in enumerate(names):
+        if name in memory:
+            continue
         ctx.progress("choosing on dev", done, len(names))
         completions = candidates[name]([example.input for example in dev])
-        scores[name] = [score_of(answer, example, ctx) for answer, example in zip(completions, dev, strict=True)]
+        memory[name] = [score_of(answer, example, ctx) for answer, example in zip(completions, dev, strict=True)]
     ctx.progress("choosing on dev", len(names), len(names))
+    scores = {name: memory[name] for name in names}
     common = [at for at in range(len(dev)) if all(row[at] is not None for row in scores.values())]
     means = {name: mean([row[at] for at in common]) for name, row in scores.items()}
     best = max(names, key=lambda name: -1.0 if (score := means[name]) is None else score)

@@ -14,6 +14,7 @@ from advisor import Completion, ConfigurationError, Context, Example, Input, Mes
 from .choosing import mean
 from .demonstrations import Neighbours, varied
 from .fine_tuning import FineTuning
+from .labels import LabelLists, Listing
 from .prompt_search import Prompt, Trials, first_best, race
 from .prompting import GRID, FewShot
 from .prompts import demonstration, predictions_of, request_for, task_messages
@@ -74,6 +75,8 @@ class OptimisedPrompt:
         scored, self._pool, chosen_on = _split(train, ctx)
         self._by_id = {example.id: example for example in self._pool}
         self._neighbours = Neighbours(self._pool, ctx.index)
+        self._labels = LabelLists(ctx, self._pool, self._max_tokens)
+        self._listings = self._labels.listings()
         allowed = default_budget(len(scored), len(train))
         trials = Trials(scored, self._try, ctx, allowed if self.budget is None else self.budget)
         plain = self._plain_plans()
@@ -89,6 +92,7 @@ class OptimisedPrompt:
         self.selection = {**self._record(trials, start), "chosen_on": chosen_on, **reflected}
         if len(self._pool) < len(train):  # the held-out part has done its work
             self._neighbours = Neighbours(train, ctx.index)
+            self._labels = LabelLists(ctx, train, self._max_tokens)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Ask the model every question with the prompt that was found; the trace names the worked examples."""
@@ -114,11 +118,10 @@ class OptimisedPrompt:
 
     def _ask(self, prompt: Prompt, inputs: Sequence[Input], shown: Sequence[Sequence[Example]]) -> list[Completion]:
         requests = []
-        for input, examples in zip(inputs, shown, strict=True):
+        labels = self._labels.shown(prompt.listing or self._listings[0], inputs)
+        for input, examples, named in zip(inputs, shown, labels, strict=True):
             turns: list[Message] = [turn for example in examples for turn in demonstration(example)]
-            messages = task_messages(
-                self._task, input, turns, list_labels=prompt.list_labels, instruction=prompt.instruction
-            )
+            messages = task_messages(self._task, input, turns, labels=named, instruction=prompt.instruction)
             requests.append(request_for(self._task, messages, self._max_tokens, constrained=prompt.constrained))
         return self._model.generate(requests)
 
@@ -143,6 +146,8 @@ class OptimisedPrompt:
         sorted_out: list[list[Prompt]] = []
 
         def moves(best: Prompt) -> Iterator[Prompt]:
+            for listing in self._listings[1:]:
+                yield replace(best, listing=listing, wording=listing.name)
             if self._task.labels or self._task.schema:
                 yield replace(best, constrained=not best.constrained)
             for pick, k in (("nearest", 8), ("none", 0), ("nearest", 2)):
@@ -189,6 +194,7 @@ class OptimisedPrompt:
             "wording": found.wording,
             "instruction": self._task.instruction if found.instruction is None else found.instruction,
             "constrained": found.constrained,
+            **({"labels": self._labels.record(found.listing or self._listings[0])} if self._task.labels else {}),
             "constrained_tried": any(prompt.constrained for prompt in asked),
             "budget": trials.budget,
             "budget_rule": (
@@ -220,7 +226,6 @@ def wordings(best: Prompt, task: Task) -> Iterator[Prompt]:
     yield replace(
         best,
         instruction=f"{own}Reply with the answer only, without an explanation.",
-        list_labels=None,
         wording="answer only",
     )
     form = "Write the answer in the same form as in the examples."
@@ -229,13 +234,10 @@ def wordings(best: Prompt, task: Task) -> Iterator[Prompt]:
     elif task.output == "json" or task.schema:
         form = "Reply with one JSON object and nothing else."
     if task.labels or task.schema or task.output == "json" or best.k:
-        listed = True if task.labels else None
-        yield replace(best, instruction=f"{own}{form}", list_labels=listed, wording="reminder of the form")
-    if task.labels:
-        yield replace(best, instruction=None, list_labels=False, wording="labels not listed")
-        yield replace(best, instruction=None, list_labels=True, wording="labels listed")
+        named = replace(best, listing=None) if best.listing is not None and not best.listing.k else best
+        yield replace(named, instruction=f"{own}{form}", wording="reminder of the form")
     if best.k and task.instruction:
-        yield replace(best, instruction="", list_labels=False, wording="no instruction")
+        yield replace(best, instruction="", listing=Listing(0, len(task.labels)), wording="no instruction")
 
 
 def _split(train: Sequence[Example], ctx: Context) -> tuple[list[Example], list[Example], str]:

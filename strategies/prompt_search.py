@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from advisor import Completion, Context, Example
 
 from .choosing import mean, score_of
+from .labels import Listing
 
 Ask = Callable[["Prompt", Sequence[Example]], Sequence[Completion]]
 
@@ -27,7 +28,7 @@ class Prompt:
         k: how many examples are shown.
         ids: which, where they are fixed.
         instruction: in place of the task's own; `None` is the task's own.
-        list_labels: see `task_messages`.
+        listing: which labels are named; `None` is the way that the search begins with.
         constrained: hold the answer to labels or schema.
         wording: what the instruction is called.
         origin: where the examples come from, in words.
@@ -37,7 +38,7 @@ class Prompt:
     k: int
     ids: tuple[str, ...] = ()
     instruction: str | None = None
-    list_labels: bool | None = None
+    listing: Listing | None = None
     constrained: bool = False
     wording: str = field(default="as given", compare=False)
     origin: str = field(default="", compare=False)

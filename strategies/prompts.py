@@ -14,7 +14,8 @@ from typing import Any
 
 from advisor import Completion, Document, Example, Input, Message, Prediction, Request, Task, render_tool_specs
 
-MOST_LISTED_LABELS = 30
+from .labels import FEW
+
 MOST_LISTED_TOKENS = 600
 
 
@@ -24,7 +25,7 @@ def task_messages(
     demonstrations: Sequence[Message] = (),
     context: Sequence[Document] = (),
     *,
-    list_labels: bool | None = None,
+    labels: Sequence[str] | None = None,
     show_tools: bool = True,
     instruction: str | None = None,
 ) -> tuple[Message, ...]:
@@ -35,12 +36,12 @@ def task_messages(
         input: the question.
         demonstrations: turns from `demonstration`, put between the instruction and the question.
         context: passages to stand before the question.
-        list_labels: name the allowed answers; by default only up to 30 of them. Never more than about 600 tokens.
+        labels: the allowed answers to name; by default all of up to 30, and none of more. `LabelLists` finds out which.
         show_tools: write the schemas of the input's own tools into the question (not where the request carries them).
         instruction: in place of the task's own.
     """
     asked = task if instruction is None else replace(task, instruction=instruction)
-    system = "\n\n".join(part for part in (_instruction(asked, list_labels), _own_system(input, task)) if part)
+    system = "\n\n".join(part for part in (_instruction(asked, labels), _own_system(input, task)) if part)
     opening = (Message("system", system),) if system else ()
     return (*opening, *demonstrations, *question(input, context, show_tools=show_tools))
 
@@ -74,12 +75,12 @@ def clip(document: Document, max_words: int) -> Document:
     return replace(document, text=" ".join(document.text.split()[:max_words]))
 
 
-def _instruction(task: Task, list_labels: bool | None) -> str:
+def _instruction(task: Task, labels: Sequence[str] | None) -> str:
     parts = [task.instruction] if task.instruction else []
-    listed = len(task.labels) <= MOST_LISTED_LABELS if list_labels is None else list_labels
-    labels = ", ".join(task.labels)
-    if labels and listed and _tokens(labels) <= MOST_LISTED_TOKENS:
-        parts.append(f"Allowed answers: {labels}")
+    if labels is None:
+        labels = task.labels if len(task.labels) <= FEW else ()
+    if labels:
+        parts.append(f"Allowed answers: {', '.join(labels)}")
     schema = json.dumps(dict(task.schema), ensure_ascii=False) if task.schema else ""
     if schema and _tokens(schema) <= MOST_LISTED_TOKENS:
         parts.append(f"JSON schema of the answer: {schema}")

@@ -55,3 +55,19 @@ def test_a_selection_of_somebody_elses_is_foreign_text() -> None:
     html = written(searched({"budget": 3, "prompt": HOSTILE, "chosen_on": HOSTILE, "calls": None}))[0]
     assert "<script>" not in html
     assert "– of 3 calls" in html
+
+
+LABELS = {"named": "the 20 likest of 150 labels listed", "listed": 20, "of": 150, "recall_on_dev": 0.975,
+          "dev_scores": {"fixed k=4": 0.5, "fixed k=4, labels not listed": None}}  # fmt: skip
+
+
+def test_which_labels_are_named_stands_in_every_report() -> None:
+    for text in written(searched({"labels": LABELS})):
+        for words in ("zero_shot, labels", "the 20 likest of 150 labels listed", "98% of dev", "labels not listed"):
+            assert words in text, words
+    assert not report("prompt_search").searches(searched({"labels": {"named": "all 3", "listed": 3, "of": 3}}))
+
+
+@pytest.mark.parametrize("labels", [None, "all", {"named": 3}, {"named": "x", "listed": None, "dev_scores": 4}])
+def test_a_choice_of_labels_of_somebody_elses_breaks_nothing(labels: Any) -> None:
+    assert written(searched({"labels": labels}))

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,23 +42,13 @@ def test_without_an_instruction_there_is_no_system_turn() -> None:
     assert roles(prompts.task_messages(Task("t", "", "exact_match"), "x")) == ["user"]
 
 
-@pytest.mark.parametrize(
-    ("labels", "list_labels", "listed"),
-    [
-        (("yes", "no"), None, True),
-        (("yes", "no"), False, False),
-        (tuple(f"label_{at}" for at in range(77)), None, False),
-        (tuple(f"label_{at}" for at in range(77)), True, True),
-        (tuple("long label " * 20 + str(at) for at in range(77)), True, False),
-        ((), True, False),
-    ],
-)
-def test_labels_are_listed_where_they_are_few_or_wanted_and_short(
-    labels: Any, list_labels: bool | None, listed: bool
-) -> None:
-    task = Task("t", "Answer.", "label_accuracy", labels=labels)
-    system = prompts.task_messages(task, "x", list_labels=list_labels)[0].content
-    assert ("Allowed answers: " in system) == listed
+def test_labels_are_named_as_said_and_a_few_without_being_asked() -> None:
+    task, many = Task("t", "Answer.", "label_accuracy", labels=("yes", "no")), tuple(f"label_{at}" for at in range(77))
+    assert "Allowed answers: yes, no" in prompts.task_messages(task, "x")[0].content
+    assert "Allowed answers: no" in prompts.task_messages(task, "x", labels=["no"])[0].content
+    assert "Allowed" not in prompts.task_messages(task, "x", labels=())[0].content
+    assert "Allowed" not in prompts.task_messages(replace(task, labels=many), "x")[0].content
+    assert ", ".join(many) in prompts.task_messages(replace(task, labels=many), "x", labels=many)[0].content
 
 
 def test_a_schema_is_shown() -> None:
