@@ -6,7 +6,7 @@ documents has its training examples: the nearest ones become demonstrations (Liu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -153,47 +153,54 @@ class RAG:
         return (self.k,) if self.k else tuple(k for k in COUNTS if k == 1 or k * size <= MOST_SHOWN_TOKENS)
 
     def _chosen_by_recall(self, ways: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]] | None:
-        """Take the way that finds most; the metric says how many, where more pieces find more and one step beyond."""
+        """Take the way that finds most; how many are shown says the metric, where more pieces find more."""
         asked = [*ctx.dev, *self._train]
         named = [e for e in asked if gold_documents(e, ctx.task.gold_document_field, self._library.by_id)][:MOST_NAMED]
         if len(named) < LEAST_NAMED:
             return None
         recall = reaches(self._library, ways, named, ctx.task)
         best = max(ways, key=lambda way: recall[way])
-        more = [way for way in ways if way.finds_as(best)]
-        steps = [
-            way for at, way in enumerate(more) if recall[way] > max((recall[one] for one in more[:at]), default=-1)
-        ]
-        way, record = self._best([*steps, *more[more.index(steps[-1]) + 1 :][:1]], ctx)
+        same = [way for way in ways if way.finds_as(best)]
+        steps = [way for at, way in enumerate(same) if all(recall[way] > recall[one] for one in same[:at])]
+        beyond = same[same.index(best) + 1 :][:1]
+        way, record = self._climbed([*steps, *beyond], ctx) if ctx.dev else (best, dict[str, Any]())
         told = {str(one): value for one, value in recall.items()}
         return way, {"gold_examples": len(named), "recall": told, **record}
 
     def _chosen_by_metric(self, ways: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]]:
         """Choose how to search, then the size of pieces at as many tokens, then how many: one thing a step."""
         best = min(ways, key=lambda way: (abs(way.shown - 512), abs(way.tokens - 256)))
+        if not ctx.dev:
+            return best, {"dev_examples": 0, "dev_scores": {}}
         shown = best.shown
         best, first = self._best([way for way in ways if (way.tokens, way.k) == (best.tokens, best.k)], ctx)
         sizes = [way for way in ways if way.kind == best.kind and (way.shown == shown or self.k)]
         best, second = self._best(sizes, ctx)
-        if ctx.dev:
-            best, third = self._best([way for way in ways if way.finds_as(best)], ctx)
-        records = (first, second, third) if ctx.dev else (first, second)
-        told = {name: score for record in records for name, score in record["dev_scores"].items()}
-        return best, {"dev_examples": max(record["dev_examples"] for record in records), "dev_scores": told}
+        best, third = self._climbed([way for way in ways if way.finds_as(best)], ctx)
+        return best, _joined([first, second, third])
+
+    def _climbed(self, steps: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]]:
+        """Show more from step to step as long as dev scores more; where it scores the same, one step and no further.
+
+        That one is worth its tokens: a few dev examples hardly ever ask for what stands across the seam of two pieces.
+        """
+        best, records = steps[0], list[dict[str, Any]]()
+        for more in steps[1:]:
+            _, record = self._best([best, more], ctx)
+            records.append(record)
+            before, after = (record["dev_scores"].get(str(way)) for way in (best, more))
+            if before is None or after is None or after < before:
+                break
+            best = more
+            if after == before:
+                break
+        return best, _joined(records)
 
     def _best(self, ways: Sequence[Lookup], ctx: Context) -> tuple[Lookup, dict[str, Any]]:
-        """Ask with each on dev; of equals take the first, or the one that shows a step more if that costs no score.
-
-        A few dev examples hardly ever show what stands across the seam of two pieces.
-        """
         by_name = {str(way): way for way in ways}
         candidates = {name: partial(self._look_up, way) for name, way in by_name.items()}
         name, record = choose_on_dev(candidates, ctx, self.dev_limit)
-        scores, best = record["dev_scores"], by_name[name]
-        for more in ways[ways.index(best) + 1 :][:1]:
-            if more.finds_as(best) and scores.get(str(more)) is not None and scores[str(more)] >= scores[name]:
-                best = more
-        return best, record
+        return by_name[name], record
 
     def _look_up(self, way: Lookup, inputs: Sequence[Input]) -> list[Completion]:
         found = self._library.search(inputs, way)
@@ -278,3 +285,9 @@ class RAG:
     ) -> list[Completion]:
         turns = [[turn for example, _ in reversed(hits) for turn in demonstration(example)] for hits in found]
         return self._generate([task_messages(self._task, *pair) for pair in zip(inputs, turns, strict=True)])
+
+
+def _joined(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what `choose_on_dev` recorded in several steps as one."""
+    scores = {name: score for record in records for name, score in record["dev_scores"].items()}
+    return {"dev_examples": max((record["dev_examples"] for record in records), default=0), "dev_scores": scores}

@@ -43,9 +43,11 @@ class FreshRequests:
     meter: Meter
     switch: Switch
     _answering: bool = False
+    _embeds: bool = False
 
     def embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed for the strategy: while it answers anew, so that it pays for that itself."""
+        self._embeds = True
         unkept = getattr(self.embed, "unkept", None) if self._answering else None
         found: NDArray[np.float32] = (unkept or self.embed)(texts)
         return found
@@ -55,6 +57,8 @@ class FreshRequests:
         """Use nothing that was computed before this began."""
         self._forget()
         self._answering = True
+        if self._embeds:
+            self.embedded([""])  # where all was kept until now, this loads the weights, which is no request's affair
         try:
             yield
         finally:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import pytest
 
 from advisor.core.types import Chat, Example, Message, Usage
 from advisor.testing.toy_task import toy_evalset
@@ -78,3 +81,22 @@ def test_the_classifier_survives_a_single_class_and_no_dev(
     assert [p.output for p in classifier.predict(["c", "d"])] == ["only", "only"]
     assert classifier.selection == {"C": 10.0, "dev_examples": 0, "dev_scores": {"C=10": None}}
     assert classifier.predict([]) == []
+
+
+@pytest.mark.parametrize("name", ["nearest_example", "embedding_classifier", 'few_shot(pick="nearest")', "rag"])
+def test_a_shared_system_prompt_changes_nothing_that_is_embedded(
+    name: str, context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy
+) -> None:
+    plain = toy_evalset()
+    system = Message("system", "You are the assistant of a shop. Be brief, kind and exact. " * 40)
+
+    def behind(examples: Sequence[Example]) -> tuple[Example, ...]:
+        return tuple(replace(e, input=Chat((system, Message("user", str(e.input))))) for e in examples)
+
+    chats = replace(plain, train=behind(plain.train), dev=behind(plain.dev), test=behind(plain.test))
+    found = []
+    for evalset in (plain, chats):
+        made = strategy(name)
+        made.fit(evalset.train, context(recorder(), evalset))
+        found.append([(p.output, p.trace) for p in made.predict([example.input for example in evalset.test])])
+    assert found[0] == found[1]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib.metadata import version
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,10 @@ DIMENSIONS = 384
 BLOCK = 1024
 """Texts that are computed before they are kept, in some seconds: a killed process loses no more."""
 TOKENS = 256
-"""What is longer is cut here: the length that all-MiniLM-L6-v2 was made for."""
+"""What is longer is read in windows: the length that all-MiniLM-L6-v2 was made for."""
 PASS_TOKENS = 512
 """Every pass of the model is over so many tokens, so that a text's products do not depend on what is beside it."""
-FORMAT = 3
+FORMAT = 4
 """Of how texts are embedded; another number lets all that was kept lie."""
 ATTENTION = "advisor_each_text_alone"
 
@@ -94,6 +94,9 @@ class _MiniLM:
     So the model's authors publish it, and so sentence-transformers computes it (Reimers and Gurevych 2019); the test
     holds vectors of that library.
 
+    A text of more than `TOKENS` tokens is read whole, in as few windows as it takes, all of the same length (to one
+    token); its vector is the mean of theirs, scaled to length 1.
+
     Texts lie one behind the other in passes of `PASS_TOKENS`, without padding but at the end of the pass; in the
     attention each sees itself alone. So little is computed in vain, and a matrix product has the same shape whichever
     texts are asked for.
@@ -121,7 +124,9 @@ class _MiniLM:
         """Return one row a text; several passes at once, each with one thread, which wait less for one another."""
         import torch
 
-        rows: list[list[int]] = self._tokenizer(list(texts), truncation=True)["input_ids"]
+        read = self._tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
+        windows = [self._windows(tokens) for tokens in read]
+        rows = list(chain.from_iterable(windows))
         vectors = np.empty((len(rows), DIMENSIONS), dtype=np.float32)
         passes = _passes([len(row) for row in rows])
         threads = torch.get_num_threads()
@@ -135,7 +140,13 @@ class _MiniLM:
                     vectors[places] = part
         finally:
             torch.set_num_threads(threads)
-        return vectors
+        return _pooled(vectors, [len(each) for each in windows])
+
+    def _windows(self, tokens: list[int]) -> list[list[int]]:
+        first, last, room = self._tokenizer.cls_token_id, self._tokenizer.sep_token_id, TOKENS - 2
+        count = max(1, -(-len(tokens) // room))
+        ends = [len(tokens) * at // count for at in range(count + 1)]
+        return [[first, *tokens[start:end], last] for start, end in pairwise(ends)]
 
     def _pass(self, rows: list[list[int]]) -> NDArray[np.float32]:
         import torch
@@ -169,6 +180,19 @@ def _passes(lengths: Sequence[int]) -> list[list[int]]:
         passes[fits].append(at)
         room[fits] -= lengths[at]
     return passes
+
+
+def _pooled(vectors: NDArray[np.float32], counts: Sequence[int]) -> NDArray[np.float32]:
+    """Return one vector a text from those of its windows: their mean, scaled to length 1; a single one as it is."""
+    if len(vectors) == len(counts):
+        return vectors
+    found, at = np.empty((len(counts), vectors.shape[1]), dtype=np.float32), 0
+    for place, count in enumerate(counts):
+        part = vectors[at : at + count]
+        mean = part.mean(axis=0) if count > 1 else part[0]
+        found[place] = mean / np.linalg.norm(mean) if count > 1 else mean
+        at += count
+    return found
 
 
 def _split(states: Tensor, runs: Sequence[tuple[int, int]]) -> list[Tensor]:
