@@ -116,19 +116,20 @@ def test_what_another_strategy_asked_makes_none_quicker(tmp_path: Path) -> None:
 
 
 def test_embedding_is_paid_for_by_each_strategy_that_asks_for_it(tmp_path: Path) -> None:
-    computed: list[int] = []
+    computed: list[Sequence[str]] = []
 
     class Keeps:
         def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
             return toy_task.embed(texts)
 
         def unkept(self, texts: Sequence[str]) -> NDArray[np.float32]:
-            computed.append(len(texts))
+            computed.append(texts)
             return toy_task.embed(texts)
 
     shared = replace(context(tmp_path), embed=Keeps())
     run = run_strategy(written(tmp_path, EMBEDS), 0, shared)
-    assert sum(computed) == len(run.outcomes) == len(shared.evalset.test)
+    assert computed[0] == [""], "weights that were not needed so far are loaded before anything counts"
+    assert sum(map(len, computed[1:])) == len(run.outcomes) == len(shared.evalset.test)
     assert not run.error
 
 
