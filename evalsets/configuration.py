@@ -43,6 +43,7 @@ class EvalSetFile(BaseModel):
     labels: list[str] | Literal["from_train"] = Field(default_factory=list)
     json_schema: dict[str, Any] | str | None = Field(default=None, alias="schema")
     output: Literal["text", "json"] = "text"
+    docs: str = ""
     tools: str = ""
     tools_field: str = ""
     gold_document_field: str = ""

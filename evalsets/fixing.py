@@ -205,6 +205,9 @@ def _write_into(folder: Path, draft: Draft, changes: list[DataChange]) -> None:
                 continue
             if _leads_out(path):
                 changes.append(DataChange("", path.name, "left out", "it is a link that leads out of the folder"))
+            elif path.name == "evalset.yaml":  # documents lie in docs.jsonl now
+                plain = re.sub(r"(?m)^docs[ \t]*:.*\n?", "", path.read_text(encoding="utf-8"))
+                (folder / path.name).write_text(plain, encoding="utf-8")
             else:
                 shutil.copyfile(path, folder / path.name)
     else:

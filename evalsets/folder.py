@@ -18,6 +18,7 @@ from advisor.core.types import Document, Example
 
 from . import splitting
 from .configuration import EvalSetFile, read_configuration
+from .documents import KINDS, left_out, read_place
 from .draft import SPLITS, Draft
 from .formats import RecordLayout, to_example
 from .readers import Record, open_text, parse_json, read_jsonl, refuse_unreadable
@@ -28,6 +29,8 @@ Refused = list[str]
 """Where rows that cannot be read are collected; in place of it `None` stops at the first one."""
 
 
+DOCUMENTS = ("docs.jsonl", "docs")
+"""Where documents lie, if `docs` in ``evalset.yaml`` says nothing else."""
 GUESSED = 10
 """For how many of these the nearest label is looked for, which takes long where there are many labels."""
 
@@ -46,11 +49,11 @@ def read_folder(folder: Path, refused: Refused | None = None) -> Draft:
     parts = {split: _examples(folder, split, settings, refused) for split in SPLITS}
     notes = [f"caveat: {settings.caveat}"] if settings.caveat else []
     labels = _labels(settings, parts, notes, refused)
-    docs = _documents(folder, refused)
+    docs = _documents(folder, settings, notes, refused)
     if settings.gold_document_field and not docs:
         raise EvalSetError(
             f"evalset.yaml: gold_document_field is {settings.gold_document_field!r}, and there are no documents",
-            hint="write docs.jsonl, or delete that line",
+            hint="write docs.jsonl, or put documents into the folder docs, or delete that line",
         )
     metric, code = _code(folder, settings)
     tools = (run_tools if code.may_run else read_tools)(code) if code and code.tools else ()
@@ -162,33 +165,19 @@ def _labels(
     return tuple(sorted(known))
 
 
-def _documents(folder: Path, refused: Refused | None) -> tuple[Document, ...]:
-    path = folder / "docs.jsonl"
-    if not exists(path):
-        return ()
+def _documents(folder: Path, settings: EvalSetFile, notes: list[str], refused: Refused | None) -> tuple[Document, ...]:
+    """Read what `docs` names, else ``docs.jsonl`` and the folder ``docs``, where they are."""
+    names = [settings.docs] if settings.docs else [name for name in DOCUMENTS if exists(folder / name)]
     found: dict[str, Document] = {}
-    for row in read_jsonl(path):
-        try:
-            document = _document(row)
+    for name in names:
+        path = _member(folder, name, inside=True)
+        for document in read_place(path, name, inside=folder, refused=refused):
             if document.id in found:
-                raise row.error(f"field 'id' is {document.id!r}, which an earlier document has as well")
-        except EvalSetError as error:
-            _refuse(error, refused)
-            continue
-        found[document.id] = document
-    if not found:
-        raise EvalSetError(
-            "docs.jsonl holds no document",
-            hint='write one a line: {"id": "1", "title": "…", "text": "…"}, or delete it',
-        )
+                raise EvalSetError(f"the document id {document.id!r} stands in {names[0]} and in {name}")
+            found[document.id] = document
+        if path.is_dir() and (skipped := left_out(path)):
+            notes.append(f"{skipped} of the files in {name} are of no kind that is read as documents ({KINDS})")
     return tuple(found.values())
-
-
-def _document(row: Record) -> Document:
-    text, title = row.fields.get("text"), row.fields.get("title") or ""
-    if not isinstance(text, str) or not text.strip():
-        raise row.error("field 'text' is missing or empty", hint='{"id": "1", "title": "…", "text": "…"}')
-    return Document(str(row.fields.get("id") or f"doc-{row.line}"), str(title), text)
 
 
 def _code(folder: Path, settings: EvalSetFile) -> tuple[str, BroughtCode | None]:

@@ -118,8 +118,8 @@ def _conversion(found: str, path: Path) -> str:
 # --- JSON lines ------------------------------------------------------------------------------------------------------
 
 
-def read_jsonl(path: Path) -> Iterator[Record]:
-    """Read JSON lines, one object a line; blank lines are skipped.
+def read_jsonl(path: Path, *, whole_texts: bool = False) -> Iterator[Record]:
+    """Read JSON lines, one object a line; blank lines are skipped. `whole_texts` are of any length that a line has.
 
     Raises:
         EvalSetError: a line is not a JSON object, or holds a duplicate key, NaN, too deep nesting or a field too long.
@@ -137,7 +137,7 @@ def read_jsonl(path: Path) -> Iterator[Record]:
                 f"a JSON object is needed, not {_kind(value)}",
                 hint='one object a line: {"id": "1", "input": "…", "target": "…"}',
             )
-        yield _checked(Record(path.name, number, value))
+        yield _checked(Record(path.name, number, value), MAX_LINE_BYTES if whole_texts else MAX_FIELD_CHARACTERS)
 
 
 def parse_json(text: str, row: Record) -> Any:
@@ -324,7 +324,7 @@ def _delimiter(path: Path, first: str) -> str:
     return ";" if ";" in first and "," not in first else ","
 
 
-def _checked(row: Record) -> Record:
+def _checked(row: Record, most: int = MAX_FIELD_CHARACTERS) -> Record:
     """Refuse rows without a field or with far too many, and over-long texts at their top and in conversations."""
     if not 0 < len(row.fields) <= MAX_FIELDS:
         few = f"it has {len(row.fields):,} fields; at most {MAX_FIELDS:,} are read"
@@ -334,9 +334,9 @@ def _checked(row: Record) -> Record:
             value = [value]
         for text in value if isinstance(value, list) else ():
             text = text.get("content") if isinstance(text, dict) else text
-            if isinstance(text, str) and len(text) > MAX_FIELD_CHARACTERS:
+            if isinstance(text, str) and len(text) > most:
                 raise row.error(
-                    f"field {name!r} has {len(text):,} characters; at most {MAX_FIELD_CHARACTERS:,} are read",
-                    hint="long texts belong into docs.jsonl, cut into passages",
+                    f"field {name!r} has {len(text):,} characters; at most {most:,} are read",
+                    hint="long texts belong into docs.jsonl, or as files into the folder docs",
                 )
     return row

@@ -55,6 +55,7 @@ model: smollm2              # or hf:org/name, a folder, openai:NAME, http://host
 # train_limit: 300
 # seeds: 2                  # trainings a strategy; 3 tell how much luck there is
 # checks: quick             # what is looked at beside the scores before a yes: none, quick or full
+# docs: handbook            # documents to look up: a folder of .md, .txt, .html and .pdf files, or a .jsonl
 # suite: questions.jsonl    # general questions that a tuned model must still answer; left out: the shipped ones
 # learning_curve: false     # also run on parts of the training examples, and say what more would bring
 # budget_usd: 5             # stop before spending more at an endpoint

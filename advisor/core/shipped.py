@@ -15,6 +15,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,7 +35,7 @@ FOLDERS = ("strategies", "evalsets", "reports")
 # --- eval sets -------------------------------------------------------------------------------------------------------
 
 
-def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0, docs: str = "") -> EvalSet:
     """Load an eval set.
 
     Args:
@@ -43,6 +44,8 @@ def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed:
             a folder of the same name; write ``./name`` for the folder.
         columns: for one file or a frame, what it calls our fields: ``{"input": "question", "target": "answer"}``.
         seed: decides which rows go where, wherever a split has to be made.
+        docs: a folder of ``.md``, ``.txt``, ``.html`` and ``.pdf`` files, or a ``.jsonl``, in place of the set's own
+            documents.
 
     Raises:
         EvalSetError: it does not exist or is malformed; names file, line and field.
@@ -50,7 +53,7 @@ def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed:
     framed = type(source).__module__.partition(".")[0] == "pandas"
     load = _neighbour("evalsets.loading").load_frame if framed else _neighbour("evalsets.loading").load
     loaded: EvalSet = load(source, columns=columns, seed=seed)
-    return loaded
+    return replace(loaded, docs=_neighbour("evalsets.documents").read_documents(docs)) if docs else loaded
 
 
 def split_file(source: str, rule: str, *, columns: Mapping[str, str] | None = None) -> EvalSet:

@@ -36,6 +36,7 @@ class ComparisonRequest:
         jobs: requests in flight at an endpoint.
         economics: the user's side of the money.
         columns: which column of a file is which field, ``{"input": "question"}``.
+        docs: a folder or file of documents to look up, in place of the set's own.
         draws: bootstrap draws.
         budget_usd: stop before spending more than this.
         offline: make no request to any network.
@@ -86,6 +87,10 @@ class ComparisonRequest:
         Mapping[str, str] | None,
         Option("Which column is what, e.g. input=question; repeat.", flags=("--column",), panel=WHAT),
     ] = None
+    docs: Annotated[
+        str,
+        Option("Documents to look up: a folder of .md, .txt, .html and .pdf files, or a .jsonl.", panel=WHAT),
+    ] = ""
     draws: Annotated[int, Option("Bootstrap draws. Default: 10000.", None, Bounds(least=100), flags=())] = 10_000
     budget_usd: Annotated[
         float | None,

@@ -56,7 +56,7 @@ class Prepared:
         refuse_past_shutdown(options.economics, date.today())
         if options.suite and options.checks != "none":
             load_suite(options.suite)  # a file that cannot be read is said before anything is run
-        loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed)
+        loaded = load_evalset(options.evalset, columns=options.columns, seed=options.seed, docs=options.docs)
         evalset = loaded.limited(train=options.train_limit, test=options.limit)
         chosen, skipped = _choose(options.strategies, Task.of(evalset))
         return cls(options, evalset, chosen, skipped, len(loaded.test))
