@@ -16,20 +16,25 @@ from advisor.core.specs import Spec
 from advisor.core.types import EvalSet
 
 from . import public, shipped
+from .documents import read_documents
 from .draft import Draft
 from .files import read_file, read_frame
 from .folder import DATA, Refused, read_folder
 
 
-def load(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+def load(source: str, *, columns: Mapping[str, str] | None = None, seed: int = 0, docs: str = "") -> EvalSet:
     """Load an eval set; see `advisor.core.shipped.load_evalset`."""
     found = _find(source, columns, seed, None)
-    return found if isinstance(found, EvalSet) else found.finished(seed)
+    return _with_documents(found if isinstance(found, EvalSet) else found.finished(seed), docs)
 
 
-def load_frame(frame: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:
+def load_frame(frame: Any, *, columns: Mapping[str, str] | None = None, seed: int = 0, docs: str = "") -> EvalSet:
     """Load a pandas frame as a file with its rows would be; see `load`."""
-    return read_frame(frame, columns=columns, seed=seed).finished(seed)
+    return _with_documents(read_frame(frame, columns=columns, seed=seed).finished(seed), docs)
+
+
+def _with_documents(evalset: EvalSet, docs: str) -> EvalSet:
+    return replace(evalset, docs=read_documents(docs)) if docs else evalset
 
 
 def load_split(source: str, rule: str, *, columns: Mapping[str, str] | None = None, seed: int = 0) -> EvalSet:

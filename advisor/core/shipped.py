@@ -15,7 +15,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,8 +51,8 @@ def load_evalset(source: Any, *, columns: Mapping[str, str] | None = None, seed:
     """
     framed = type(source).__module__.partition(".")[0] == "pandas"
     load = _neighbour("evalsets.loading").load_frame if framed else _neighbour("evalsets.loading").load
-    loaded: EvalSet = load(source, columns=columns, seed=seed)
-    return replace(loaded, docs=_neighbour("evalsets.documents").read_documents(docs)) if docs else loaded
+    loaded: EvalSet = load(source, columns=columns, seed=seed, docs=docs)
+    return loaded
 
 
 def split_file(source: str, rule: str, *, columns: Mapping[str, str] | None = None) -> EvalSet:

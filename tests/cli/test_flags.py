@@ -29,7 +29,7 @@ ECONOMICS, OPTIONS = declared_options(Economics), declared_options(ComparisonReq
 WITH_FLAG = [one for one in (*ECONOMICS.values(), *OPTIONS.values()) if one.flag]
 OTHER: dict[str, Any] = {
     "evalset": "mine", "model": "openai:x", "strategies": ("a", "b(k=1)"), "columns": {"input": "q"}, "config": "",
-    "checks": "full", "suite": "s.jsonl", "offline": True, "learning_curve": True,
+    "checks": "full", "suite": "s.jsonl", "docs": "handbook", "offline": True, "learning_curve": True,
     "base_model_shutdown": date(2100, 1, 2),
 }  # fmt: skip
 """A value other than the default, where it is no number."""
