@@ -104,7 +104,8 @@ def request_for(task: Task, messages: tuple[Message, ...], max_tokens: int, *, c
     """Return a greedy request; `constrained` holds the answer to the task's labels or schema while it is written."""
     choices: tuple[str, ...] = task.labels if constrained else ()
     schema = task.schema if constrained and not choices else None
-    return Request(messages, max_tokens=max_tokens, choices=choices, schema=schema)
+    ends = ("\n",) if task.labels else ()  # what `tidy` leaves off
+    return Request(messages, max_tokens=max_tokens, choices=choices, schema=schema, enough_at=ends)
 
 
 def tidy(text: str, task: Task) -> str:

@@ -32,6 +32,8 @@ class Request:
         choices: the answer must be one of these texts (constrained decoding).
         may_be_cut: the beginning is enough. Of a request without it, an answer that `max_tokens` cuts is asked for
             again, once, with four times the room.
+        enough_at: an answer in which one of these texts stands is whole, wherever it ends (white space before it
+            apart): a line feed, where only the first line counts.
     """
 
     messages: tuple[Message, ...]
@@ -44,6 +46,11 @@ class Request:
     schema: JSONObject | None = None
     choices: tuple[str, ...] = ()
     may_be_cut: bool = False
+    enough_at: tuple[str, ...] = ()
+
+    def asks_the_same(self) -> tuple[object, ...]:
+        """Return what an answer depends on: all but what is only about when it counts as whole."""
+        return tuple(getattr(self, name) for name in self.__slots__ if name not in ("may_be_cut", "enough_at"))
 
 
 @dataclass(frozen=True, slots=True)

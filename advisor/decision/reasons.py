@@ -305,7 +305,8 @@ def next_action(evidence: Evidence, answer: VerdictAnswer, guards: tuple[Guard, 
         return Action(say("next.run", names=owed), baseline_line(evidence))
     if MISSING in failed:
         return Action(say("next.run_again"), evidence.again())
-    if cut := next((one.action for one in guards if one.name == COMPLETE and one.state == "fail"), None):
+    cut = next((one.action for one in guards if one.name == COMPLETE and one.state == "fail"), None)
+    if cut is not None and answer == "not_yet":
         return cut
     if answer == "fine_tune":
         return Action(say("next.confirm"), _more_seeds(evidence))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.decision.evidence import Evidence, Guard, Verdict, VerdictAnswer
-from advisor.decision.guards import COMPLETE, MISSING, judge_guards
+from advisor.decision.guards import CUT_ALLOWED, MISSING, cut_shares, judge_guards
 from advisor.decision.reasons import better_now, conclusion, grounds, missing, next_action, turning_points
 from advisor.decision.sensitivity import flips
 
@@ -20,15 +20,15 @@ def decide(evidence: Evidence) -> Verdict:
     and not expected to bring more than its alternative. Else by dominance, see `by_dominance`.
 
     `fine_tune` is withheld where a guard fails, and `do_not_fine_tune` where more than 1 % of the outcomes that it
-    rests on are missing, or of its answers were cut off. A guard that is `unknown` withholds nothing: it is an
-    assumption, and reports say so.
+    rests on are missing, or of the tuned strategy's answers were cut off. A guard that is `unknown` withholds nothing:
+    it is an assumption, and reports say so.
     """
     guards = judge_guards(evidence)
     leaning: VerdictAnswer = "not_yet"
     rule = NET_BENEFIT if evidence.netted else DOMINANCE
     if evidence.tuned and evidence.alternative:
         leaning = by_net_benefit(evidence) if evidence.netted else by_dominance(evidence)
-    answer, inputs = _withheld(leaning, guards), flips(evidence)
+    answer, inputs = _withheld(evidence, leaning, guards), flips(evidence)
     return Verdict(
         answer=answer,
         recommended=_recommended(evidence, answer, guards),
@@ -83,8 +83,9 @@ def _recommended(evidence: Evidence, answer: VerdictAnswer, guards: tuple[Guard,
     return evidence.tuned if answer == "fine_tune" else evidence.use_now
 
 
-def _withheld(leaning: VerdictAnswer, guards: tuple[Guard, ...]) -> VerdictAnswer:
+def _withheld(evidence: Evidence, leaning: VerdictAnswer, guards: tuple[Guard, ...]) -> VerdictAnswer:
     failed = {guard.name for guard in guards if guard.state == "fail"}
     if leaning == "fine_tune" and failed:
         return "not_yet"
-    return "not_yet" if leaning == "do_not_fine_tune" and failed & {MISSING, COMPLETE} else leaning
+    held_back = MISSING in failed or cut_shares(evidence).get(evidence.tuned, 0.0) > CUT_ALLOWED
+    return "not_yet" if leaning == "do_not_fine_tune" and held_back else leaning

@@ -84,17 +84,25 @@ def whole_answers(requests: Sequence[Request], ask: AskBatch, room: AnswerRoom, 
 
     What is still cut keeps `finish_reason` ``length``, and is a failed call where it is empty.
     """
-    answers = [room.answered(done, model) for done in ask(requests, False)]
+    asked = zip(requests, ask(requests, False), strict=True)
+    answers = [_enough(request, room.answered(done, model)) for request, done in asked]
     todo = {
         at: other
         for at, (request, done) in enumerate(zip(requests, answers, strict=True))
         if (other := room.again(request, done, model)) is not None
     }
     for at, done in zip(todo, ask(list(todo.values()), True) if todo else (), strict=True):
-        first, second = answers[at], room.answered(done, model)
+        first, second = answers[at], _enough(requests[at], room.answered(done, model))
         kept = first if second.error and not _is_empty(first) else second
         answers[at] = replace(kept, usage=first.usage + second.usage)
     return [_failed(done) if _is_empty(done) else done for done in answers]
+
+
+def _enough(request: Request, done: Completion) -> Completion:
+    """Take an answer for whole that was cut behind all that counts of it."""
+    begun = done.content.lstrip()
+    whole = done.finish_reason == "length" and any(end in begun for end in request.enough_at)
+    return replace(done, finish_reason="stop") if whole else done
 
 
 def is_cut(done: Completion) -> bool:

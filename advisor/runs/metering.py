@@ -205,8 +205,7 @@ class MeteredModel:
 
     def _key(self, request: Request, again: bool = False) -> str:
         """Return what the answer is kept under: as it was asked for, whatever room for thinking was given beside."""
-        plain = [getattr(request, name) for name in Request.__slots__ if name != "may_be_cut"]
-        key = digest(["asked again" if again else "completion", self.fingerprint, plain])
+        key = digest(["asked again" if again else "completion", self.fingerprint, list(request.asks_the_same())])
         if request.temperature <= 0:
             return key
         self._sampled[key] += 1

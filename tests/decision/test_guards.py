@@ -163,6 +163,14 @@ def test_cut_answers_withhold_a_yes_and_a_no_and_the_next_step_gives_them_room()
         assert "--max-answer-tokens" in cut.next_step
 
 
+def test_a_no_stands_where_only_the_others_were_cut() -> None:
+    economics = Economics(requests_per_month=100_000, usd_per_correct_answer=1.0)
+    other = replace(FEW, quality=0.9, cut=40)
+    found = decide(evidence(other, TUNED, economics=economics))
+    assert found.answer == "do_not_fine_tune"
+    assert "--max-answer-tokens" not in found.next_step
+
+
 def test_a_strategy_nothing_rests_on_may_be_cut() -> None:
     assert answers_complete(evidence(FEW, TUNED, Plant("my_rules", 0.1, kind="custom", cut=400))).state == "pass"
 

@@ -89,6 +89,16 @@ def test_what_may_be_cut_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (done.content, inner.rooms, meter.cut) == ("xxx", [3], [(False,)])
 
 
+def test_where_the_first_line_counts_an_answer_cut_behind_it_is_whole(tmp_path: Path) -> None:
+    inner = Bounded({"a": "\n yes\nbecause " + "x" * 400, "b": "\n" + "x" * 400})
+    model, meter, _ = metered(inner, tmp_path)
+    whole, cut = model.generate(ask("a", "b", max_tokens=20, enough_at=("\n",)))
+    assert (whole.finish_reason, whole.usage.calls, cut.finish_reason) == ("stop", 1, "length")
+    assert (inner.rooms, meter.cut) == ([20, 20, 80], [(False, True)])
+    [again] = model.generate(ask("a", max_tokens=20))
+    assert (again.finish_reason, again.usage.calls) == ("length", 2), "the same call, looked at otherwise"
+
+
 def test_the_users_own_limit_and_the_context_are_never_passed(tmp_path: Path) -> None:
     inner = Bounded({"a": "x" * 100})
     model, meter, _ = metered(inner, tmp_path, room_of=room(most=50))

@@ -12,10 +12,12 @@ from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
 from .consistency import CONSISTENCY, consistent
 from .enough import (
     COMPLETE,
+    CUT_ALLOWED,
     DATA,
     MISSING,
     MISSING_ALLOWED,
     answers_complete,
+    cut_shares,
     enough_data,
     missing_shares,
     nothing_missing,
@@ -32,6 +34,7 @@ __all__ = [
     "BASELINE",
     "COMPLETE",
     "CONSISTENCY",
+    "CUT_ALLOWED",
     "DATA",
     "LABELS",
     "LEAK",
@@ -44,6 +47,7 @@ __all__ = [
     "answers_complete",
     "baseline_line",
     "consistent",
+    "cut_shares",
     "enough_data",
     "judge_guards",
     "label_quality",

@@ -79,12 +79,18 @@ def nothing_missing(evidence: Evidence) -> Guard:
     return Guard(MISSING, "pass", say("missing.few", share=share, allowed=MISSING_ALLOWED))
 
 
+def cut_shares(evidence: Evidence) -> dict[str, float]:
+    """Return the share of answers that were cut off, of the strategies the verdict rests on."""
+    return {one.label: one.cut / _outcomes(evidence, one) for one in _rested_on(evidence)}
+
+
 def answers_complete(evidence: Evidence) -> Guard:
     """At most 1 % of the answers were cut off for want of room, for every strategy the verdict rests on.
 
-    A cut answer may be scored as wrong that would have been right, so it speaks for neither side.
+    A cut answer may be scored as wrong that would have been right. So a yes is withheld where anybody's are cut, and a
+    no where those of the tuned strategy are: with more room the others could only do better.
     """
-    shares = {one.label: one.cut / _outcomes(evidence, one) for one in _rested_on(evidence)}
+    shares = cut_shares(evidence)
     many = tuple((label, share) for label, share in shares.items() if share > CUT_ALLOWED)
     if many:
         room = max(MORE_ROOM, 4 * (evidence.request.max_answer_tokens or 0))

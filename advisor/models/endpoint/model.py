@@ -173,7 +173,7 @@ class EndpointModel:
     def _answer(self, request: Request, stop: threading.Event, sending: Callable[[], None]) -> Completion:
         import openai
 
-        identity = digest([getattr(request, name) for name in Request.__slots__])
+        identity = digest(list(request.asks_the_same()))
         if identity in self._tally.failed:
             return self._tally.failed[identity]
         try:
