@@ -10,6 +10,7 @@ import numpy as np
 
 from advisor import Completion, Context, Example, Input, Metric
 
+from .labels import LabelLists, Listing
 from .prompts import tidy
 
 Answering = Callable[[Sequence[Input]], Sequence[Completion]]
@@ -44,6 +45,25 @@ def choose_on_dev(
     means = {name: mean([row[at] for at in common]) for name, row in scores.items()}
     best = max(names, key=lambda name: -1.0 if (score := means[name]) is None else score)
     return best, {"dev_examples": len(common), "dev_scores": means}
+
+
+def choose_listing(
+    ways: Mapping[Listing, Answering], lists: LabelLists, ctx: Context, limit: int, known: DevScores, name: str
+) -> tuple[Listing, dict[str, Any]]:
+    """Return which labels are to be named, and the record for `selection`; the first of equals.
+
+    Args:
+        ways: how to ask with each listing; the first is that of the candidate `name`, whose scores are `known`.
+        lists: the task's labels.
+        ctx: see `choose_on_dev`.
+        limit: see `choose_on_dev`.
+        known: see `choose_on_dev`.
+        name: what the scores of the first listing are known by.
+    """
+    first, *others = ways
+    by_name = {name: first, **{f"{name}, {one.name}": one for one in others}}
+    best, record = choose_on_dev({told: ways[one] for told, one in by_name.items()}, ctx, limit, known)
+    return by_name[best], {**lists.record(by_name[best]), **record}
 
 
 def dev_sample(ctx: Context, limit: int) -> list[Example]:

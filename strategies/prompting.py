@@ -10,7 +10,7 @@ import numpy as np
 
 from advisor import Completion, ConfigurationError, Context, Example, Input, Message, Prediction, did_you_mean
 
-from .choosing import DevScores, choose_on_dev
+from .choosing import DevScores, choose_listing, choose_on_dev
 from .demonstrations import Neighbours, varied
 from .labels import LabelLists, Listing
 from .prompts import demonstration, predictions_of, request_for, task_messages
@@ -119,11 +119,9 @@ class FewShot:
         self.selection: dict[str, Any] = {"pick": self._plan[0], "k": self._plan[1], **record}
         self._listing = listings[0]
         if ctx.task.labels:
-            by_listing = {name: listings[0], **{f"{name}, {one.name}": one for one in listings[1:]}}
-            ways = {way: partial(self._ask, self._plan, one) for way, one in by_listing.items()}
-            best, record = choose_on_dev(ways, ctx, self.dev_limit, scores)
-            self._listing = by_listing[best]
-            self.selection["labels"] = {**self._labels.record(self._listing), **record}
+            ways = {one: partial(self._ask, self._plan, one) for one in listings}
+            found = choose_listing(ways, self._labels, ctx, self.dev_limit, scores, name)
+            self._listing, self.selection["labels"] = found
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Ask the model every question behind its examples; the trace names them."""

@@ -29,8 +29,9 @@ from advisor import (
     gold_documents,
 )
 
-from .choosing import choose_on_dev
+from .choosing import DevScores, choose_listing, choose_on_dev
 from .demonstrations import Neighbours, varied
+from .labels import LabelLists, Listing
 from .prompts import demonstration, predictions_of, request_for, task_messages
 from .retrieval import (
     COUNTS,
@@ -264,13 +265,19 @@ class RAG:
         self._neighbours = Neighbours(self._train, ctx.index)
         counts = (self.k,) if self.k else EXAMPLE_COUNTS
         by_name = {f"k={k}": k for k in dict.fromkeys(min(k, len(self._train)) for k in counts)}
-        candidates = {name: partial(self._nearest_and_ask, k) for name, k in by_name.items()}
-        name, record = choose_on_dev(candidates, ctx, self.dev_limit)
-        self._k = by_name[name]
+        self._labels, scores = LabelLists(ctx, self._train, self._max_tokens), DevScores()
+        listings = self._labels.listings()[: 1 if self.k else None]
+        candidates = {name: partial(self._nearest_and_ask, k, listings[0]) for name, k in by_name.items()}
+        name, record = choose_on_dev(candidates, ctx, self.dev_limit, scores)
+        self._k, self._listing = by_name[name], listings[0]
         self.selection = {"over": "examples", "k": self._k, **record}
+        if ctx.task.labels:
+            ways = {one: partial(self._nearest_and_ask, self._k, one) for one in listings}
+            found = choose_listing(ways, self._labels, ctx, self.dev_limit, scores, name)
+            self._listing, self.selection["labels"] = found
 
-    def _nearest_and_ask(self, k: int, inputs: Sequence[Input]) -> list[Completion]:
-        return self._ask_behind(inputs, self._neighbours.nearest(inputs, k))
+    def _nearest_and_ask(self, k: int, listing: Listing, inputs: Sequence[Input]) -> list[Completion]:
+        return self._ask_behind(inputs, self._neighbours.nearest(inputs, k), listing)
 
     def _predict_from_examples(self, inputs: Sequence[Input]) -> list[Prediction]:
         found = self._neighbours.nearest(inputs, self._k)
@@ -278,13 +285,14 @@ class RAG:
             {"retrieved": [example.id for example, _ in hits], "similarity": [similarity for _, similarity in hits]}
             for hits in found
         ]
-        return predictions_of(self._ask_behind(inputs, found), self._task, traces)
+        return predictions_of(self._ask_behind(inputs, found, self._listing), self._task, traces)
 
     def _ask_behind(
-        self, inputs: Sequence[Input], found: Sequence[Sequence[tuple[Example, float]]]
+        self, inputs: Sequence[Input], found: Sequence[Sequence[tuple[Example, float]]], listing: Listing
     ) -> list[Completion]:
         turns = [[turn for example, _ in reversed(hits) for turn in demonstration(example)] for hits in found]
-        return self._generate([task_messages(self._task, *pair) for pair in zip(inputs, turns, strict=True)])
+        each = zip(inputs, turns, self._labels.shown(listing, inputs), strict=True)
+        return self._generate([task_messages(self._task, input, shown, labels=named) for input, shown, named in each])
 
 
 def _joined(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

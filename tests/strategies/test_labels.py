@@ -80,7 +80,7 @@ def scored(context: MakeContext, strategy: MakeStrategy) -> Any:
     return score
 
 
-@pytest.mark.parametrize("spec", ["few_shot", "zero_shot", "optimised_prompt", "few_shot(k=2, pick='fixed')"])
+@pytest.mark.parametrize("spec", ["few_shot", "zero_shot", "rag", "optimised_prompt", "few_shot(k=2, pick='fixed')"])
 @pytest.mark.parametrize("long", [0, 3])
 @pytest.mark.parametrize("context_tokens", [None, 100_000, 300])
 def test_many_labels_score_no_less_than_the_most_frequent_alone(
