@@ -1,11 +1,18 @@
-"""What a model writes before its answer: a `<think>` block is paid for, and is not the answer."""
+"""What a model writes before its answer: a block of thinking is paid for, and is not the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-OPEN, CLOSE = "<think>", "</think>"
+MARKS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("[THINK]", "[/THINK]"),
+)
+"""What opens and closes a block, as the models that are known to us write it."""
 
 
 class Written(NamedTuple):
@@ -22,18 +29,23 @@ class Written(NamedTuple):
 def split_thinking(text: str) -> Written:
     """Take a leading block of thinking off a text.
 
-    Some chat templates write the opening mark themselves, so that only the closing one is in the text.
+    Some chat templates write the opening `<think>` themselves, so that only the closing one is in the text.
     """
-    if text.lstrip().startswith(OPEN):
-        if CLOSE not in text:
-            return Written(text, "", is_whole=False)
-    elif CLOSE not in text or OPEN in text[: text.index(CLOSE)]:
-        return Written("", text)
-    end = text.index(CLOSE) + len(CLOSE)
-    answer = text[end:].lstrip()
+    begun = text.lstrip()
+    for opening, closing in MARKS:
+        if begun.startswith(opening):
+            return _cut_behind(text, closing) if closing in text else Written(text, "", is_whole=False)
+    opening, closing = MARKS[0]
+    if closing in text and opening not in text[: text.index(closing)]:
+        return _cut_behind(text, closing)
+    return Written("", text)
+
+
+def _cut_behind(text: str, closing: str) -> Written:
+    answer = text[text.index(closing) + len(closing) :].lstrip()
     return Written(text[: len(text) - len(answer)], answer)
 
 
 def thinks(texts: Iterable[str]) -> bool:
     """Return whether thinking is part of what is wanted: one of these known answers has such a block."""
-    return any(OPEN in text for text in texts)
+    return any(opening in text for text in texts for opening, _ in MARKS)

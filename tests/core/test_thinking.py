@@ -17,6 +17,11 @@ from advisor.core.thinking import split_thinking, thinks
         ("billing", "billing", True),
         ("the tag <think> opens a block that </think> ends", "the tag <think> opens a block that </think> ends", True),
         ("<think>a</think>b</think>c", "b</think>c", True),
+        ("<thinking>a</thinking>\nb", "b", True),
+        ("[THINK]a[/THINK]b", "b", True),
+        ("<reasoning>a", "", False),
+        ("a </thinking> b", "a </thinking> b", True),
+        ("<thinks>a</think>b", "b", True),
         ("", "", True),
     ],
 )
@@ -35,4 +40,5 @@ def test_nothing_is_lost(text: str) -> None:
 
 def test_targets_that_think_are_known() -> None:
     assert thinks(["a", "<think>b</think>c"])
+    assert thinks(["<reasoning>b</reasoning>c"])
     assert not thinks(["a", "think"])

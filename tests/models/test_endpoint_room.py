@@ -70,6 +70,22 @@ def test_a_block_of_thinking_is_not_the_answer_and_is_paid_for(serve: Serve, tmp
     assert (done.text, len(server.seen), meter.usage.output_tokens) == ("billing", 1, 3)
 
 
+@pytest.mark.parametrize(
+    ("counted", "written"),
+    [
+        ({"prompt_tokens": 5, "completion_tokens": 40, "total_tokens": 45}, 40),
+        ({"prompt_tokens": 5, "completion_tokens": 40}, 40),
+        ({"prompt_tokens": 5, "completion_tokens": 2}, 32),
+        ({"prompt_tokens": 5, "completion_tokens": 40, "total_tokens": 75}, 70),
+    ],
+)
+def test_thinking_is_paid_for_however_a_server_counts_it(serve: Serve, counted: dict[str, Any], written: int) -> None:
+    usage = {**counted, "completion_tokens_details": {"reasoning_tokens": 30}}
+    model, _ = serve(answer("billing", usage=usage))
+    done = one(model)
+    assert (done.usage.output_tokens, done.thinking_tokens) == (written, 30)
+
+
 def test_thinking_before_a_choice_or_a_stop_text_disturbs_neither(serve: Serve) -> None:
     model, _ = serve(answer('<think>{"answer": "b"}</think>{"answer": "a"}'), answer("<think>x.</think>one. two"))
     assert one(model, ask(choices=("a", "b"))).text == "a"

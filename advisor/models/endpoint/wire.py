@@ -230,7 +230,7 @@ def _completion(
 
 def _thinking_shown(message: Mapping[str, Any]) -> int:
     """Return about how many tokens of thinking stand beside the answer, in the fields that servers use for it."""
-    shown = message.get("reasoning_content") or message.get("reasoning")
+    shown = message.get("reasoning_content") or message.get("reasoning") or message.get("thinking")
     return estimated_tokens([shown])[0] if isinstance(shown, str) else 0
 
 
@@ -294,6 +294,9 @@ def _usage(plain: Any, reply: Reply) -> Usage | None:
     read, written = _count(counted.get("prompt_tokens")), _count(counted.get("completion_tokens"))
     if read is None or written is None:
         return None
+    thought, all_told = _thought(plain), _count(counted.get("total_tokens"))
+    if thought > written or all_told == read + written + thought:  # a server that counts thinking apart
+        written += thought
     return Usage(
         input_tokens=read,
         cached_input_tokens=min(_count(cached) or 0, read),
