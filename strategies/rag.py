@@ -64,6 +64,8 @@ class RAG:
         piece_tokens: the most tokens of a piece; by default chosen on dev among 128, 256 and 512.
         search: `"dense"` (by meaning), `"lexical"` (by words) or `"hybrid"` (both); by default chosen on dev.
         dev_limit: the most dev examples to ask the model on for choosing.
+        embedder: where embeddings come from, `"openai:NAME"` or `"http://host/v1#NAME"`; by default this machine.
+        embedder_usd_per_1m_tokens: what they cost, where that is not known.
     """
 
     name = "rag"
@@ -77,6 +79,8 @@ class RAG:
         piece_tokens: int | None = None,
         search: IndexKind | None = None,
         dev_limit: int = 30,
+        embedder: str = "",
+        embedder_usd_per_1m_tokens: float | None = None,
     ) -> None:
         if k is not None and k < 1:
             raise ConfigurationError(f"rag: k={k!r}; it must be at least 1", hint="--strategy 'rag(k=2)'")
@@ -87,6 +91,7 @@ class RAG:
             )
         self.k, self.shots, self.piece_tokens, self.search = k, shots, piece_tokens, search
         self.dev_limit = dev_limit
+        self.embedder, self.embedder_usd_per_1m_tokens = embedder, embedder_usd_per_1m_tokens
 
     def learns(self, task: Task) -> bool:
         """Whether examples change the answers: over documents, a few of them only show the form."""
@@ -96,12 +101,14 @@ class RAG:
         """Index the documents or the training examples, and choose on dev how to look up."""
         self._task, self._model, self._train = ctx.task, ctx.model, tuple(train)
         self._max_tokens, self._context_tokens = ctx.answer_tokens((*train, *ctx.dev)), ctx.context_tokens
-        self._library, self._way = Library(ctx.task.docs, ctx), Lookup()
+        embed = ctx.other_embed(self.embedder, self.embedder_usd_per_1m_tokens) if self.embedder else ctx.embed
+        self._library, self._way = Library(ctx.task.docs, ctx, embed), Lookup()
         self._worked: dict[Lookup, tuple[Message, ...]] = {}
         self._drawn = self._pool(ctx) if ctx.task.docs else []
         if ctx.task.docs:
             self._fit_documents(ctx)
         else:
+            self._neighbours = Neighbours(train, partial(ctx.index, embed=embed))
             self._fit_examples(ctx)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
@@ -262,7 +269,6 @@ class RAG:
     # --- over training examples --------------------------------------------------------------------------------------
 
     def _fit_examples(self, ctx: Context) -> None:
-        self._neighbours = Neighbours(self._train, ctx.index)
         counts = (self.k,) if self.k else EXAMPLE_COUNTS
         by_name = {f"k={k}": k for k in dict.fromkeys(min(k, len(self._train)) for k in counts)}
         self._labels, scores = LabelLists(ctx, self._train, self._max_tokens), DevScores()

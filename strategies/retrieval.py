@@ -11,6 +11,7 @@ from typing import Any
 from advisor import (
     Context,
     Document,
+    Embed,
     Example,
     Index,
     IndexKind,
@@ -65,9 +66,9 @@ class Lookup:
 class Library:
     """Documents in pieces of any size; each size is split once, and indexed once for each way of searching."""
 
-    def __init__(self, documents: Sequence[Document], ctx: Context) -> None:
+    def __init__(self, documents: Sequence[Document], ctx: Context, embed: Embed | None = None) -> None:
         self.by_id = {document.id: document for document in documents}
-        self._ctx, self._documents = ctx, tuple(documents)
+        self._ctx, self._documents, self._embed = ctx, tuple(documents), embed
         self._pieces: dict[int, list[Piece]] = {}
         self._by_document: dict[int, dict[str, list[Piece]]] = {}
         self._indexes: dict[tuple[int, IndexKind], Index] = {}
@@ -83,7 +84,7 @@ class Library:
         """Return the pieces found for every input, best first; of words no more than share one with the question."""
         pieces, key = self.pieces(way.tokens), (way.tokens, way.kind)
         if key not in self._indexes:
-            self._indexes[key] = self._ctx.index([passage_text(piece) for piece in pieces], way.kind)
+            self._indexes[key] = self._ctx.index([passage_text(piece) for piece in pieces], way.kind, self._embed)
         hits = self._indexes[key].search([query_text(input) for input in inputs], way.k)
         return [[(pieces[hit.position], hit.similarity) for hit in each] for each in hits]
 

@@ -21,6 +21,7 @@ BLOCK = 256
 class Usage:
     """What answering took. `seconds` is the share of machine time, `latency_seconds` what a caller waited.
 
+    `other_usd` is what was paid elsewhere, such as for embeddings from an endpoint.
     Counts are whole numbers, and fractions in a mean of several usages.
     """
 
@@ -30,6 +31,7 @@ class Usage:
     calls: int | float = 0
     seconds: float = 0.0
     latency_seconds: float = 0.0
+    other_usd: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(*map(operator.add, _parts(self), _parts(other)))

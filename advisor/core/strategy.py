@@ -107,6 +107,10 @@ def traits_of(strategy: object) -> Traits:
     return Traits(strategy)
 
 
+def _no_other_embed(spec: str, usd_per_1m_tokens: float | None = None) -> Embed:
+    raise ConfigurationError(f"no other embeddings can be had here, so {spec!r} cannot help")
+
+
 def _no_other_model(spec: str) -> Model:
     raise ConfigurationError(f"no other model can be opened here, so {spec!r} cannot help")
 
@@ -129,6 +133,9 @@ class Context:
         pool: all training examples there are, where `fit` is given some of them for a learning curve; else empty. Only
             for the `pool` of a `TuningJob`. Do not learn from them: small sizes would score as if they had them all.
         max_answer_tokens: the user's own limit, which `answer_tokens` then returns.
+        other_embed: ``ctx.other_embed("openai:NAME")`` gives what `embed` is, from an endpoint's ``/embeddings``; for
+            `index`. Paid from the same budget; each request is charged what it costs alone. Where the price is not
+            known it is said: ``usd_per_1m_tokens=0.02``.
     """
 
     seed: int
@@ -142,6 +149,7 @@ class Context:
     other_model: Callable[[str], Model] = field(default=_no_other_model)
     pool: tuple[Example, ...] = ()
     max_answer_tokens: int | None = None
+    other_embed: Callable[..., Embed] = field(default=_no_other_embed)
 
     def answer_tokens(self, known: Sequence[Example | str]) -> int:
         """Return the `max_tokens` of a request whose answer is like the known ones (targets of examples, or texts).
@@ -168,16 +176,16 @@ class Context:
 
         return context_tokens(self.model)
 
-    def index(self, texts: Sequence[str], kind: IndexKind = "dense") -> Index:
+    def index(self, texts: Sequence[str], kind: IndexKind = "dense", embed: Embed | None = None) -> Index:
         """Return texts to search: ``ctx.index(texts).search(queries, k)``, exactly and best first.
 
         By meaning; with ``kind="lexical"`` by words (BM25, in any script), with ``kind="hybrid"`` by both, joined by
         reciprocal rank fusion. Vectors are kept across runs, and the strategies of one comparison hold what belongs to
-        the same texts once.
+        the same texts once. `embed` is what `other_embed` gives, in place of the embeddings of this machine.
         """
         from advisor.core.index import Index
 
-        return Index(texts, self.embed, kind)
+        return Index(texts, embed or self.embed, kind)
 
     def split(self, documents: Sequence[Document], tokens: int) -> list[Piece]:
         """Return documents in pieces of at most this many tokens of `model`, each with its document's id and title.

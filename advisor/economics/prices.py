@@ -103,16 +103,16 @@ def usd_of(usage: Usage, prices: Prices, *, utilisation: float = 1.0) -> float |
 def usd_of_parts(usage: Mapping[str, Any], prices: Prices, *, utilisation: float = 1.0) -> Any:
     """Return what usage cost, USD, for numbers or arrays alike; `None` if a price that is needed is unknown.
 
-    ``seconds * usd_per_hour / 3600 / utilisation``, or ``tokens * price``. `input_tokens` include the cached ones;
-    where a provider states no price for cached input it is charged as other input, an upper bound. What was not used
-    costs nothing, whatever its price.
+    ``seconds * usd_per_hour / 3600 / utilisation``, or ``tokens * price``; and what was paid elsewhere. `input_tokens`
+    include the cached ones; where a provider states no price for cached input it is charged as other input, an upper
+    bound. What was not used costs nothing, whatever its price.
 
     Args:
         usage: per `Usage` field a number or an array.
         prices: of the model.
         utilisation: share of paid machine time that is used, in (0, 1].
     """
-    total: Any = 0.0 * usage["calls"]
+    total: Any = 0.0 * usage["calls"] + usage.get("other_usd", 0.0)
     cached = usage["cached_input_tokens"]
     fresh = usage["input_tokens"] - cached
     per_cached = prices.usd_per_1m_cached_input_tokens

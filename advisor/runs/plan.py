@@ -191,6 +191,7 @@ def _planned(prepared: Prepared, spec: str, seed: int, *, first: bool = False, p
             _metric(evalset, task),
             embed=toy_task.embed,
             other_model=lambda spec: other,
+            other_embed=lambda spec, usd_per_1m_tokens=None: toy_task.embed,
             max_answer_tokens=prepared.options.max_answer_tokens,
         )
         strategy.fit(evalset.train, ctx)

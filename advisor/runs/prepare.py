@@ -28,6 +28,7 @@ from advisor.runs.store import Store
 
 if TYPE_CHECKING:
     from advisor.core.model import Model
+    from advisor.models.endpoint.embedding import EndpointEmbedder
     from advisor.runs.curve_runs import Parts
 
 
@@ -86,6 +87,7 @@ class Prepared:
             progress=progress,
             budget=Budget(options.budget_usd, partial(request_cost, prices=self.prices, economics=options.economics)),
             open_other=partial(self._open_other, progress=progress),
+            open_embedder=partial(self._open_embedder, progress=progress),
             kept=None if options.checks == "none" else {},
             max_answer_tokens=options.max_answer_tokens,
         )
@@ -98,6 +100,28 @@ class Prepared:
         prices = prices_for(spec, usd_per_hour=options.economics.usd_per_hour)
         model = open_model(spec, jobs=options.jobs, offline=options.offline, progress=progress)
         return model, partial(request_cost, prices=prices, economics=options.economics)
+
+    def _open_embedder(
+        self, spec: str, usd_per_1m_tokens: float | None, progress: Progress
+    ) -> tuple[EndpointEmbedder, float]:
+        """Open what embeds for a strategy, with its price."""
+        from advisor.models.endpoint.embedding import EndpointEmbedder
+        from advisor.models.endpoint.model import EndpointModel
+        from advisor.models.opening import open_model
+
+        model = open_model(spec, jobs=self.options.jobs, offline=self.options.offline, progress=progress)
+        if not isinstance(model, EndpointModel):
+            raise ConfigurationError(
+                f"{spec!r} is no endpoint, so it has no embeddings to ask for",
+                hint="--strategy 'rag(embedder=\"openai:text-embedding-3-small\")', or http://host/v1#NAME",
+            )
+        price = prices_for(spec).usd_per_1m_input_tokens if usd_per_1m_tokens is None else usd_per_1m_tokens
+        if price is None:
+            raise ConfigurationError(
+                f"what embeddings from {spec!r} cost is not known, and unknown is not 0",
+                hint=f"--strategy 'rag(embedder=\"{spec}\", embedder_usd_per_1m_tokens=0.02)'",
+            )
+        return EndpointEmbedder(model, progress), price
 
     @property
     def parts(self) -> Parts:

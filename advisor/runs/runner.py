@@ -25,6 +25,7 @@ from advisor.core.strategy import Context, Strategy, traits_of
 from advisor.core.thinking import thinks
 from advisor.core.types import Embed, EvalSet, Example, FitCost, Outcome, Outcomes, Prediction, Run, Task, Usage
 from advisor.runs.answer_room import AnswerRoom, cut_predictions
+from advisor.runs.embedding import EmbeddingMeter, OpenEmbedder, PaidEmbedding
 from advisor.runs.imported import scored_again
 from advisor.runs.interception import Switch, SwitchableModel
 from advisor.runs.metering import Budget, CallPrice, Meter, MeteredModel, shares
@@ -68,6 +69,7 @@ class RunContext:
     progress: Progress = silent
     budget: Budget = field(default_factory=Budget)
     open_other: Opener | None = None
+    open_embedder: OpenEmbedder | None = None
     kept: dict[str, Attempt] | None = None
     pool: tuple[Example, ...] = ()
     max_answer_tokens: int | None = None
@@ -128,7 +130,15 @@ class Attempt:
         self.strategy, self.context = strategy, context
         self.meter, self.switch, self.fitted = Meter(), Switch(), False
         self.others: list[tuple[Meter, CallPrice]] = []
-        self.fresh = FreshRequests(context.model, context.embed, context.store, self.meter, self.switch)
+        self.embeddings = EmbeddingMeter()
+        self.fresh = FreshRequests(
+            context.model,
+            context.embed,
+            context.store,
+            self.meter,
+            self.switch,
+            lambda: self.embeddings.unwaited_seconds,
+        )
         self.header = _header(strategy, seed, context)
 
     @classmethod
@@ -203,6 +213,8 @@ class Attempt:
         )
         if context.open_other:
             ctx = replace(ctx, other_model=partial(self._other_model, context.open_other))
+        if context.open_embedder:
+            ctx = replace(ctx, other_embed=partial(self._other_embed, context.open_embedder))
         started = time.perf_counter()
         self._calling("fit", lambda: self.strategy.fit(_copies(context.evalset.train), ctx))
         self.fitted = True
@@ -238,8 +250,14 @@ class Attempt:
             model, context.store, meter, context.budget, price=price, run=self.header.id, room_of=context.room_of
         )
 
+    def _other_embed(
+        self, open_embedder: OpenEmbedder, spec: str, usd_per_1m_tokens: float | None = None
+    ) -> PaidEmbedding:
+        return PaidEmbedding(*open_embedder(spec, usd_per_1m_tokens), self.embeddings, self.context.budget)
+
     def _other_usd(self) -> float | None:
-        return total(price(meter.usage) for meter, price in self.others if meter.usage.calls)
+        models = (price(meter.usage) for meter, price in self.others if meter.usage.calls)
+        return total([*models, self.embeddings.usd])
 
     def answer(
         self,
@@ -288,6 +306,7 @@ class Attempt:
         """Answer some examples; where a call failed for good, halve until the failed ones stand alone."""
         before, inside, started = self.meter.usage, self.meter.seconds, time.perf_counter()
         self.meter.cut.clear()
+        embedded = replace(self.embeddings)
         try:
             predictions = self._predict(examples, way)
         except CallFailed as failure:
@@ -299,7 +318,10 @@ class Attempt:
         marked = self._marked(predictions)
         if marked is None:
             return self._halved(examples, way)
-        usages = shares(marked, self.meter.usage - before, around)
+        usages = [
+            usage + self.embeddings.since(embedded, len(marked))
+            for usage in shares(marked, self.meter.usage - before, around)
+        ]
         return [
             self._scored(example, prediction, usage)
             for example, prediction, usage in zip(examples, marked, usages, strict=True)

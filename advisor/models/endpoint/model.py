@@ -254,11 +254,26 @@ class EndpointModel:
             finally:
                 self._limit.leave(number, pushed_back=pushed_back)
 
-    def _read(self, body: dict[str, Any]) -> bytes:
+    def post_embeddings(self, texts: Sequence[str]) -> bytes:
+        """Return what ``/embeddings`` says to these texts.
+
+        Raises:
+            ModelError: it refuses, or does not answer.
+        """
+        import openai
+
+        body = {"model": self.model, "input": list(texts), "encoding_format": "float"}
+        create = self.client().embeddings.with_streaming_response.create
+        try:
+            return bytes(self.call(lambda: within(self.options.timeout_seconds, lambda: self._read(body, create))))
+        except (openai.OpenAIError, OverdueError, LostError) as error:
+            raise self.explain(error) or ModelError(f"{self.name} does not embed: {self.sentence(error)}") from None
+
+    def _read(self, body: dict[str, Any], create: Any = None) -> bytes:
         """Return the body of the answer, of limited length and duration."""
         http = http_library()
         deadline = time.perf_counter() + self.options.timeout_seconds
-        create: Any = self.client().chat.completions.with_streaming_response.create
+        create = create or self.client().chat.completions.with_streaming_response.create
         parts, size = [], 0
         try:
             with create(**body) as response:

@@ -39,11 +39,11 @@ class KeptVectors:
 
     Args:
         made_by: everything that a vector depends on besides its text.
-        dimensions: numbers a vector.
+        dimensions: numbers a vector; `None` where that is known by what made them alone.
     """
 
-    def __init__(self, made_by: bytes, dimensions: int) -> None:
-        self._name, self._size = f"{hashlib.sha256(made_by).hexdigest()}.sqlite", 4 * dimensions
+    def __init__(self, made_by: bytes, dimensions: int | None) -> None:
+        self._name, self._size = f"{hashlib.sha256(made_by).hexdigest()}.sqlite", dimensions and 4 * dimensions
 
     def load(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """Return those that are kept and sound."""
@@ -73,7 +73,7 @@ class KeptVectors:
     def _is_sound(self, key: object, row: object, check: object) -> bool:
         if not (isinstance(key, bytes) and isinstance(row, bytes)):
             return False
-        return len(row) == self._size and check == _checksum(key, row)
+        return (len(row) == self._size if self._size else len(row) % 4 == 0) and check == _checksum(key, row)
 
     def _with(self, work: Callable[[sqlite3.Connection], T], damage: set[str], *, new: bool = False) -> T | None:
         """Do something with the file; `None` where it could not be done. What is damaged is removed."""
