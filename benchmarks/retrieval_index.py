@@ -48,7 +48,9 @@ def put(size: int) -> None:
             rng.standard_normal((len(keys), DIMENSIONS), dtype=np.float32)
             + centres[rng.integers(CLUSTERS, size=len(keys))]
         )
-        kept.keep(dict(zip(keys, rows / np.linalg.norm(rows, axis=1, keepdims=True), strict=True)))
+        seconds = np.zeros((len(keys), 1), dtype=np.float32)  # what stands behind each kept vector
+        unit = np.hstack([rows / np.linalg.norm(rows, axis=1, keepdims=True), seconds])
+        kept.keep(dict(zip(keys, unit, strict=True)))
 
 
 def use(size: int, graph: bool) -> dict[str, float]:

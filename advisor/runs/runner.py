@@ -224,7 +224,7 @@ class Attempt:
         header = replace(
             self.header,
             fit_cost=FitCost(
-                seconds=time.perf_counter() - started,
+                seconds=time.perf_counter() - started + self.fresh.saved_seconds,
                 usage=self.meter.usage,
                 examples=len(context.evalset.train),
                 training_seconds=math.fsum(report.seconds for report in reports),

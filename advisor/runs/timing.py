@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from advisor.core.errors import CallFailed
@@ -37,7 +37,8 @@ BEFORE = 2
 class FreshRequests:
     """Lets a strategy answer as if nothing had run before; `model`, `embed` and `store` are those of the comparison.
 
-    `unwaited` are the seconds so far that embeddings from elsewhere would have taken and did not, since they are kept.
+    `unwaited` are the seconds so far that embeddings from elsewhere would have taken and did not, since they are kept;
+    `saved_seconds` what a fit would have taken more if no embedding had been kept.
     """
 
     model: Model
@@ -47,11 +48,19 @@ class FreshRequests:
     switch: Switch
     unwaited: Callable[[], float] = lambda: 0.0
     _answering: bool = False
-    _embeds: bool = False
+    _embedded: set[str] = field(default_factory=set)
+    saved_seconds: float = 0.0
 
     def embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed for the strategy: while it answers anew, so that it pays for that itself."""
-        self._embeds = True
+        """Embed for the strategy: while it answers anew, so that it pays for that itself.
+
+        While it is fitted what is kept is used, and the time that this saved is counted, once for every text.
+        """
+        if not self._answering:
+            kept_seconds = getattr(self.embed, "kept_seconds", None)
+            first = {text for text in texts if text not in self._embedded}
+            self.saved_seconds += kept_seconds(sorted(first)) if kept_seconds else 0.0
+            self._embedded |= first
         unkept = getattr(self.embed, "unkept", None) if self._answering else None
         found: NDArray[np.float32] = (unkept or self.embed)(texts)
         return found
@@ -61,7 +70,7 @@ class FreshRequests:
         """Use nothing that was computed before this began."""
         self._forget()
         self._answering = True
-        if self._embeds:
+        if self._embedded:
             self.embedded([""])  # where all was kept until now, this loads the weights, which is no request's affair
         try:
             yield

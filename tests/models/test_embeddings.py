@@ -159,6 +159,15 @@ def test_what_is_kept_needs_no_weights_and_no_torch(cache: Path) -> None:
     assert done.stdout.split("\n")[0] == "(3, 384) False"
 
 
+def test_what_it_took_is_kept_too() -> None:
+    first = Embedder()
+    assert first.kept_seconds(TEXTS[:9]) == 0.0
+    first(TEXTS[:9])
+    took = Embedder().kept_seconds([*TEXTS[:9], TEXTS[0], "never seen"])
+    assert took == first.kept_seconds(TEXTS[:9]) > 0.0
+    assert took > Embedder().kept_seconds(TEXTS[:8]) > 0.0
+
+
 def test_progress_comes_to_its_end() -> None:
     told: list[tuple[int, int]] = []
     Embedder(lambda what, done, total: told.append((done, total)))(TEXTS)

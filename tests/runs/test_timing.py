@@ -133,6 +133,21 @@ def test_embedding_is_paid_for_by_each_strategy_that_asks_for_it(tmp_path: Path)
     assert not run.error
 
 
+def test_what_was_embedded_before_makes_no_fit_quicker(tmp_path: Path) -> None:
+    class Kept:
+        def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            return toy_task.embed(texts)
+
+        def kept_seconds(self, texts: Sequence[str]) -> float:
+            return 10.0 * len(texts)
+
+    twice = EMBEDS.replace("self.targets = [", "ctx.embed([str(e.input) for e in train]); self.targets = [")
+    shared = replace(context(tmp_path), embed=Kept())
+    run = run_strategy(written(tmp_path, twice), 0, shared)
+    n = len({str(example.input) for example in shared.evalset.train})
+    assert 10.0 * n <= run.fit_cost.seconds < 10.0 * n + 5, "each text counts once, as it would be computed once"
+
+
 def test_a_strategy_that_breaks_is_told_as_ever(tmp_path: Path) -> None:
     run = run_strategy(written(tmp_path, ASKS.replace("[c.text for c in done]", "[][0]")), 0, computing(tmp_path))
     assert "IndexError" in run.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -29,7 +30,7 @@ TOKENS = 256
 """What is longer is read in windows: the length that all-MiniLM-L6-v2 was made for."""
 PASS_TOKENS = 512
 """Every pass of the model is over so many tokens, so that a text's products do not depend on what is beside it."""
-FORMAT = 4
+FORMAT = 5
 """Of how texts are embedded; another number lets all that was kept lie."""
 ATTENTION = "advisor_each_text_alone"
 
@@ -51,24 +52,40 @@ class Embedder:
         Raises:
             ModelError: the embedding weights cannot be had.
         """
+        keys, missing = self._looked_up(texts)
+        if missing:
+            self._learn(missing)
+        if not keys:
+            return np.empty((0, DIMENSIONS), dtype=np.float32)
+        return np.stack([self._known[key][:DIMENSIONS] for key in keys])
+
+    def kept_seconds(self, texts: Sequence[str]) -> float:
+        """Return how long it took to compute those of the texts that are kept, each counted once."""
+        keys, _ = self._looked_up(texts)
+        return float(sum(self._known[key][DIMENSIONS] for key in set(keys) if key in self._known))
+
+    def _looked_up(self, texts: Sequence[str]) -> tuple[list[bytes], dict[bytes, str]]:
+        """Return the texts' keys, and by key those that have to be computed."""
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if missing:
             self._known.update(self._kept.load(list(missing)))
-            self._learn({key: text for key, text in missing.items() if key not in self._known})
-        if not keys:
-            return np.empty((0, DIMENSIONS), dtype=np.float32)
-        return np.stack([self._known[key] for key in keys])
+        return keys, {key: text for key, text in missing.items() if key not in self._known}
 
     def unkept(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as if none were kept, and keep none: the same vectors, at what they cost alone."""
         return self._computed(list(texts)) if texts else self(texts)
 
     def _learn(self, texts: dict[bytes, str]) -> None:
-        """Compute texts and keep them, a block at a time."""
-        done = 0
+        """Compute texts and keep them, a block at a time, each with its share of the time by its length."""
+        done, _ = 0, self._model
         for block in batches(texts, BLOCK):
-            found = dict(zip(block, self._computed([texts[key] for key in block]), strict=True))
+            lengths = np.array([1 + len(texts[key]) for key in block], dtype=np.float64)
+            started = time.perf_counter()
+            vectors = self._computed([texts[key] for key in block])
+            shares = (time.perf_counter() - started) * lengths / lengths.sum()
+            rows = np.column_stack([vectors, shares]).astype(np.float32)
+            found = dict(zip(block, rows, strict=True))
             self._kept.keep(found)
             self._known.update(found)
             done += len(block)
@@ -85,7 +102,7 @@ class Embedder:
     @cached_property
     def _kept(self) -> KeptVectors:
         made_by = [str(FORMAT), weights.MINILM.file_sha256, version("torch"), version("transformers")]
-        return KeptVectors("|".join(made_by).encode(), DIMENSIONS)
+        return KeptVectors("|".join(made_by).encode(), DIMENSIONS + 1)
 
 
 class _MiniLM:
