@@ -97,4 +97,4 @@ def test_the_embedded_model_says_hard_targets_back_in_the_room_that_they_get(loc
     assert [done.text for done in local_model.generate(copying)] == list(HARD)
     row = local_model._row(Request((Message("user", "x " * 8100),), 500))
     assert 0 < row.max_tokens == local_model.context_tokens - len(row.ids)
-    assert "nothing is left" in local_model._row(Request((Message("user", "x " * 8200),), 500)).error
+    assert "no room for an answer" in local_model._row(Request((Message("user", "x " * 8200),), 500)).error

@@ -308,8 +308,8 @@ class LocalModel:
         room = self.context_tokens - len(ids)
         if room < 1:
             return Completion(
-                error=f"the prompt has {len(ids)} tokens, and {self.name} can hold {self.context_tokens}, "
-                "so nothing is left for the answer",
+                error=f"the prompt has {len(ids)} tokens and leaves no room for an answer: together they can be no "
+                f"more than the {self.context_tokens} that {self.name} can hold",
                 finish_reason="error",
             )
         return TokenSequence(
