@@ -61,7 +61,8 @@ class RAG:
             1,024 tokens) or 2, 4, 8 (examples).
         shots: worked examples with their passage in the shared prefix, so that a small model sees the form (documents
             only); fewer where they would leave the passages no room.
-        piece_tokens: the most tokens of a piece; by default chosen on dev among 128, 256 and 512.
+        piece_tokens: the most tokens of a piece; by default chosen on dev among 128, 256 and 512, and 256 where there
+            are more than 2,000 pieces of 128.
         search: `"dense"` (by meaning), `"lexical"` (by words) or `"hybrid"` (both); by default chosen on dev.
         dev_limit: the most dev examples to ask the model on for choosing.
         embedder: where embeddings come from, `"openai:NAME"` or `"http://host/v1#NAME"`; by default this machine.
@@ -145,6 +146,7 @@ class RAG:
             "search": self._way.kind,
             "shots": len(self._shown(self._way)) // 2,
             "documents": len(ctx.task.docs),
+            "piece_sizes_tried": [self.piece_tokens] if self.piece_tokens else list(self._library.sizes()),
             "pieces": len(self._library.pieces(self._way.tokens)),
             "longest_document_tokens": self._library.longest,
             **record,

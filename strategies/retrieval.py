@@ -31,7 +31,7 @@ KINDS: tuple[IndexKind, ...] = ("hybrid", "dense", "lexical")
 COUNTS = (1, 2, 4, 8)
 MOST_SHOWN_TOKENS = 1024
 """Candidates show no more than this; a piece that fits the prompt is always shown whole."""
-MOST_PIECES = 5000
+MOST_PIECES = 2000
 """Of the smallest size: with more, embedding every size takes too long, and the middle one is taken."""
 LEAST_NAMED, MOST_NAMED = 5, 300
 """How many examples of dev and train that name gold documents are needed to choose by recall, and are looked at."""

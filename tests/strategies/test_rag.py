@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -220,3 +221,14 @@ def test_an_answer_is_held_word_for_word() -> None:
     assert holds_answer(example, ["so two\nwords it is"])
     assert holds_answer(example, ["no", "another"])
     assert not holds_answer(example, ["two of the words", ""])
+
+
+def test_among_very_many_pieces_one_size_is_tried_and_that_is_said(
+    context: MakeContext, recorder: MakeRecorder, strategy: MakeStrategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("advisor.strategies.retrieval")
+    monkeypatch.setattr(module, "MOST_PIECES", 5)
+    evalset, rag = mines(), strategy("rag")
+    rag.fit(evalset.train, context(recorder(reads), evalset))
+    assert rag.selection["piece_sizes_tried"] == [256]
+    assert {name.split()[-2] for name in rag.selection["recall"]} == {"256"}
