@@ -66,7 +66,9 @@ def read_place(
         if len(found) > MAX_DOCUMENTS:
             raise EvalSetError(f"{called!r} holds more than {MAX_DOCUMENTS:,} documents; that many are read at most")
     if not found and not refused:
-        raise EvalSetError(f"{called} holds no document", hint=f"read are {KINDS}")
+        a_line = 'write one a line: {"id": "1", "title": "…", "text": "…"}, or delete it'
+        alone = path.suffix == ".jsonl"
+        raise EvalSetError(f"{called} holds no document", hint=a_line if alone else f"read are {KINDS}")
     return tuple(found.values())
 
 
