@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from advisor.advice.advice import Advice, ask
     from advisor.advice.situation import Costs, Pilot, Situation
     from advisor.core.data_check import DataCheckResult, DataCheckSettings, DataFindings, DataReport, Leak
-    from advisor.core.errors import AdvisorError, ConfigurationError, did_you_mean
+    from advisor.core.errors import AdvisorError, ConfigurationError, ModelError, did_you_mean
     from advisor.core.gold import gold_documents, holds_answer
     from advisor.core.index import Hit, Index, IndexKind
     from advisor.core.metric import Metric
     from advisor.core.metrics import score
-    from advisor.core.model import Completion, Model, Request, TuningConfig, TuningExample, TuningJob
+    from advisor.core.model import Completion, Model, Request, TuningConfig, TuningExample, TuningJob, TuningReport
     from advisor.core.queries import query_text
     from advisor.core.shipped import check_data, load_evalset, save_evalset
     from advisor.core.strategy import Context, Strategy
@@ -62,12 +62,20 @@ _HOMES = {
     "advisor.advice.advice": ("Advice", "ask"),
     "advisor.advice.situation": ("Costs", "Pilot", "Situation"),
     "advisor.core.data_check": ("DataCheckResult", "DataCheckSettings", "DataFindings", "DataReport", "Leak"),
-    "advisor.core.errors": ("AdvisorError", "ConfigurationError", "did_you_mean"),
+    "advisor.core.errors": ("AdvisorError", "ConfigurationError", "ModelError", "did_you_mean"),
     "advisor.core.gold": ("gold_documents", "holds_answer"),
     "advisor.core.index": ("Hit", "Index", "IndexKind"),
     "advisor.core.metric": ("Metric",),
     "advisor.core.metrics": ("score",),
-    "advisor.core.model": ("Completion", "Model", "Request", "TuningConfig", "TuningExample", "TuningJob"),
+    "advisor.core.model": (
+        "Completion",
+        "Model",
+        "Request",
+        "TuningConfig",
+        "TuningExample",
+        "TuningJob",
+        "TuningReport",
+    ),
     "advisor.core.queries": ("query_text",),
     "advisor.core.shipped": ("check_data", "load_evalset", "save_evalset"),
     "advisor.core.strategy": ("Context", "Strategy"),
@@ -136,6 +144,7 @@ __all__ = [
     "Message",
     "Metric",
     "Model",
+    "ModelError",
     "Outcome",
     "Piece",
     "Pilot",
@@ -155,6 +164,7 @@ __all__ = [
     "TuningConfig",
     "TuningExample",
     "TuningJob",
+    "TuningReport",
     "Usage",
     "Verdict",
     "__version__",

@@ -39,9 +39,9 @@ class FineTuningRAG:
         p_without_gold: share of the training rows whose gold passage is withheld, so that the model also learns what
             it must know by itself.
         piece_tokens: documents are split into pieces of at most so many tokens, found by meaning and by words.
-        epochs: passes over the training examples at most (rows are longer than those of `fine_tuning`).
+        epochs: passes over the training examples at most; the one best on dev is kept. 0: as usual (3).
         rank: LoRA rank.
-        learning_rate: peak of the schedule.
+        learning_rate: peak of the schedule. 0: as usual for a model of this size.
         layers: how many of the top layers are adapted; 0 means all.
     """
 
@@ -55,10 +55,10 @@ class FineTuningRAG:
         distractors: int = 1,
         p_without_gold: float = 0.2,
         piece_tokens: int = 256,
-        epochs: int = 2,
+        epochs: int = 0,
         rank: int = 16,
-        learning_rate: float = 0.002,
-        layers: int = 8,
+        learning_rate: float = 0.0,
+        layers: int = 0,
     ) -> None:
         self.distractors, self.p_without_gold = distractors, p_without_gold
         self.piece_tokens, self.epochs, self.rank = piece_tokens, epochs, rank

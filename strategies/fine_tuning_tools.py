@@ -24,9 +24,9 @@ class FineTuningTools:
     """Fine-tuning + tools: trained to make the gold calls, then run in the loop of `function_calling` without examples.
 
     Args:
-        epochs: passes over the training conversations at most; the one best on dev is kept.
+        epochs: passes over the training conversations at most; the one best on dev is kept. 0: as usual (3).
         rank: LoRA rank.
-        learning_rate: peak of the schedule.
+        learning_rate: peak of the schedule. 0: as usual for a model of this size.
         layers: how many of the top layers are adapted; 0 means all.
         max_turns: the most requests to the model for one question.
         answer_with_result: take the first result as the answer and save the last request.
@@ -39,10 +39,10 @@ class FineTuningTools:
 
     def __init__(
         self,
-        epochs: int = 3,
+        epochs: int = 0,
         rank: int = 16,
-        learning_rate: float = 0.002,
-        layers: int = 8,
+        learning_rate: float = 0.0,
+        layers: int = 0,
         max_turns: int = 4,
         answer_with_result: bool = False,
     ) -> None:

@@ -13,13 +13,13 @@ from advisor import Completion, ConfigurationError, Context, Example, Input, Mes
 
 from .choosing import mean
 from .demonstrations import Neighbours, varied
-from .fine_tuning import FineTuning
 from .labels import LabelLists, Listing
 from .prompt_search import Prompt, Trials, first_best, race
 from .prompting import GRID, FewShot
 from .prompts import demonstration, predictions_of, request_for, task_messages
 
-EPOCHS = FineTuning().epochs
+EPOCHS = 3
+"""Passes over dev that the budget matches, at least: those of one training."""
 FEW_SHOT_DEV = FewShot().dev_limit
 LEAST_DEV = 20
 MOST_BY_DEFAULT = 300

@@ -112,7 +112,7 @@ class TuningExample:
 
 @dataclass(frozen=True, slots=True)
 class TuningConfig:
-    """How to tune. The defaults suit a few hundred short examples and a small model.
+    """How to tune. What is 0 is the trainer's own choice: a provider's, or that of `advisor.core.recipes` by size.
 
     Attributes:
         rank: LoRA rank r; alpha is 2 r.
@@ -121,14 +121,18 @@ class TuningConfig:
         batch_size: examples a step.
         layers: how many of the top layers are adapted; 0 means all.
         seed: shuffling and initialisation.
+        restarts: the epochs after which the schedule begins anew (SGDR, Loshchilov and Hutter 2017, arXiv 1608.03983).
+            So 3 epochs with a restart after the first are the very beginning of 6 with restarts after 1 and 3, each
+            ends with a learning rate of 0, and the longer one can go on from the shorter one.
     """
 
     rank: int = 16
-    learning_rate: float = 2e-3
-    epochs: int = 4
-    batch_size: int = 16
-    layers: int = 8
+    learning_rate: float = 0.0
+    epochs: int = 0
+    batch_size: int = 0
+    layers: int = 0
     seed: int = 0
+    restarts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,9 @@ class TuningJob:
 
     `pool` holds all rows of which `train` are some, the very same ones, for a learning curve. A model that trains here
     computes of them once, for every size, what no training changes; nothing of them is learned.
+
+    `states` is a folder for the state in which a training ends, for one that may go on: the same job with more epochs
+    and the end of this one among its `restarts` then trains, and reports, only what is new. Delete it when none will.
     """
 
     train: tuple[TuningExample, ...]
@@ -148,6 +155,7 @@ class TuningJob:
     progress: Progress = silent
     until_learned: bool = False
     pool: tuple[TuningExample, ...] = ()
+    states: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +304,33 @@ class TrainsHere(Protocol):
     """
 
     trains_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """Who trains a model.
+
+    Attributes:
+        parameters: of the model, where it is trained here; `None` where that is not known.
+        hosted: a provider trains it, at a price, and chooses what a `TuningConfig` leaves open.
+    """
+
+    parameters: int | None = None
+    hosted: bool = False
+
+
+@runtime_checkable
+class HasTrainer(Protocol):
+    """Optional: says who trains it. Recipes are searched where the number of parameters is known."""
+
+    @property
+    def trainer(self) -> Trainer:
+        """The trainer."""
+
+
+def trainer_of(model: object) -> Trainer:
+    """Return who trains a model; nothing is known of one that does not say."""
+    return model.trainer if isinstance(model, HasTrainer) else Trainer()
 
 
 @runtime_checkable

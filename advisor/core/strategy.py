@@ -32,7 +32,7 @@ from advisor.core.types import Document, Embed, Example, Input, Piece, Predictio
 if TYPE_CHECKING:
     from advisor.core.index import Index, IndexKind
     from advisor.core.metric import Metric
-    from advisor.core.model import Model
+    from advisor.core.model import Model, Trainer, TuningConfig
 
 
 @runtime_checkable
@@ -136,6 +136,7 @@ class Context:
         other_embed: ``ctx.other_embed("openai:NAME")`` gives what `embed` is, from an endpoint's ``/embeddings``; for
             `index`. Paid from the same budget; each request is charged what it costs alone. Where the price is not
             known it is said: ``usd_per_1m_tokens=0.02``.
+        shared: a folder that all seeds share, for what does not depend on the seed and need not be done twice.
     """
 
     seed: int
@@ -150,6 +151,22 @@ class Context:
     pool: tuple[Example, ...] = ()
     max_answer_tokens: int | None = None
     other_embed: Callable[..., Embed] = field(default=_no_other_embed)
+    shared: Path | None = None
+
+    @property
+    def trainer(self) -> Trainer:
+        """Who trains `model`, and how many parameters it has, where that is known."""
+        from advisor.core.model import trainer_of
+
+        return trainer_of(self.model)
+
+    def usual_tuning(self) -> TuningConfig:
+        """Return how a model of this size is usually tuned; for one of unknown size all is left to its trainer."""
+        from advisor.core.model import TuningConfig
+        from advisor.core.recipes import resolved
+
+        config, size = TuningConfig(seed=self.seed), self.trainer.parameters
+        return config if size is None else resolved(config, size)
 
     def answer_tokens(self, known: Sequence[Example | str]) -> int:
         """Return the `max_tokens` of a request whose answer is like the known ones (targets of examples, or texts).

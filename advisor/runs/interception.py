@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport, forget
+from advisor.core.model import Completion, Model, Request, Trainer, TuningJob, TuningReport, forget, trainer_of
 from advisor.core.tokens import context_tokens, count_tokens
 from advisor.core.types import Message
 
@@ -39,7 +39,7 @@ class Switch:
     Attributes:
         change: what happens to every request now; `None` passes it through.
         changed: how many requests came out different since `changing` was entered.
-        tunings: every model that was tuned, in order.
+        tunings: every model that was tuned, in order; of those that may go on only the last, since each is large.
         asked: how the conversations that reached a tuned model began, before any change.
         listens: whether requests to a tuned model are only looked at; see `listening`.
     """
@@ -106,6 +106,11 @@ class SwitchableModel:
         """How many tokens a prompt and its answer may take together; `None` where the model does not say."""
         return context_tokens(self._model)
 
+    @property
+    def trainer(self) -> Trainer:
+        """Who trains the model."""
+        return trainer_of(self._model)
+
     def forget(self) -> None:
         """Have the model forget, where it can."""
         forget(self._model)
@@ -114,6 +119,8 @@ class SwitchableModel:
         """Train, and remember what was asked for and what came out."""
         tuned, report = self._model.tune(job)
         model = SwitchableModel(tuned, self._switch, tuned=True)
+        if self._switch.tunings and self._switch.tunings[-1].job.states is not None:
+            self._switch.tunings.pop()
         self._switch.tunings.append(Tuning(job, model))
         return model, report
 

@@ -34,10 +34,12 @@ from advisor.core.model import (
     NumberedCompletion,
     Request,
     StreamingModel,
+    Trainer,
     TuningJob,
     TuningReport,
     announces,
     forget,
+    trainer_of,
 )
 from advisor.core.tokens import context_tokens, count_tokens
 from advisor.core.types import Prediction, ToolCall, Usage
@@ -52,13 +54,15 @@ class Meter:
     """What one strategy has used of the model.
 
     `seconds` is wall time inside `generate`, keeping and looking up included; `usage` counts kept completions at their
-    original cost. `tune_error` is why the last tuning failed. `cut` says, for every batch since somebody emptied it,
-    which answers were cut off. While `is_timing`, nothing is counted, recalled or kept.
+    original cost; `trained` knows the trainings behind `reports`. `tune_error` is why the last tuning failed. `cut`
+    says, for every batch since somebody emptied it, which answers were cut off. While `is_timing`, nothing is counted,
+    recalled or kept.
     """
 
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
     reports: list[TuningReport] = field(default_factory=list)
+    trained: set[str] = field(default_factory=set)
     tune_error: str = ""
     cut: list[tuple[bool, ...]] = field(default_factory=list)
     is_timing: bool = False
@@ -148,6 +152,11 @@ class MeteredModel:
         """How many tokens a prompt and its answer may take together; `None` where the model does not say."""
         return context_tokens(self._model)
 
+    @property
+    def trainer(self) -> Trainer:
+        """Who trains the model."""
+        return trainer_of(self._model)
+
     def tune(self, job: TuningJob) -> tuple[Model, TuningReport]:
         """Train; the tuned model is metered too."""
         self._purse.check()
@@ -156,7 +165,10 @@ class MeteredModel:
         except ModelError as error:
             self._meter.tune_error = str(error)
             raise
-        self._meter.reports.append(report)
+        known = digest([self.fingerprint, asdict(job.config), [each.messages for each in job.train], str(job.workdir)])
+        if known not in self._meter.trained:  # the same once more is taken from the disk
+            self._meter.trained.add(known)
+            self._meter.reports.append(report)
         metered = MeteredModel(
             tuned, self._store, self._meter, self._purse, price=self._price, run=self._run, room_of=self._room_of
         )

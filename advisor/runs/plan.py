@@ -11,16 +11,17 @@ import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from advisor._util.unknown import total
-from advisor.core import metrics, registry
+from advisor.core import metrics, recipes, registry
 from advisor.core.brought_code import BroughtCode
 from advisor.core.errors import AdvisorError, ModelError
+from advisor.core.fingerprints import digest
 from advisor.core.metric import Metric, Pairs
-from advisor.core.model import Completion, Model, Request, TuningJob, TuningReport
+from advisor.core.model import Completion, Model, Request, Trainer, TuningJob, TuningReport
 from advisor.core.paths import expanded
 from advisor.core.shipped import load_suite
 from advisor.core.specs import Spec
@@ -34,6 +35,8 @@ from advisor.runs.curve_runs import Part, label_of_part
 from advisor.runs.prepare import Prepared
 from advisor.testing import toy_task
 
+SUPPOSED_SIZE = 10**9
+"""Parameters of a local model that is not opened yet: that its recipe is searched does not depend on how many."""
 SAMPLED = 64
 """Texts of a batch that are counted; the others are taken to have as many tokens a character."""
 GUARD_PROBES = "checks before a yes"
@@ -266,7 +269,10 @@ def _times(usage: Usage, count: float) -> Usage:
 def _counter(prepared: Prepared) -> _Counting:
     """Return a model that only counts, with the tokenizer of the comparison's model where that is at hand."""
     count = token_counter(prepared.options.model)
-    return _Counting() if count is None else _ByTokenizer(count)
+    counter = _Counting() if count is None else _ByTokenizer(count)
+    is_local = prepared.prices.usd_per_hour is not None and not prepared.options.model.startswith("scripted")
+    counter.trainer = Trainer(SUPPOSED_SIZE) if is_local else Trainer()
+    return counter
 
 
 class _Counting:
@@ -278,6 +284,7 @@ class _Counting:
     def __init__(self) -> None:
         self.usage = Usage()
         self.training_tokens, self.row_tokens = 0, 0.0
+        self.trainer, self._reached = Trainer(), dict[str, int]()
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         texts = ["\n".join(message.content for message in request.messages) for request in requests]
@@ -297,8 +304,11 @@ class _Counting:
         each = self._per_character(texts)
         tokens = sum(math.ceil(len(text) * each) for text in texts)
         self.row_tokens = tokens / max(1, len(texts))
-        self.training_tokens += tokens * job.config.epochs
-        return self, TuningReport(0.0, self.training_tokens, (), (), (), job.config.epochs, "")
+        epochs = job.config.epochs or recipes.EPOCHS
+        going_on = digest([asdict(replace(job.config, epochs=0, restarts=())), texts])
+        self.training_tokens += tokens * max(0, epochs - self._reached.get(going_on, 0))
+        self._reached[going_on] = epochs
+        return self, TuningReport(0.0, self.training_tokens, (), (), (), epochs, "")
 
     def _per_character(self, texts: Sequence[str]) -> float:
         """Return how many tokens a character of these texts is, by some of them."""

@@ -209,6 +209,7 @@ class Attempt:
             embed=self.fresh.embedded,
             progress=context.progress,
             pool=_copies(context.pool),
+            shared=context.workdir / digest(["shared", self.strategy.name, context.model.fingerprint]),
             max_answer_tokens=context.max_answer_tokens,
         )
         if context.open_other:

@@ -109,7 +109,7 @@ def test_a_job_from_upload_to_answers(at: Any, tmp_path: Path) -> None:
     assert (report.train_loss, report.dev_loss, report.dev_exact_match) == ((0.5, 0.25), (1.5, 1.25), ())
     sent = provider.jobs[0]["sent"]
     assert (sent["model"], sent["training_file"], sent["validation_file"]) == ("m", "file-1", "file-2")
-    assert (sent["hyperparameters"], sent["seed"]) == ({"n_epochs": 3, "batch_size": 16}, 7)
+    assert (sent["hyperparameters"], sent["seed"]) == ({"n_epochs": 3, "batch_size": "auto"}, 7)
     assert (
         b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "1"}]}\n'
         in (provider.files[0])

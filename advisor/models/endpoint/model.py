@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.core.errors import ConfigurationError, ModelError
 from advisor.core.fingerprints import digest
-from advisor.core.model import Completion, Request, TuningJob, TuningReport
+from advisor.core.model import Completion, Request, Trainer, TuningJob, TuningReport
 from advisor.core.types import Usage
 from advisor.models.endpoint.client import OPENAI_URL, Address, EndpointOptions, Key, http_library, open_client
 from advisor.models.endpoint.concurrency import ConcurrencyLimit, WorkerPool, within
@@ -90,6 +90,8 @@ class EndpointModel:
         ConfigurationError: no model name, or `url` is not an address.
         ModelError: OpenAI without a key.
     """
+
+    trainer = Trainer(hosted=True)
 
     def __init__(
         self, model: str, *, url: str = OPENAI_URL, key: str | None = None, options: EndpointOptions | None = None

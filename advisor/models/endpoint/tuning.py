@@ -1,7 +1,8 @@
 """Tuning at the provider: upload chat JSONL, create a fine-tuning job, wait, and come back with the tuned name.
 
-Any API with OpenAI's ``/files`` and ``/fine_tuning/jobs`` will do. Of `TuningConfig`, `epochs`, `batch_size` and
-`seed` are passed on; LoRA rank, learning rate and layers have no counterpart in this API and are the provider's choice.
+Any API with OpenAI's ``/files`` and ``/fine_tuning/jobs`` will do. Of `TuningConfig`, `seed` is passed on, and `epochs`
+and `batch_size` where somebody gave them: else they are ``auto``, the provider's own choice, as are LoRA rank, learning
+rate and layers, which have no counterpart in this API.
 
 ``job.json`` in the job's folder is written before each step that could be paid for twice. A crash between creating a
 job and writing down its id is covered too: before a job is created, the provider is asked for one on the same file.
@@ -110,8 +111,8 @@ class HostedTuning:
         return _id(self._ask(f"upload {name}.jsonl", send))
 
     def _create(self, state: _JobState, job: TuningJob) -> str:
-        options: dict[str, Any] = {"n_epochs": job.config.epochs, "batch_size": job.config.batch_size}
-        form: dict[str, Any] = {"hyperparameters": options}
+        asked = {"n_epochs": job.config.epochs, "batch_size": job.config.batch_size}
+        form: dict[str, Any] = {"hyperparameters": {name: value or "auto" for name, value in asked.items()}}
         if self._endpoint.address.is_openai:  # the newer spelling; others mostly know the older one
             form = {"method": {"type": "supervised", "supervised": form}}
         if state.validation_file:
@@ -179,7 +180,7 @@ class HostedTuning:
             train_loss=train_loss,
             dev_loss=dev_loss,
             dev_exact_match=(),
-            epoch=job.config.epochs,
+            epoch=job.config.epochs or _epochs(ended),
             layers="the provider's choice",
         )
 
@@ -239,6 +240,12 @@ def _id(made: Any) -> str:
 
 def _numbers(values: list[Any]) -> tuple[float, ...]:
     return tuple(float(value) for value in values if isinstance(value, int | float))
+
+
+def _epochs(ended: Any) -> int:
+    """Return how many epochs a provider chose by itself; 0 where it does not say."""
+    told = getattr(getattr(ended, "hyperparameters", None), "n_epochs", None)
+    return told if isinstance(told, int) else 0
 
 
 def _read(path: Path, content: str) -> _JobState:

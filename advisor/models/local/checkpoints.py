@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,15 +55,15 @@ class Checkpoints:
             if other != final:
                 shutil.rmtree(other, ignore_errors=True)
 
-    def latest(self) -> Checkpoint | None:
-        """Return the last whole checkpoint; `None` where there is none."""
+    def latest(self, fits: Callable[[Mapping[str, Any]], bool]) -> Checkpoint | None:
+        """Return the last whole checkpoint whose state fits; `None` where there is none."""
         from safetensors.torch import load_file
 
         found = [path for path in self.folder.glob("epoch-*") if path.name.removeprefix("epoch-").isdigit()]
         for path in sorted(found, key=lambda path: int(path.name.removeprefix("epoch-")), reverse=True):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
-                if marker["sha256"] == _sha256(path / _TENSORS):
+                if fits(marker["state"]) and marker["sha256"] == _sha256(path / _TENSORS):
                     return Checkpoint(load_file(path / _TENSORS), marker["state"])
         return None
 

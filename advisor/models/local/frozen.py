@@ -22,7 +22,7 @@ from torch import Tensor
 from advisor._util.files import sweep
 from advisor.core.errors import ModelError
 from advisor.core.fingerprints import digest
-from advisor.core.model import TuningExample, TuningJob
+from advisor.core.model import Trainer, TuningExample, TuningJob
 from advisor.models.local.chat import ChatFormat
 from advisor.models.local.layers import room, run_layers
 from advisor.models.local.rows import common_prefix
@@ -98,10 +98,17 @@ class Trainable(Protocol):
 
     name: str
     fingerprint: str
-    network: Any
     chat: ChatFormat
     frozen: dict[str, Any]
     compared_tokens: int
+
+    @property
+    def network(self) -> Any:
+        """The layers."""
+
+    @property
+    def trainer(self) -> Trainer:
+        """How large it is."""
 
 
 def training_rows(model: Trainable, job: TuningJob, first: int) -> Rows:

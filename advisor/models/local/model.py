@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from advisor.core.errors import ConfigurationError, ModelError, did_you_mean
 from advisor.core.fingerprints import digest
-from advisor.core.model import Completion, Model, Request, TuningExample, TuningJob, TuningReport
+from advisor.core.model import Completion, Model, Request, Trainer, TuningExample, TuningJob, TuningReport
 from advisor.core.progress import Progress, silent
 from advisor.core.thinking import split_thinking
 from advisor.core.types import Usage
@@ -192,14 +192,23 @@ class LocalModel:
     """A training costs nothing but time, so a check may train on a few rows once more."""
     billed = False
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, *, fingerprint: str) -> None:
+    def __init__(
+        self, name: str, model: Any, tokenizer: Any, *, fingerprint: str, load: Callable[[], Any] | None = None
+    ) -> None:
         self.name = name
         self.fingerprint = fingerprint
-        self.network = model
+        if load is None:
+            self.network = model
+        self._load = load
         self.tokenizer = tokenizer
         self.chat = ChatFormat(tokenizer)
         self.frozen: dict[str, Any] = {}
         self.compared_tokens = 0
+
+    @cached_property
+    def network(self) -> Any:
+        """The layers; those of a training that may go on are loaded when somebody asks for them."""
+        return self._load() if self._load else None
 
     @property
     def precision(self) -> str:
@@ -213,6 +222,11 @@ class LocalModel:
 
         place = self.network.device
         return "" if place.type == "cpu" else f"{place} ({torch.cuda.get_device_name(place)})"
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        """It is trained on this machine."""
+        return Trainer(sum(weight.numel() for weight in self.network.parameters()))
 
     @property
     def threads(self) -> str:
@@ -326,8 +340,10 @@ class LocalModel:
         """Train a LoRA adapter and return the merged model; see `advisor.models.local.tuning`."""
         from advisor.models.local.tuning import tune
 
-        network, report, fingerprint = tune(self, job)
-        return LocalModel(f"{self.name}+lora", network, self.tokenizer, fingerprint=fingerprint), report
+        load, report, fingerprint = tune(self, job)
+        name, later = f"{self.name}+lora", load if job.states else None
+        network = None if later else load()
+        return LocalModel(name, network, self.tokenizer, fingerprint=fingerprint, load=later), report
 
     def serves_as_trained(self, example: TuningExample) -> bool:
         """Say whether every answer of a training row stands behind the very token ids that serving would put there."""

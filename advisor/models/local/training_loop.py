@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -61,12 +62,14 @@ class TopLayers:
 class TrainingLoop:
     """The training loop: cosine schedule, AdamW, the best epoch on dev kept; goes on from the last checkpoint.
 
-    `earlier_seconds` is what was trained before an interruption and need not be trained again.
+    `earlier_seconds` is what was trained before an interruption and need not be trained again, `reported` the number of
+    epochs that a shorter training has reported.
     """
 
     def __init__(self, network: Any, top: TopLayers, job: TuningJob, checkpoints: Checkpoints) -> None:
         self.network, self.top, self.job, self.checkpoints = network, top, job, checkpoints
-        self.earlier_seconds, self._started = 0.0, time.perf_counter()
+        self.earlier_seconds, self.reported, self._started = 0.0, 0, time.perf_counter()
+        self.ends = [*job.config.restarts, job.config.epochs]
         self.weights = [weight for weight in network.parameters() if weight.requires_grad]
         self.random = torch.Generator().manual_seed(job.config.seed)
         self.tokens = STEP_TOKENS  # at once
@@ -75,17 +78,19 @@ class TrainingLoop:
     def run(self, train: Rows, dev: Rows) -> dict[str, Any]:
         """Train and leave the best epoch's weights in the network; returns the history."""
         config = self.job.config
-        steps = config.epochs * math.ceil(len(train.items) / config.batch_size)
+        steps = math.ceil(len(train.items) / config.batch_size)
+        ends = [end * steps for end in self.ends]
         optimiser = torch.optim.AdamW(self.weights, lr=config.learning_rate, weight_decay=0.0)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _cosine(step, steps))
-        history: dict[str, Any] = {"train_loss": [], "dev_loss": [], "dev_exact_match": [], "epoch": config.epochs}
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _restarting(step, ends))
+        history: dict[str, Any] = {"train_loss": [], "dev_loss": [], "dev_exact_match": []}
         best: tuple[float, float] | None = None
         kept: list[Tensor] = []
         done = 0
-        if (found := self.checkpoints.latest()) is not None:
+        if (found := self.checkpoints.latest(self._is_beginning)) is not None:
             kept = self._restore(found, optimiser, schedule)
             history, done = dict(found.state["history"]), int(found.state["epoch"])
             best = tuple(found.state["best"]) if found.state["best"] else None
+        history["epoch"] = history["epoch"] if best else config.epochs
         for epoch in range(done + 1, config.epochs + 1):
             history["train_loss"].append(self._epoch(train, optimiser, schedule, epoch))
             if dev.items:
@@ -99,7 +104,8 @@ class TrainingLoop:
             elif self.job.until_learned and self.learned and history["train_loss"][-1] <= SURE:
                 history["epoch"] = epoch
                 break
-            if epoch < config.epochs and not self.job.until_learned:  # that is over too soon to be worth keeping
+            may_go_on = epoch < config.epochs or self.job.states is not None
+            if may_go_on and not self.job.until_learned:  # that is over too soon to be worth keeping
                 state = {"epoch": epoch, "history": history, "best": best, "tokens": self.tokens}
                 self.checkpoints.keep(epoch, self._checkpoint(state, kept, optimiser, schedule))
         for weight, value in zip(self.weights, kept, strict=False):
@@ -114,8 +120,21 @@ class TrainingLoop:
         for at, values in moments["state"].items():
             tensors |= {f"moment.{at}.{name}": value.clone() for name, value in values.items()}
         plan = {name: value for name, value in schedule.state_dict().items() if name != "lr_lambdas"}
-        seconds = self.earlier_seconds + time.perf_counter() - self._started
-        return Checkpoint(tensors, {**state, "groups": moments["param_groups"], "schedule": plan, "seconds": seconds})
+        is_end = state["epoch"] == self.job.config.epochs  # and so reported
+        seconds = 0.0 if is_end else self.earlier_seconds + time.perf_counter() - self._started
+        reported = state["epoch"] if is_end else self.reported
+        told = {"ends": self._ends_up_to(state["epoch"]), "reported": reported, "seconds": seconds}
+        return Checkpoint(tensors, {**state, **told, "groups": moments["param_groups"], "schedule": plan})
+
+    def _ends_up_to(self, epoch: int) -> list[int]:
+        """Return the ends of the schedule's cycles as far as they shaped the first epochs."""
+        before = [end for end in self.ends if end < epoch]
+        return [*before, next((end for end in self.ends if end >= epoch), 0)]
+
+    def _is_beginning(self, state: Mapping[str, Any]) -> bool:
+        """Say whether what led to a state is the very beginning of this training."""
+        epoch: int = state["epoch"]
+        return epoch <= self.job.config.epochs and bool(state["ends"] == self._ends_up_to(epoch))
 
     def _restore(self, found: Checkpoint, optimiser: Any, schedule: Any) -> list[Tensor]:
         """Put everything back as it was after an epoch; return the weights of the best epoch so far."""
@@ -126,10 +145,12 @@ class TrainingLoop:
                 moments.setdefault(int(number), {})[kind] = value
         optimiser.load_state_dict({"state": moments, "param_groups": found.state["groups"]})
         schedule.load_state_dict({**found.state["schedule"], "lr_lambdas": [None]})
+        for group, factor in zip(optimiser.param_groups, schedule.lr_lambdas, strict=True):
+            group["lr"] = group["initial_lr"] * factor(schedule.last_epoch)  # what ended there may begin anew here
         for at, weight in enumerate(self.weights):
             weight.data.copy_(tensors[f"weight.{at}"])
         self.random.set_state(tensors["random"])
-        self.earlier_seconds = float(found.state["seconds"])
+        self.earlier_seconds, self.reported = float(found.state["seconds"]), int(found.state["reported"])
         self.tokens = int(found.state["tokens"])
         return [tensors[f"kept.{at}"] for at in range(len(self.weights)) if f"kept.{at}" in tensors]
 
@@ -200,6 +221,15 @@ class TrainingLoop:
             losses.append(loss)
             rights.append(right)
         return float(torch.cat(losses).mean()), float(torch.cat(rights).float().mean())
+
+
+def _restarting(step: int, ends: Sequence[int]) -> float:
+    """Return the share of the peak: a cosine from each end to the next, all in steps."""
+    start, end = 0, ends[0]
+    for later in ends[1:]:
+        if step >= end:
+            start, end = end, later
+    return _cosine(step - start, end - start)
 
 
 def _cosine(step: int, steps: int) -> float:

@@ -1,15 +1,15 @@
 """LoRA fine-tuning that is quick on a CPU.
 
-Only the top layers are adapted, so the outputs of the layers below never change: they are computed once per example and
-kept, and every epoch runs the top layers alone. What all rows begin with is computed once for many of them. The loss is
-on what the assistant writes, and logits are computed only there. The adapter is peft's own (Hu et al. 2021, arXiv
-2106.09685), saved in peft's format.
+Where only the top layers are adapted, the outputs of the layers below never change: they are computed once per example
+and kept, and every epoch runs the top layers alone. What all rows begin with is computed once for many of them. The
+loss is on what the assistant writes, and logits are computed only there. The adapter is peft's own (Hu et al. 2021,
+arXiv 2106.09685), saved in peft's format.
 
 The epoch kept is the one best on dev by teacher-forced exact match, which equals the share of dev answers that greedy
 decoding would get exactly right; ties go to the lower dev loss.
 
 After each epoch the whole state of the training is kept, so that an interrupted one goes on from there, to the very
-same adapter.
+same adapter; and so does one with more epochs from the end of a shorter one, see `TuningConfig.restarts`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import json
 import shutil
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from advisor._util.files import whole_folder
 from advisor.core.errors import ModelError
 from advisor.core.fingerprints import digest
 from advisor.core.model import TuningConfig, TuningJob, TuningReport
+from advisor.core.recipes import resolved
 from advisor.models.local.checkpoints import MARKER, Checkpoints
 from advisor.models.local.frozen import (
     Rows,
@@ -49,30 +51,36 @@ ADAPTER = "adapter_model.safetensors"
 _ANEW = "delete this folder and run the same command again: it is trained anew"
 
 
-def tune(model: Trainable, job: TuningJob) -> tuple[Any, TuningReport, str]:
-    """Train and return the merged network, the report and the tuned model's fingerprint.
+def tune(model: Trainable, job: TuningJob) -> tuple[Callable[[], Any], TuningReport, str]:
+    """Train and return what loads the merged network, the report and the tuned model's fingerprint.
 
     Raises:
         ModelError: nothing to train on, or the loss became not-a-number.
     """
     if not job.train:
         raise ModelError("there are no training examples", hint="give the eval set a train split")
+    job = replace(job, config=resolved(job.config, model.trainer.parameters or 0))
     early = [SURE] if job.until_learned else []
     read = read_for(job, _first_adapted(model.network, job.config))
     beside = [] if read is job.train else [plain(read)]  # rounding depends on it, so another pool is another training
-    identity = digest([model.fingerprint, asdict(job.config), plain(job.train), plain(job.dev), *early, *beside])
+    of_the_job = [plain(job.train), plain(job.dev), *early, *beside]
+    identity = digest([model.fingerprint, asdict(job.config), *of_the_job])
+    endless = asdict(replace(job.config, epochs=0, restarts=()))  # what trainings that go on from one another share
     folder = job.workdir / f"adapter-{identity}"
+    family = digest([model.fingerprint, endless, *of_the_job])
+    states = Checkpoints((job.states or job.workdir) / f"adapter-{family}.epochs")
     if not (folder / MARKER).exists():
         shutil.rmtree(folder, ignore_errors=True)
         try:
             with memory_errors():
-                _train(model, job, folder)
+                _train(model, job, folder, states)
         except MemoryError as error:
             raise too_large() from error
         give_back()
-    Checkpoints(folder.with_suffix(".epochs")).clear()  # a training that was killed at its very end leaves them
+    if job.states is None:
+        states.clear()  # a training that was killed at its very end leaves them
     report = TuningReport(**_tuples(json.loads((folder / MARKER).read_text(encoding="utf-8"))))
-    return load_merged(model, folder, job.config), report, digest([model.fingerprint, identity])
+    return partial(load_merged, model, folder, job.config), report, digest([model.fingerprint, identity])
 
 
 def load_merged(model: Trainable, folder: Path, config: TuningConfig) -> Any:
@@ -119,7 +127,7 @@ def _copy_top(network: Any, first: int) -> Any:
     return copy.deepcopy(network, memo)
 
 
-def _train(model: Trainable, job: TuningJob, folder: Path) -> None:
+def _train(model: Trainable, job: TuningJob, folder: Path, states: Checkpoints) -> None:
     from peft import LoraConfig, get_peft_model
 
     started = time.perf_counter()
@@ -145,10 +153,11 @@ def _train(model: Trainable, job: TuningJob, folder: Path) -> None:
         torch.manual_seed(config.seed)
         network = get_peft_model(_copy_top(model.network, first), lora)
     top = TopLayers(network.get_base_model(), first)
-    epochs = TrainingLoop(network, top, job, Checkpoints(folder.with_suffix(".epochs")))
+    epochs = TrainingLoop(network, top, job, states)
     history = epochs.run(train, dev)
-    layers = f"LoRA on the top {total - first} of {total} layers"
-    spent = _spent(len(history["train_loss"]), train, job, started - epochs.earlier_seconds, layers)
+    layers = f"LoRA on the top {total - first} of {total} layers" if first else f"LoRA on all {total} layers"
+    new = len(history["train_loss"]) - epochs.reported
+    spent = _spent(new, train, job, started - epochs.earlier_seconds, layers)
     _save(network, folder, history, spent)
 
 
