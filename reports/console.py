@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from advisor.decision.comparison import Comparison
 
-from . import curves, data, guard_list, prompt_search, retrieval, view
+from . import curves, data, guard_list, prompt_search, recipe_search, retrieval, view
 from . import steps as section
 from .safe import line, shorten
 from .terminal import ANSWER_COLOURS, MAX_WIDTH, listed, one_line, print_report, this_terminal
@@ -36,6 +36,8 @@ def render(comparison: Comparison, width: int = 80) -> Group:
     parts += listed("Why", list(verdict.reasons))
     searched = [f"{f.name}: {f.value}; {f.meaning}" for f in prompt_search.searches(comparison)]
     parts += listed("The search for a prompt", [shorten(line(text), 400) for text in searched])
+    tuned = [f"{f.name}: {f.value}; {f.meaning}" for f in recipe_search.facts(comparison)]
+    parts += listed(recipe_search.TITLE, [shorten(line(text), 400) for text in tuned])
     parts += listed(retrieval.TITLE, [f"{f.name}: {f.value}; {f.meaning}" for f in retrieval.facts(comparison)])
     parts += listed("Money", [f"{f.name}: {f.value}" for f in view.money_facts(comparison)])
     parts += listed("What more training examples would bring", curves.lines(comparison))

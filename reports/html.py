@@ -9,7 +9,7 @@ from typing import Any
 from advisor.decision.comparison import Comparison
 from advisor.stats.summaries import Disagreement
 
-from . import charts, curves, data, guard_list, numbers, prompt_search, retrieval, steps, tornado, view
+from . import charts, curves, data, guard_list, numbers, prompt_search, recipe_search, retrieval, steps, tornado, view
 from .safe import clean, shorten
 
 TEMPLATE = "report.html.jinja"
@@ -82,6 +82,9 @@ def _content(comparison: Comparison) -> dict[str, Any]:
         "money_method": view.money_method(comparison),
         "searches": prompt_search.searches(comparison),
         "searches_how": prompt_search.HOW,
+        "recipes": recipe_search.trials(comparison),
+        "recipes_title": recipe_search.TITLE,
+        "recipes_how": recipe_search.HOW,
         "retrieved": retrieval.facts(comparison),
         "retrieved_title": retrieval.TITLE,
         "retrieved_how": retrieval.HOW,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.decision.comparison import Comparison
 from advisor.stats.summaries import Disagreement
 
-from . import curves, data, guard_list, numbers, prompt_search, retrieval, steps, view
+from . import curves, data, guard_list, numbers, prompt_search, recipe_search, retrieval, steps, view
 from .markdown_parts import block, code, folded, table, text
 
 SHOWN_EXAMPLES, LIMIT = 5, 60_000
@@ -27,6 +27,7 @@ def render(comparison: Comparison) -> str:
         _listed("Why", [text(reason) for reason in verdict.reasons]),
         _strategies(comparison),
         _listed("The search for a prompt", [_fact(fact) for fact in prompt_search.searches(comparison)]),
+        _listed(recipe_search.TITLE, [_fact(fact) for fact in recipe_search.trials(comparison)]),
         _listed(retrieval.TITLE, [_fact(fact) for fact in retrieval.facts(comparison)]),
         _listed("Money", [_fact(fact) for fact in view.money_facts(comparison)]),
         _listed("What more training examples would bring", [text(str(one)) for one in curves.lines(comparison)]),

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from advisor import (
     Context,
     Example,
     Input,
     Message,
-    Model,
     Prediction,
     Task,
     TuningConfig,
     TuningExample,
-    TuningJob,
-    TuningReport,
 )
 
 from .prompts import predictions_of, request_for, task_messages
-from .recipe_search import BUDGET, LEAST_DEV, TOP_LAYERS, Given, RecipeSearch, Rows, checked_budget, loss_of, score_of
+from .recipe_search import BUDGET, TOP_LAYERS, Given, Rows, checked_budget, tune
 
 
 class FineTuning:
@@ -68,7 +64,6 @@ class FineTuning:
         """Tune on `train`, with dev for the choice of the recipe and of the epoch."""
         self._task = ctx.task
         self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
-        config = TuningConfig(self.rank, batch_size=self.batch_size, seed=ctx.seed)
 
         def rows(instruction: bool) -> Rows:
             train_rows, dev, pool = (
@@ -77,19 +72,11 @@ class FineTuning:
             return train_rows, dev, pool
 
         given = Given(self.learning_rate or None, self.epochs or None, self.layers, self.instruction)
-        open_ways = [given.learning_rate, given.layers, given.instruction, given.epochs].count(None)
-        if self.search and ctx.trainer.parameters and len(ctx.dev) >= LEAST_DEV and open_ways:
-            search = RecipeSearch(rows, given, config, ctx, self.search)
-            best = search.run()
-            self._instruction = best.recipe.instruction
-            self._model, report = search.train(best)
-            self.selection = {**told(report), **search.record(best)}
-            return
-        self._instruction = ctx.trainer.hosted if self.instruction is None else self.instruction
-        config, note = self._unsearched(config, ctx)
-        train_rows, dev, pool = rows(self._instruction)
-        self._model, self.selection = tune(train_rows, dev, ctx, config, pool)
-        self.selection |= {"instruction": self._instruction, **({"note": note} if note else {})}
+        config = TuningConfig(self.rank, batch_size=self.batch_size, seed=ctx.seed)
+        if not self.search and ctx.trainer.parameters:
+            given = self._quick(given, ctx)
+        self._model, self.selection = tune(rows, given, config, ctx, self.search)
+        self._instruction = self.selection["instruction"]
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Ask the tuned model, with the very template it was trained on."""
@@ -97,26 +84,10 @@ class FineTuning:
         requests = [request_for(self._task, messages, self._max_tokens) for messages in asked]
         return predictions_of(self._model.generate(requests), self._task)
 
-    def _unsearched(self, config: TuningConfig, ctx: Context) -> tuple[TuningConfig, str]:
-        """Return the one recipe to train, and why it is the only one."""
-        config = replace(
-            config,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            layers=0 if self.layers is None else self.layers,
-        )
-        if not ctx.trainer.parameters:
-            return config, "the recipe is the provider's own" if ctx.trainer.hosted else ""
-        if self.search:
-            few = f"dev has {len(ctx.dev)} examples, and at least {LEAST_DEV} are needed to choose a recipe"
-            return config, f"{few}: the usual one was trained" if len(ctx.dev) < LEAST_DEV else "as given"
-        usual = ctx.usual_tuning()
-        quick = replace(
-            config,
-            layers=TOP_LAYERS if self.layers is None else self.layers,
-            learning_rate=self.learning_rate or 2 * usual.learning_rate,
-        )
-        return quick, "quick (search=0): one recipe"
+    def _quick(self, given: Given, ctx: Context) -> Given:
+        """Return the one recipe of the quick mode: the top layers, at twice the learning rate of all of them."""
+        rate = given.learning_rate or 2 * ctx.usual_tuning().learning_rate
+        return replace(given, learning_rate=rate, layers=TOP_LAYERS if given.layers is None else given.layers)
 
     def _messages(self, input: Input, instruction: bool) -> tuple[Message, ...]:
         return task_messages(self._task if instruction else bare(self._task), input)
@@ -128,56 +99,3 @@ class FineTuning:
 def bare(task: Task) -> Task:
     """Return the task without what would become a system message."""
     return replace(task, instruction="", labels=(), schema=None)
-
-
-def tune(
-    train: Sequence[TuningExample],
-    dev: Sequence[TuningExample],
-    ctx: Context,
-    config: TuningConfig,
-    pool: Sequence[TuningExample] = (),
-) -> tuple[Model, dict[str, Any]]:
-    """Return the model tuned with one recipe, and what is worth recording of it: the epoch kept, and all losses.
-
-    What `config` leaves open is as usual for a model of this size. `pool` holds the rows of `ctx.pool`, where the row
-    of an example is the same whatever stands beside it.
-
-    Raises:
-        ModelError: `ctx.model` cannot be tuned.
-    """
-    usual = ctx.usual_tuning()
-    config = replace(
-        config,
-        learning_rate=config.learning_rate or usual.learning_rate,
-        epochs=config.epochs or usual.epochs,
-        batch_size=config.batch_size or usual.batch_size,
-    )
-    job = TuningJob(tuple(train), tuple(dev), ctx.workdir, config, ctx.progress, pool=tuple(pool))
-    model, report = ctx.model.tune(job)
-    if ctx.trainer.parameters is None:
-        return model, told(report)
-    trial = {
-        "recipe": f"{report.layers}, learning rate {config.learning_rate:g}",
-        "learning_rate": config.learning_rate,
-        "layers": config.layers,
-        "epochs": config.epochs,
-        "epoch": report.epoch,
-        "dev_score": score_of(report),
-        "dev_loss": loss_of(report),
-        "train_loss": report.train_loss[-1] if report.train_loss else None,
-        "seconds": report.seconds,
-    }
-    one = {"recipe": trial["recipe"], "trials": [trial], "chosen": 0, "epochs_trained": config.epochs}
-    return model, {**told(report), **one}
-
-
-def told(report: TuningReport) -> dict[str, Any]:
-    """Return what is recorded of one training."""
-    return {
-        "epoch": report.epoch,
-        "layers": report.layers,
-        "train_loss": list(report.train_loss),
-        "dev_loss": list(report.dev_loss),
-        "dev_exact_match": list(report.dev_exact_match),
-        "unread": report.unread,
-    }

@@ -24,8 +24,9 @@ from advisor import (
 )
 
 from .demonstrations import Neighbours
-from .fine_tuning import bare, tune
+from .fine_tuning import bare
 from .prompts import predictions_of, request_for, task_messages
+from .recipe_search import Given, checked_budget, tune
 from .retrieval import Library, Lookup, trace_of
 
 
@@ -40,9 +41,10 @@ class FineTuningRAG:
             it must know by itself.
         piece_tokens: documents are split into pieces of at most so many tokens, found by meaning and by words.
         epochs: passes over the training examples at most; the one best on dev is kept. 0: as usual (3).
-        rank: LoRA rank.
         learning_rate: peak of the schedule. 0: as usual for a model of this size.
-        layers: how many of the top layers are adapted; 0 means all.
+        layers: how many of the top layers are adapted; 0 means all, the default.
+        search: epochs that all recipes together may train (learning rate, epochs and depth, as in `fine_tuning`; what
+            is given is not searched). 0: one recipe, the usual one for a model of this size.
     """
 
     name = "fine_tuning_rag"
@@ -56,13 +58,14 @@ class FineTuningRAG:
         p_without_gold: float = 0.2,
         piece_tokens: int = 256,
         epochs: int = 0,
-        rank: int = 16,
         learning_rate: float = 0.0,
-        layers: int = 0,
+        layers: int | None = None,
+        search: int = 0,
     ) -> None:
         self.distractors, self.p_without_gold = distractors, p_without_gold
-        self.piece_tokens, self.epochs, self.rank = piece_tokens, epochs, rank
+        self.piece_tokens, self.epochs = piece_tokens, epochs
         self.learning_rate, self.layers = learning_rate, layers
+        self.search = checked_budget(self.name, search)
 
     def fit(self, train: Sequence[Example], ctx: Context) -> None:
         """Index, retrieve for every training row, and tune on rows with their passages."""
@@ -77,8 +80,9 @@ class FineTuningRAG:
         rows = [self._row(e, shown) for e, shown in zip(train, self._training_passages(train, rng), strict=True)]
         served = self._retrieve([example.input for example in ctx.dev])
         dev = [self._row(example, shown) for example, shown in zip(ctx.dev, served, strict=True)]
-        config = TuningConfig(self.rank, self.learning_rate, self.epochs, layers=self.layers, seed=ctx.seed)
-        self._model, self.selection = tune(rows, dev, ctx, config)
+        given = Given(self.learning_rate or None, self.epochs or None, self.layers, instruction=False)
+        config = TuningConfig(seed=ctx.seed)
+        self._model, self.selection = tune(lambda instruction: (rows, dev, ()), given, config, ctx, self.search)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Retrieve and ask the tuned model; the trace holds the ids, best first."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from advisor import ConfigurationError, Context, Example, Input, Message, Prediction, Task, TuningConfig, TuningExample
 
-from .fine_tuning import bare, tune
+from .fine_tuning import bare
 from .prompts import task_messages
+from .recipe_search import Given, checked_budget, tune
 from .tool_loop import (
     Limits,
     answer_call,
@@ -27,7 +28,9 @@ class FineTuningTools:
         epochs: passes over the training conversations at most; the one best on dev is kept. 0: as usual (3).
         rank: LoRA rank.
         learning_rate: peak of the schedule. 0: as usual for a model of this size.
-        layers: how many of the top layers are adapted; 0 means all.
+        layers: how many of the top layers are adapted; 0 means all, the default.
+        search: epochs that all recipes together may train (learning rate, epochs and depth, as in `fine_tuning`; what
+            is given is not searched). 0: one recipe, the usual one for a model of this size.
         max_turns: the most requests to the model for one question.
         answer_with_result: take the first result as the answer and save the last request.
     """
@@ -42,11 +45,13 @@ class FineTuningTools:
         epochs: int = 0,
         rank: int = 16,
         learning_rate: float = 0.0,
-        layers: int = 0,
+        layers: int | None = None,
+        search: int = 0,
         max_turns: int = 4,
         answer_with_result: bool = False,
     ) -> None:
         self.epochs, self.rank, self.learning_rate, self.layers = epochs, rank, learning_rate, layers
+        self.search = checked_budget(self.name, search)
         self.max_turns, self.answer_with_result = max_turns, answer_with_result
 
     def applies(self, task: Task) -> str:
@@ -68,10 +73,11 @@ class FineTuningTools:
                 f"fine_tuning_tools: none of the {len(train)} training examples carries a gold call",
                 hint='put them in the metadata: {"calls": [{"name": "...", "arguments": {...}}]}',
             )
-        config = TuningConfig(self.rank, self.learning_rate, self.epochs, layers=self.layers, seed=ctx.seed)
+        given = Given(self.learning_rate or None, self.epochs or None, self.layers, instruction=False)
+        config = TuningConfig(self.rank, seed=ctx.seed)
         rows, dev = self._rows(train), self._rows(ctx.dev)
         pool = [] if ctx.task.tools else self._rows(ctx.pool)  # tools are really run, so only for what is learned
-        self._model, self.selection = tune(rows, dev, ctx, config, pool)
+        self._model, self.selection = tune(lambda instruction: (rows, dev, pool), given, config, ctx, self.search)
 
     def predict(self, inputs: Sequence[Input]) -> list[Prediction]:
         """Hold all conversations side by side with the tuned model; the trace has every call with its result."""

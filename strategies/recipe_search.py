@@ -128,6 +128,72 @@ class RowsOf(Protocol):
         """Return them, with the instruction in front or without it."""
 
 
+def tune(rows: RowsOf, given: Given, config: TuningConfig, ctx: Context, budget: int) -> tuple[Model, dict[str, Any]]:
+    """Return the tuned model and what is recorded of it in `selection`: the recipe found, or why none was searched.
+
+    Args:
+        rows: makes the rows, with the instruction in front or without it.
+        given: what is not searched.
+        config: what is never searched: rank, batch size, the run's seed.
+        ctx: as given to `fit`.
+        budget: epochs that all recipes together may train; 0 trains one recipe.
+
+    Raises:
+        ModelError: `ctx.model` cannot be tuned.
+    """
+    is_open = None in (given.learning_rate, given.epochs, given.layers, given.instruction)
+    if budget and is_open and ctx.trainer.parameters and len(ctx.dev) >= LEAST_DEV:
+        search = RecipeSearch(rows, given, config, ctx, budget)
+        best = search.run()
+        model, report = search.train(best)
+        return model, {**told(report), **search.record(best)}
+    instruction = ctx.trainer.hosted if given.instruction is None else given.instruction
+    return _one_recipe(rows(instruction), replace(given, instruction=instruction), config, ctx, _why_one(ctx, budget))
+
+
+def _why_one(ctx: Context, budget: int) -> str:
+    if not ctx.trainer.parameters:
+        return "the recipe is the provider's own" if ctx.trainer.hosted else ""
+    if not budget:
+        return "not searched (search=0)"
+    few = f"dev has {len(ctx.dev)} examples, and at least {LEAST_DEV} are needed to choose a recipe"
+    return f"{few}: the usual one was trained" if len(ctx.dev) < LEAST_DEV else "all of the recipe was given"
+
+
+def _one_recipe(
+    rows: Rows, given: Given, config: TuningConfig, ctx: Context, note: str
+) -> tuple[Model, dict[str, Any]]:
+    """Train the one recipe; what is not given is as usual for a model of this size, or left to its trainer."""
+    usual = ctx.usual_tuning()
+    config = replace(
+        config,
+        learning_rate=given.learning_rate or usual.learning_rate,
+        epochs=given.epochs or usual.epochs,
+        batch_size=config.batch_size or usual.batch_size,
+        layers=given.layers or 0,
+    )
+    train, dev, pool = (tuple(part) for part in rows)
+    model, report = ctx.model.tune(TuningJob(train, dev, ctx.workdir, config, ctx.progress, pool=pool))
+    found: dict[str, Any] = {**told(report), "instruction": given.instruction, **({"note": note} if note else {})}
+    if ctx.trainer.parameters:
+        recipe = Recipe(config.learning_rate, config.layers, bool(given.instruction))
+        trial = Trial(recipe, config.epochs, [report])
+        found |= {"recipe": recipe.name, "trials": [trial.record()], "chosen": 0, "epochs_trained": config.epochs}
+    return model, found
+
+
+def told(report: TuningReport) -> dict[str, Any]:
+    """Return what is recorded of one training."""
+    return {
+        "epoch": report.epoch,
+        "layers": report.layers,
+        "train_loss": list(report.train_loss),
+        "dev_loss": list(report.dev_loss),
+        "dev_exact_match": list(report.dev_exact_match),
+        "unread": report.unread,
+    }
+
+
 class RecipeSearch:
     """One search; `config` holds what is never searched (rank, batch size)."""
 

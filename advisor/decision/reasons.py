@@ -7,7 +7,16 @@ import math
 from advisor.core.statement import Action, Statement, say
 from advisor.core.types import Interval
 from advisor.decision.evidence import Evidence, Flip, Guard, VerdictAnswer
-from advisor.decision.guards import BASELINE, COMPLETE, DATA, MISSING, baseline_line, owed_baselines, shown_differences
+from advisor.decision.guards import (
+    BASELINE,
+    BEST_TUNE,
+    COMPLETE,
+    DATA,
+    MISSING,
+    baseline_line,
+    owed_baselines,
+    shown_differences,
+)
 from advisor.decision.sensitivity import turning_point
 from advisor.economics.money import StrategyMoney
 
@@ -308,6 +317,8 @@ def next_action(evidence: Evidence, answer: VerdictAnswer, guards: tuple[Guard, 
     cut = next((one.action for one in guards if one.name == COMPLETE and one.state == "fail"), None)
     if cut is not None and answer == "not_yet":
         return cut
+    if tune := next((one.action for one in guards if one.name == BEST_TUNE and one.state == "fail"), None):
+        return tune
     if answer == "fine_tune":
         return Action(say("next.confirm"), _more_seeds(evidence))
     if answer == "do_not_fine_tune":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.decision.evidence import Evidence, Guard, Verdict, VerdictAnswer
-from advisor.decision.guards import CUT_ALLOWED, MISSING, cut_shares, judge_guards
+from advisor.decision.guards import BEST_TUNE, CUT_ALLOWED, MISSING, cut_shares, judge_guards
 from advisor.decision.reasons import better_now, conclusion, grounds, missing, next_action, turning_points
 from advisor.decision.sensitivity import flips
 
@@ -20,8 +20,8 @@ def decide(evidence: Evidence) -> Verdict:
     and not expected to bring more than its alternative. Else by dominance, see `by_dominance`.
 
     `fine_tune` is withheld where a guard fails, and `do_not_fine_tune` where more than 1 % of the outcomes that it
-    rests on are missing, or of the tuned strategy's answers were cut off. A guard that is `unknown` withholds nothing:
-    it is an assumption, and reports say so.
+    rests on are missing, or of the tuned strategy's answers were cut off, or where the tune was not tried at its best.
+    A guard that is `unknown` withholds nothing: it is an assumption, and reports say so.
     """
     guards = judge_guards(evidence)
     leaning: VerdictAnswer = "not_yet"
@@ -87,5 +87,5 @@ def _withheld(evidence: Evidence, leaning: VerdictAnswer, guards: tuple[Guard, .
     failed = {guard.name for guard in guards if guard.state == "fail"}
     if leaning == "fine_tune" and failed:
         return "not_yet"
-    held_back = MISSING in failed or cut_shares(evidence).get(evidence.tuned, 0.0) > CUT_ALLOWED
-    return "not_yet" if leaning == "do_not_fine_tune" and held_back else leaning
+    cut = cut_shares(evidence).get(evidence.tuned, 0.0) > CUT_ALLOWED
+    return "not_yet" if leaning == "do_not_fine_tune" and (cut or failed & {MISSING, BEST_TUNE}) else leaning

@@ -253,7 +253,7 @@ def test_only_what_the_assistant_writes_is_learned(local_model: LocalModel) -> N
 def test_all_layers_can_be_adapted_and_the_report_says_so(local_model: LocalModel, tmp_path: Path) -> None:
     every = TuningConfig(epochs=2, layers=0, batch_size=4, rank=2)
     _, report = local_model.tune(TuningJob(job(tmp_path).train, (), tmp_path, every))
-    assert report.layers == "LoRA on the top 30 of 30 layers"
+    assert report.layers == "LoRA on all 30 layers"
     assert report.train_loss[1] < report.train_loss[0]
 
 

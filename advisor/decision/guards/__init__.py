@@ -9,6 +9,7 @@ from __future__ import annotations
 from advisor.decision.evidence import Evidence, Guard
 
 from .baseline import BASELINE, baseline_line, owed_baselines, strong_baseline
+from .best_tune import BEST_TUNE, tuned_at_its_best
 from .consistency import CONSISTENCY, consistent
 from .enough import (
     COMPLETE,
@@ -32,6 +33,7 @@ from .trainer import TRAINER, trainer_worked
 
 __all__ = [
     "BASELINE",
+    "BEST_TUNE",
     "COMPLETE",
     "CONSISTENCY",
     "CUT_ALLOWED",
@@ -61,6 +63,7 @@ __all__ = [
     "skill_or_format",
     "strong_baseline",
     "trainer_worked",
+    "tuned_at_its_best",
 ]
 
 
@@ -76,6 +79,7 @@ def judge_guards(evidence: Evidence) -> tuple[Guard, ...]:
         no_leak(evidence),
         label_quality(evidence),
         trainer_worked(evidence),
+        tuned_at_its_best(evidence),
         nothing_else_broke(evidence),
         consistent(evidence),
     )

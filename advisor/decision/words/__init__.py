@@ -11,7 +11,7 @@ from typing import Any
 
 from advisor.core.statement import Action, Statement
 
-from . import curves, data_guards, guards, headlines, money, probe_guards, reasons, steps, turning_points
+from . import curves, data_guards, guards, headlines, money, probe_guards, reasons, steps, tuning, turning_points
 
 
 def _said(*, text: str) -> str:
@@ -28,6 +28,7 @@ SENTENCES: Mapping[str, Callable[..., str]] = {
     **guards.SENTENCES,
     **data_guards.SENTENCES,
     **probe_guards.SENTENCES,
+    **tuning.SENTENCES,
     **curves.SENTENCES,
 }
 """By key, the function that makes the sentence from the values; a statement among them comes as its own sentence."""
