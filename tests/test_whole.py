@@ -30,7 +30,7 @@ STRATEGIES = (
     "few_shot(dev_limit=4)",
     "rag(dev_limit=4)",
     "function_calling",
-    "fine_tuning(epochs=1, layers=2)",
+    "fine_tuning(search=0, epochs=1, layers=2)",
     "fine_tuning_rag(epochs=1, layers=2, piece_tokens=64)",
     "fine_tuning_tools(epochs=1, layers=2)",
 )

@@ -49,7 +49,7 @@ def test_a_real_tune_learns_ten_rows_by_heart(local_model: LocalModel, tmp_path:
     metric = metrics.for_task(evalset.metric, Task.of(evalset))
     context = RunContext(evalset, local_model, metric, Store(tmp_path / "s"),
                   toy_task.embed, tmp_path, kept={})  # fmt: skip
-    runs = {name: run_strategy(name, 0, context) for name in ("zero_shot", "fine_tuning(epochs=1)")}
+    runs = {name: run_strategy(name, 0, context) for name in ("zero_shot", "fine_tuning(search=0, epochs=1)")}
     specs = {run.id: name for name, run in runs.items()}
     subjects = tuple(Subject(run.strategy, (run,)) for run in runs.values())
     found = run_probes(ProbePlan(subjects, specs, "fine_tuning", ("zero_shot",), suite="none.jsonl"), context)
