@@ -66,7 +66,7 @@ def _trial(trial: Mapping[str, Any], at: int) -> Fact:
         if (loss := _number(trial, name)) is not None:
             parts.append(f"{name.replace('_', ' ')} {numbers.score(loss)}")
     if (seconds := _number(trial, "seconds")) is not None:
-        parts.append(f"{numbers.count(round(seconds))} s")
+        parts.append(f"{numbers.seconds(seconds)}")
     return Fact(f"{numbers.count(at)}. {trial.get('recipe', '')}", value, "; ".join(parts))
 
 

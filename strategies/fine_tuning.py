@@ -17,7 +17,7 @@ from advisor import (
 )
 
 from .prompts import predictions_of, request_for, task_messages
-from .recipe_search import BUDGET, TOP_LAYERS, Given, Rows, checked_budget, tune
+from .recipe_search import BUDGET, TOP_LAYERS, Given, TuningRows, checked_budget, tune
 
 
 class FineTuning:
@@ -65,7 +65,7 @@ class FineTuning:
         self._task = ctx.task
         self._max_tokens = ctx.answer_tokens((*train, *ctx.dev))
 
-        def rows(instruction: bool) -> Rows:
+        def rows(instruction: bool) -> TuningRows:
             train_rows, dev, pool = (
                 [self._row(example, instruction) for example in those] for those in (train, ctx.dev, ctx.pool)
             )

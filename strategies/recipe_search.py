@@ -46,7 +46,7 @@ SEED = 0
 LONGER_ROWS = 2.0
 """An instruction that makes rows longer than this many times is not tried."""
 
-Rows = tuple[Sequence[TuningExample], Sequence[TuningExample], Sequence[TuningExample]]
+TuningRows = tuple[Sequence[TuningExample], Sequence[TuningExample], Sequence[TuningExample]]
 """What to learn, dev, and the pool of a learning curve (else empty)."""
 
 
@@ -124,7 +124,7 @@ class Trial:
 class RowsOf(Protocol):
     """Makes the rows of a training."""
 
-    def __call__(self, instruction: bool, /) -> Rows:
+    def __call__(self, instruction: bool, /) -> TuningRows:
         """Return them, with the instruction in front or without it."""
 
 
@@ -161,7 +161,7 @@ def _why_one(ctx: Context, budget: int) -> str:
 
 
 def _one_recipe(
-    rows: Rows, given: Given, config: TuningConfig, ctx: Context, note: str
+    rows: TuningRows, given: Given, config: TuningConfig, ctx: Context, note: str
 ) -> tuple[Model, dict[str, Any]]:
     """Train the one recipe; what is not given is as usual for a model of this size, or left to its trainer."""
     usual = ctx.usual_tuning()
@@ -199,14 +199,14 @@ class RecipeSearch:
 
     def __init__(self, rows: RowsOf, given: Given, config: TuningConfig, ctx: Context, budget: int) -> None:
         self.given, self.ctx, self.budget, self.left = given, ctx, budget, budget
-        self.config, self._rows_of, self._rows = config, rows, dict[bool, Rows]()
+        self.config, self._rows_of, self._rows = config, rows, dict[bool, TuningRows]()
         self.folder = ctx.shared or ctx.workdir / "search"
         self.ends = ENDS if given.epochs is None else (*(end for end in ENDS if end < given.epochs), given.epochs)
         self.trials: list[Trial] = []
         self.left_out: list[str] = []
         self.widened, self._last_error = False, ModelError("no recipe could be trained")
 
-    def rows(self, instruction: bool) -> Rows:
+    def rows(self, instruction: bool) -> TuningRows:
         """Return the rows, made once."""
         if instruction not in self._rows:
             self._rows[instruction] = self._rows_of(instruction)

@@ -17,7 +17,7 @@ RISING = 0.02
 LEAST_DEV = 20
 EPOCHS = 18
 
-Condition = tuple[bool | None, Statement]
+TuneCondition = tuple[bool | None, Statement]
 
 
 def tuned_at_its_best(evidence: Evidence) -> Guard:
@@ -57,7 +57,7 @@ def _recipe(trial: Mapping[str, Any]) -> tuple[object, ...]:
     return tuple(repr(trial.get(name)) for name in ("recipe", "learning_rate", "layers", "instruction"))
 
 
-def _inside(one: StrategySummary, trials: Sequence[Mapping[str, Any]]) -> Condition:
+def _inside(one: StrategySummary, trials: Sequence[Mapping[str, Any]]) -> TuneCondition:
     """Say whether the learning rate that won lies between others, or the search was widened beyond it once."""
     best = _chosen(one)
     rate = _number(best.get("learning_rate"))
@@ -69,7 +69,7 @@ def _inside(one: StrategySummary, trials: Sequence[Mapping[str, Any]]) -> Condit
     return inside, say("best.rate", rate=rate, lowest=rates[0], highest=rates[-1], inside=inside)
 
 
-def _learned(one: StrategySummary) -> Condition:
+def _learned(one: StrategySummary) -> TuneCondition:
     losses = _numbers(one.selection.get("train_loss"))
     if len(losses) < 2:
         return None, say("best.loss_unknown")
@@ -77,7 +77,7 @@ def _learned(one: StrategySummary) -> Condition:
     return low, say("best.loss", first=losses[0], last=losses[-1], low=low)
 
 
-def _risen(one: StrategySummary) -> Condition:
+def _risen(one: StrategySummary) -> TuneCondition:
     """Say whether dev has stopped rising: what came after the last end but one brought next to nothing."""
     scores, losses = (_numbers(one.selection.get(name)) for name in ("dev_exact_match", "dev_loss"))
     ends = [int(end) for end in _numbers(one.selection.get("ends"))]

@@ -71,7 +71,6 @@ class EndpointModel:
     the same object does not send it again. A server that refuses the key, does not know the model, cannot be reached,
     fails `jobs` + 3 different requests in a row, or says the same to the first `jobs` + 3 and answers none, is a
     `ModelError`, and nothing more is sent. A server that asks for fewer calls at once (429, 503) gets fewer.
-
     `Usage.latency_seconds` and `seconds` are the time of the attempt that was answered, without retries and waits.
     Tokens are the server's own count. A server that counts nothing leaves them at 0, and `notes` says so: the cost of
     these calls is unknown, not zero.
