@@ -245,7 +245,7 @@ def test_metric_of_a_file_is_chosen_by_its_targets(tmp_path: Path, targets: list
         ({"docs__jsonl": '{"id": "1", "txt": "a"}\n'}, "docs.jsonl line 1: field 'text' is missing"),
         (
             {"docs__jsonl": '{"id": "1", "text": "a"}\n{"id": "1", "text": "b"}\n'},
-            "docs.jsonl line 2: field 'id' is '1'",
+            "docs.jsonl: the document id '1' stands there twice",
         ),
         ({"evalset__yaml": HEAD + "tools: tools.py\n"}, "has no 'tools.py'"),
         ({"evalset__yaml": HEAD + "tools: ../../tools.py\n"}, "leads out of the folder"),

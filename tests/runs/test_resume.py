@@ -23,8 +23,9 @@ from tests.small_comparison import asked, hear_ctrl_c, write_evalset, write_mode
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES, DEV, RUNS = 150, 6, 5
-CALLS = EXAMPLES + 2 * DEV + EXAMPLES
-"""Zero-shot, then two kinds of few-shot on dev, then the better one; the tuned model is another one."""
+CALLS = EXAMPLES + 3 * DEV + EXAMPLES
+"""Zero-shot, then on dev two kinds of few-shot, and the better one without the labels named, then that which is chosen;
+the tuned model is another one."""
 KILLS = 8
 PAUSE = 0.003
 STRATEGIES = ("majority", "zero_shot", 'few_shot(pick="fixed")', "fine_tuning")
