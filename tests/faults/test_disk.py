@@ -45,7 +45,7 @@ def test_an_error_at_every_point_of_writing(tmp_path: Path, warm: Warm, sheet: S
         pytest.skip(why)
     many = Trials(tmp_path, warm, streaming=True, earlier=40)
     every = points_of(many.new(), SYSCALLS)
-    chosen = some(every, trials(9, 320), "D4")
+    chosen = some(every, trials(5, 320), "D4")
     problems, stopped = dict[str, list[str]](), 0
     for number, point in enumerate(chosen):
         error = ERRORS[number // len(SYSCALLS) % len(ERRORS)]

@@ -36,7 +36,7 @@ def kill_at_random(trial: Trial, rng: random.Random, most_calls: int = 120) -> b
 @pytest.mark.parametrize("streaming", [False, True], ids=["batches", "streaming"])
 def test_killed_at_random_moments(tmp_path: Path, warm: Warm, sheet: Sheet, streaming: bool) -> None:
     """Ten kills a trial, then to the end."""
-    kills, killed, problems = trials(10, 200), 0, dict[str, list[str]]()
+    kills, killed, problems = trials(6, 200), 0, dict[str, list[str]]()
     many, rng = Trials(tmp_path, warm, streaming=streaming), random.Random(f"kills {streaming}")
     way = "one answer at a time" if streaming else "answers in batches"
     for number in range(kills // 10):

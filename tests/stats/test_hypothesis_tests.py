@@ -136,7 +136,7 @@ def test_treating_clustered_examples_as_independent_would_not_hold() -> None:
 # --- several at once, and margins ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25)  # statsmodels collects garbage in every call
+@settings(max_examples=8)  # statsmodels collects garbage in every call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
