@@ -11,7 +11,8 @@ import advisor
 from advisor.decision.comparison import Comparison
 from advisor.runs.store import Store
 
-pytestmark = pytest.mark.weights
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
+"""Minutes, since retrieval reads whole documents and tunes reach all layers: `make test-all` runs it."""
 
 NEAREST = """
 class Nearest:
@@ -49,7 +50,14 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     monkeypatch.setenv("ADVISOR_HOME", str(home / "home"))
     strategies = (*STRATEGIES, f"{home / 'nearest.py'}:Nearest")
     return advisor.compare(
-        "harrow_desk", strategies=strategies, limit=8, train_limit=16, seeds=1, draws=500, checks="none"
+        "harrow_desk",
+        strategies=strategies,
+        limit=8,
+        train_limit=16,
+        seeds=1,
+        draws=500,
+        checks="none",
+        max_answer_tokens=12,  # an untrained small model would ramble for minutes
     )
 
 
